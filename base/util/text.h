@@ -1,0 +1,21 @@
+#pragma once
+// Small text helpers that error messages share.
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace squall {
+
+// The candidate nearest to `word` by edits (insert, delete, replace, swap of neighbours), when it is near enough to be
+// what the user meant: at most a third of the longer one's length, rounded up. For "did you mean" in error messages.
+std::optional<std::string> Nearest(std::string_view word, std::span<const std::string> candidates);
+// " (did you mean 'x'?)" or "".
+std::string DidYouMean(std::string_view word, std::span<const std::string> candidates);
+
+// Replaces the characters that would break a line of output (control characters) with escapes.
+std::string EscapeControl(std::string_view text);
+
+}  // namespace squall

@@ -1,0 +1,42 @@
+# One way to declare a library, a program and a test.
+
+# squall_library(NAME SOURCES a.cc b.cc [DEPS targets...])
+function(squall_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC squall_options squall_sanitizers ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS}
+                        $<BUILD_INTERFACE:squall_warnings>)
+endfunction()
+
+# squall_program(NAME SOURCES main.cc [DEPS targets...]); all programs land in <build>/bin.
+function(squall_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE squall_options squall_sanitizers squall_warnings ${ARG_DEPS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+endfunction()
+
+# squall_test(NAME SOURCES x_test.cc [DEPS targets...] [LABELS unit|integration|meta|tidy] [TIMEOUT seconds]
+#             [PROGRAMS programs that it starts] [PROCESSORS n] [ENV A=B...])
+function(squall_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT;PROCESSORS" "SOURCES;DEPS;LABELS;PROGRAMS;ENV" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE squall_options squall_sanitizers squall_warnings ${ARG_DEPS}
+                        GTest::gmock GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  if(ARG_PROGRAMS)
+    add_dependencies(${name} ${ARG_PROGRAMS})
+  endif()
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 60)
+  endif()
+  if(NOT ARG_PROCESSORS)
+    set(ARG_PROCESSORS 1)
+  endif()
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} PROCESSORS ${ARG_PROCESSORS}
+    ENVIRONMENT "SQUALL_SOURCE_DIR=${CMAKE_SOURCE_DIR};SQUALL_BIN_DIR=${CMAKE_BINARY_DIR}/bin;SQUALL_VENV=${CMAKE_SOURCE_DIR}/.venv;${ARG_ENV}")
+endfunction()
