@@ -1,0 +1,61 @@
+# squall's two commands are `make run` and `make test`; both install what is missing first. `make help` lists the rest.
+
+PRESET ?= dev
+BUILD := build/$(PRESET)
+SCENARIOS ?=
+JOBS := $(shell nproc)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup configure build run test check-real tidy format asan-ubsan tsan fuzz bench prove-flakes clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing (Debian packages, .venv, Rust crates)
+	@tools/setup.sh
+
+$(BUILD)/build.ninja:
+	@cmake --preset $(PRESET)
+
+configure: setup $(BUILD)/build.ninja
+
+run: configure ## Build, then run the twelve incidents in the fake world
+	@cmake --build --preset $(PRESET) --target programs
+	@$(BUILD)/bin/squall run --world fake --jobs $(JOBS) $(SCENARIOS)
+
+test: configure ## Build, then run all tests
+	@cmake --build --preset $(PRESET)
+	@ctest --preset $(PRESET) -j $(JOBS)
+
+check-real: configure ## The same incidents against the real Temporal server
+	@cmake --build --preset $(PRESET) --target programs
+	@$(BUILD)/bin/squall run --world real --jobs $(JOBS) $(SCENARIOS)
+
+prove-flakes: configure ## 20 runs of all scenarios in both worlds: no flake, nothing left running
+	@cmake --build --preset $(PRESET) --target programs
+	@tools/prove-flakes.sh $(BUILD)/bin/squall 20
+
+bench: ## Figures side by side with the real dev server (release build)
+	@$(MAKE) --no-print-directory PRESET=release configure
+	@cmake --build --preset release --target programs
+	@.venv/bin/python tests/bench/bench_server.py --bin build/release/bin
+
+asan-ubsan: ## Unit and integration tests under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory PRESET=asan-ubsan test
+
+tsan: ## Unit and integration tests under ThreadSanitizer
+	@$(MAKE) --no-print-directory PRESET=tsan test
+
+fuzz: ## Build the fuzz targets (clang) and run each for 60 s
+	@$(MAKE) --no-print-directory PRESET=fuzz configure
+	@cmake --build --preset fuzz --target fuzzers
+	@tools/fuzz.sh build/fuzz/fuzz 60
+
+tidy: configure ## clang-tidy over our own code
+	@cmake --build --preset $(PRESET) --target tidy
+
+format: ## clang-format over our own code
+	@git ls-files '*.h' '*.cc' | xargs clang-format-14 -i
+
+clean: ## Remove what was built here (the user's cache folder stays)
+	@rm -rf build squall-out
