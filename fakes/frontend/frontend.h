@@ -1,0 +1,94 @@
+#pragma once
+// Temporal's frontend without sockets: the fake engine behind gRPC, HTTP/2 and, if wanted, TLS.
+//
+// Owners (a socket server, the simulator, a test) bring bytes and the time, and carry bytes away;
+// nothing here reads a clock, draws a random number by itself or keeps a thread.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/journal/journal.h"
+#include "base/util/clock.h"
+#include "base/wire/grpc.h"
+
+namespace squall::wire {
+class TlsContext;
+}  // namespace squall::wire
+
+namespace squall::fakes {
+
+class Engine;
+
+struct FrontendOptions {
+  // The server's name in the scenario; in the journal as the connections' link, source
+  // "server:NAME".
+  std::string name = "temporal";
+  // Server context; null: plaintext.
+  std::shared_ptr<wire::TlsContext> tls;
+  // Bearer tokens that are let in, as Temporal Cloud's API keys are sent ("authorization: Bearer
+  // KEY"). Empty: no check. Calls without a token are answered UNAUTHENTICATED, with another token
+  // PERMISSION_DENIED. They never reach a journal.
+  std::vector<std::string> api_keys;
+  // Requests above are answered RESOURCE_EXHAUSTED. Default: gRPC's own 4 MiB, which Temporal
+  // leaves as it is.
+  std::size_t max_request_bytes = wire::kDefaultMaxMessageBytes;
+  wire::Http2Options http2;
+};
+
+struct FrontendOutput {
+  enum class End {
+    kKeep,   // the connection stays
+    kClose,  // close after these bytes (FIN)
+    kReset,  // drop at once (RST)
+  };
+  std::uint64_t connection = 0;
+  std::string bytes;
+  End end = End::kKeep;
+};
+
+// Connections and the calls on them. Single-threaded. The order of calls is the owner's: after any
+// of Accept, Receive, PeerClosed, Advance, CloseAll or Poll, take the output and ask for the next
+// deadline again.
+class Frontend {
+ public:
+  // `engine` and `sink` must outlive the frontend.
+  Frontend(FrontendOptions options, Engine& engine, journal::Sink& sink);
+  ~Frontend();
+  Frontend(const Frontend&) = delete;
+  Frontend& operator=(const Frontend&) = delete;
+
+  // A connection came; returns its number (1, 2, ...), which is never used again. `peer` and
+  // `local` are addresses for the journal.
+  std::uint64_t Accept(Moment now, std::string peer, std::string local = {});
+  // Bytes from the peer. Unknown and closed connections are ignored here and below.
+  void Receive(Moment now, std::uint64_t connection, std::string_view bytes);
+  // The peer ended the connection (`reset`: by RST or another error). Its calls are cancelled in
+  // the engine.
+  void PeerClosed(Moment now, std::uint64_t connection, bool reset = false);
+  // Time has come to `now`: deadlines of calls (DEADLINE_EXCEEDED) and of the engine fire.
+  void Advance(Moment now);
+  // Carries answers that the engine has meanwhile (after somebody else called it) to their
+  // connections.
+  void Poll(Moment now);
+  // When Advance is due; never later than the engine's own deadline.
+  std::optional<SteadyTime> NextDeadline() const;
+  // What is to be sent, in order of connection and at most one entry for each.
+  std::vector<FrontendOutput> TakeOutput();
+  // Ends every connection: `reset` drops them (a crash), else GOAWAY and close (a shutdown).
+  void CloseAll(Moment now, bool reset = false);
+  // Tells every connection to go away (GOAWAY NO_ERROR) and leaves it open for the calls it has.
+  void Drain(Moment now);
+
+  std::size_t connections() const;
+  std::size_t open_calls() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace squall::fakes

@@ -1,0 +1,80 @@
+#pragma once
+// A fake Temporal server on real sockets: the frontend on Asio, with a thread of its own.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/journal/journal.h"
+#include "base/util/clock.h"
+#include "base/util/status.h"
+#include "base/wire/tls.h"
+#include "fakes/engine/engine.h"
+#include "fakes/frontend/frontend.h"
+
+namespace squall::fakes {
+
+struct FakeServerOptions {
+  // Its name in the scenario and in the journal.
+  std::string name = "temporal";
+  // Port on 127.0.0.1; 0: one that is free, see port().
+  std::uint16_t port = 0;
+  // Serve TLS with this identity, and mTLS when it asks for client certificates. Default:
+  // plaintext.
+  std::optional<wire::TlsServerOptions> tls;
+  EngineOptions engine;
+  // Limits and API keys. Its name and TLS context are set from the above.
+  FrontendOptions frontend;
+  // Where events go; null: nowhere. Must outlive the server.
+  journal::Sink* journal = nullptr;
+  // Null: the machine's clocks. Must outlive the server. Timers run on real time; the clock only
+  // tells it.
+  const Clock* clock = nullptr;
+};
+
+// Listens on 127.0.0.1. All methods may be called from any thread but the server's own (from within
+// WithEngine's function, only that function's arguments may be used); they return when the server
+// has done what they ask.
+class FakeServer {
+ public:
+  // Listening when it returns. UNAVAILABLE when the port is taken, INVALID_ARGUMENT for
+  // certificates that do not load.
+  static StatusOr<std::unique_ptr<FakeServer>> Start(FakeServerOptions options);
+  // Stops at once: connections are reset, threads joined.
+  ~FakeServer();
+  FakeServer(const FakeServer&) = delete;
+  FakeServer& operator=(const FakeServer&) = delete;
+
+  // "127.0.0.1:PORT"; stays the same over Suspend and Resume.
+  std::string address() const;
+  std::uint16_t port() const;
+
+  // The process dies: the listener closes and every connection is reset. The engine keeps its data,
+  // and its timers stand still until Resume. Nothing happens when it is suspended already.
+  Status Suspend();
+  // The process is back on the same port. `keep_data` false starts a new engine with the options of
+  // the start (hooks are gone with the old one). UNAVAILABLE when the port has been taken
+  // meanwhile.
+  Status Resume(bool keep_data = true);
+  bool suspended() const;
+
+  // Tells all clients to go away (GOAWAY) without closing anything: what a server does before a
+  // graceful stop.
+  void Drain();
+
+  // Runs `function` on the server's thread, between requests, and waits for it. Answers that it
+  // causes are sent.
+  void WithEngine(const std::function<void(Engine&, Moment)>& function);
+
+  // Open connections at this moment.
+  std::size_t connections() const;
+
+ private:
+  struct Impl;
+  explicit FakeServer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace squall::fakes
