@@ -1,0 +1,50 @@
+// Suggestions for mistyped words, and output that cannot break a line.
+
+#include "base/util/text.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace squall {
+namespace {
+
+const std::vector<std::string> kWords = {"workflow_completed", "not_zombie", "exits", "reconnects"};
+
+TEST(Nearest, FindsTheWordThatWasMeant) {
+  EXPECT_EQ(Nearest("workflow_complete", kWords), "workflow_completed");
+  EXPECT_EQ(Nearest("not_zmobie", kWords), "not_zombie");
+  EXPECT_EQ(Nearest("exit", kWords), "exits");
+  EXPECT_EQ(Nearest("exits", kWords), "exits");
+}
+
+TEST(Nearest, ASwapOfNeighboursIsOneEdit) {
+  const std::vector<std::string> words = {"abc"};
+  EXPECT_EQ(Nearest("acb", words), "abc");  // one edit of three letters is near; two would not be
+  EXPECT_EQ(Nearest("cab", words), std::nullopt);
+}
+
+TEST(Nearest, FindsNothingWhenNothingIsNear) {
+  EXPECT_EQ(Nearest("zebra", kWords), std::nullopt);
+  EXPECT_EQ(Nearest("", kWords), std::nullopt);
+  EXPECT_EQ(Nearest("exits", {}), std::nullopt);
+}
+
+TEST(Nearest, TheFirstOfEquallyNearWins) {
+  const std::vector<std::string> words = {"cart", "card"};
+  EXPECT_EQ(Nearest("carx", words), "cart");
+}
+
+TEST(DidYouMean, IsReadyToAppend) {
+  EXPECT_EQ(DidYouMean("reconects", kWords), " (did you mean 'reconnects'?)");
+  EXPECT_EQ(DidYouMean("zebra", kWords), "");
+}
+
+TEST(EscapeControl, LeavesTextAndEscapesTheRest) {
+  EXPECT_EQ(EscapeControl("plain, Größe ✓"), "plain, Größe ✓");
+  EXPECT_EQ(EscapeControl(std::string_view("a\nb\x1b[31m\x7f\0c", 11)), "a\\x0ab\\x1b[31m\\x7f\\x00c");
+}
+
+}  // namespace
+}  // namespace squall
