@@ -1,9 +1,11 @@
 #pragma once
-// Certificates for tests and fault scenarios: an authority, leaves, and one catalogue of right and wrong ones.
+// Certificates for tests and fault scenarios: an authority, leaves, and one catalogue of right and
+// wrong ones.
 //
-// Time and randomness are given, and the result is repeatable to the byte: serial numbers, EC scalars, RSA primes and
-// ECDSA nonces all come from the Rng. Such keys are worth nothing as secrets; they are for tests only. The certificates
-// are X.509 v3 with the extensions that rustls (in Temporal's production core) and Go insist on.
+// Time and randomness are given, and the result is repeatable to the byte: serial numbers, EC
+// scalars, RSA primes and ECDSA nonces all come from the Rng. Such keys are worth nothing as
+// secrets; they are for tests only. The certificates are X.509 v3 with the extensions that rustls
+// (in Temporal's production core) and Go insist on.
 
 #include <cstdint>
 #include <memory>
@@ -28,7 +30,7 @@ enum class KeyType {
 struct CaOptions {
   std::string common_name = "squall test CA";
   KeyType key_type = KeyType::kEcP256;
-  std::optional<WallTime> not_before;  // default: a day before now
+  std::optional<WallTime> not_before;  // default: 365 days before now
   std::optional<WallTime> not_after;   // default: 3650 days after now
 };
 
@@ -38,17 +40,18 @@ struct LeafOptions {
   std::vector<std::string> ips;        // subjectAltName; IPv4 or IPv6 text
   std::optional<WallTime> not_before;  // default: an hour before now
   std::optional<WallTime> not_after;   // default: 90 days after now
-  bool server_auth = true;             // extendedKeyUsage; with both false the extension is left out
+  bool server_auth = true;  // extendedKeyUsage; with both false the extension is left out
   bool client_auth = false;
   KeyType key_type = KeyType::kEcP256;
 };
 
-// Owns a self-signed certificate with its key. Copies share nothing that changes but the sequence of issued
-// certificates, which each copy continues by itself. Not thread-safe.
+// Owns a self-signed certificate with its key. Copies share nothing that changes but the sequence
+// of issued certificates, which each copy continues by itself. Not thread-safe.
 class CertificateAuthority {
  public:
-  // Draws from `rng` once; what is issued later depends only on that draw and on the order of Issue calls.
-  // Times that are not in order, and IP addresses or names that are none, are programmer errors and abort.
+  // Draws from `rng` once; what is issued later depends only on that draw and on the order of Issue
+  // calls. Times that are not in order, and IP addresses or names that are none, are programmer
+  // errors and abort.
   static CertificateAuthority Create(CaOptions options, WallTime now, Rng& rng);
 
   TlsIdentity Issue(LeafOptions options);
@@ -69,17 +72,18 @@ struct CatalogueOptions {
   KeyType key_type = KeyType::kEcP256;
 };
 
-// The right identities and each usual wrong one, minted together. All but wrong_ca chain to `ca_pem`.
+// The right identities and each usual wrong one, minted together. All but wrong_ca chain to
+// `ca_pem`.
 struct CertificateSet {
   std::string ca_pem;
-  std::string wrong_ca_pem;    // another authority of the same name: wrong_ca chains to it
-  TlsIdentity server;          // right names and addresses, serverAuth
-  TlsIdentity client;          // clientAuth
-  TlsIdentity wrong_ca;        // right in all but its authority; serverAuth and clientAuth
-  TlsIdentity expired;         // ended a day ago; serverAuth and clientAuth
-  TlsIdentity not_yet;         // begins tomorrow; serverAuth and clientAuth
-  TlsIdentity wrong_name;      // for other.example only; serverAuth
-  TlsIdentity no_ip;           // right names, no addresses: connecting by address must fail; serverAuth
+  std::string wrong_ca_pem;  // another authority of the same name: wrong_ca chains to it
+  TlsIdentity server;        // right names and addresses, serverAuth
+  TlsIdentity client;        // clientAuth
+  TlsIdentity wrong_ca;      // right in all but its authority; serverAuth and clientAuth
+  TlsIdentity expired;       // ended a day ago; serverAuth and clientAuth
+  TlsIdentity not_yet;       // begins tomorrow; serverAuth and clientAuth
+  TlsIdentity wrong_name;    // for other.example only; serverAuth
+  TlsIdentity no_ip;  // right names, no addresses: connecting by address must fail; serverAuth
   TlsIdentity no_client_auth;  // serverAuth only, to be shown by a client
 
   // By the field's name, as scenario files write it; null for an unknown name.
@@ -97,9 +101,10 @@ struct CertificateInfo {
   WallTime not_before, not_after;
   std::vector<std::string> dns_names, ips;
   bool is_ca = false;
-  std::vector<std::string> extensions;  // short names: basicConstraints, keyUsage, extendedKeyUsage, ...
+  std::vector<std::string>
+      extensions;  // short names: basicConstraints, keyUsage, extendedKeyUsage, ...
   std::vector<std::string> extended_key_usage;  // serverAuth, clientAuth
-  std::string key;                      // "EC P-256", "RSA 2048", or OpenSSL's name
+  std::string key;                              // "EC P-256", "RSA 2048", or OpenSSL's name
 };
 
 // Reads the first certificate of a PEM text; kInvalidArgument when there is none.

@@ -1,7 +1,8 @@
 #pragma once
-// A cloud ingress as workers meet it: terminates TLS (SNI, ALPN), forwards the bytes in plaintext to one upstream, and
-// misbehaves the way real ones do. Sans-IO: the owner moves bytes between this object and two transports per
-// connection, the downstream one (from the client) and the upstream one (to the server).
+// A cloud ingress as workers meet it: terminates TLS (SNI, ALPN), forwards the bytes in plaintext
+// to one upstream, and misbehaves the way real ones do. Sans-IO: the owner moves bytes between this
+// object and two transports per connection, the downstream one (from the client) and the upstream
+// one (to the server).
 
 #include <cstdint>
 #include <map>
@@ -22,10 +23,12 @@ namespace squall::fakes {
 enum class IngressTransport {
   // HTTP/2: ALPN h2 (then http/1.1); bytes pass unchanged.
   kHttp2,
-  // Set up for HTTP/1.1 (incident E3): ALPN http/1.1 only. A client that sends HTTP/2 nevertheless is answered
+  // Set up for HTTP/1.1 (incident E3): ALPN http/1.1 only. A client that sends HTTP/2 nevertheless
+  // is answered
   // "HTTP/1.1 400 Bad Request", as Envoy's HTTP/1 codec does.
   kHttp1,
-  // The same, but it negotiates h2 first: its TLS layer was set up for HTTP/2 and what is behind it was not.
+  // The same, but it negotiates h2 first: its TLS layer was set up for HTTP/2 and what is behind it
+  // was not.
   kHttp1BehindH2,
 };
 
@@ -38,15 +41,17 @@ enum class IngressReach {
 struct IngressOptions {
   // Name in the journal: source "ingress:NAME", and the connection events' link.
   std::string name = "ingress";
-  // Identities (one default, more by SNI), client certificates, versions. Its alpn and alpn_mismatch are replaced by
-  // what `transport` asks for; a list in `alpn` replaces that again.
+  // Identities (one default, more by SNI), client certificates, versions. Its alpn and
+  // alpn_mismatch are replaced by what `transport` asks for; a list in `alpn` replaces that again.
   wire::TlsServerOptions tls;
   std::optional<std::vector<std::string>> alpn;
   IngressTransport transport = IngressTransport::kHttp2;
   IngressReach reach = IngressReach::kPublic;
-  // A client that has not finished its handshake by then is closed; 0 waits for ever. Envoy and nginx wait 10 to 60 s.
+  // A client that has not finished its handshake by then is closed; 0 waits for ever. Envoy and
+  // nginx wait 10 to 60 s.
   Duration handshake_timeout = std::chrono::seconds(15);
-  // A connection without a byte in either direction for this long is closed; 0 never. (Azure's ingress: 240 s.)
+  // A connection without a byte in either direction for this long is closed; 0 never. (Azure's
+  // ingress: 240 s.)
   Duration idle_timeout{};
   // Bytes held per direction before WantsRead says no to the faster side.
   std::size_t buffer_limit = 256 * 1024;
@@ -58,7 +63,7 @@ enum class IngressSide { kDownstream, kUpstream };
 struct IngressOutput {
   enum class Then {
     kKeep,
-    kConnect,   // upstream only: open the transport; answer with UpstreamConnected or UpstreamFailed
+    kConnect,  // upstream only: open the transport; answer with UpstreamConnected or UpstreamFailed
     kEndWrite,  // shut down the sending direction
     kClose,     // send what is left, then close; nothing of this side is reported back any more
     kReset,     // close at once, with RST where the transport has one
@@ -69,10 +74,11 @@ struct IngressOutput {
   Then then = Then::kKeep;
 };
 
-// Order of calls: Accept; Receive and PeerClosed per side as things happen; after each call drain TakeOutput. Calls for
-// a connection that is over are ignored. Journal: a connection event "accepted", then "established" (detail: TLS
-// version, ALPN, SNI, client's subject) or "failed" (detail: reason), then "closed" with byte counts (plaintext bytes,
-// as forwarded). Not thread-safe.
+// Order of calls: Accept; Receive and PeerClosed per side as things happen; after each call drain
+// TakeOutput. Calls for a connection that is over are ignored. Journal: a connection event
+// "accepted", then "established" (detail: TLS version, ALPN, SNI, client's subject) or "failed"
+// (detail: reason), then "closed" with byte counts (plaintext bytes, as forwarded). Not
+// thread-safe.
 class Ingress {
  public:
   // Refuses unusable TLS settings (kInvalidArgument). `journal` must outlive the ingress.
@@ -94,7 +100,8 @@ class Ingress {
   void Advance(Moment now);
   std::optional<SteadyTime> NextDeadline() const;
   std::vector<IngressOutput> TakeOutput();
-  // Whether more bytes should be read from that side now; false while the other side is behind by buffer_limit.
+  // Whether more bytes should be read from that side now; false while the other side is behind by
+  // buffer_limit.
   bool WantsRead(std::uint64_t connection, IngressSide side) const;
 
   // Says close_notify to every client and closes all connections.
@@ -103,7 +110,8 @@ class Ingress {
 
  private:
   struct Connection;
-  Ingress(IngressOptions options, std::shared_ptr<wire::TlsContext> context, journal::Sink& journal);
+  Ingress(IngressOptions options, std::shared_ptr<wire::TlsContext> context,
+          journal::Sink& journal);
 
   Connection* Find(std::uint64_t connection);
   void Record(const Connection& connection, std::string_view what, std::string detail);

@@ -24,8 +24,8 @@ struct IngressServerOptions {
   const Clock* clock = nullptr;
 };
 
-// Listens on 127.0.0.1 from Start until destruction, which closes every connection and joins the thread at once.
-// All public functions are safe from any thread.
+// Listens on 127.0.0.1 from Start until destruction, which closes every connection and joins the
+// thread at once. All public functions are safe from any thread.
 class IngressServer {
  public:
   // Errors: kInvalidArgument for unusable TLS settings, kUnavailable when the port cannot be had.
