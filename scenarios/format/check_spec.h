@@ -39,6 +39,7 @@ enum class ParamType {
   kIntList,       // [0, 1] [vector<int64>]
   kJson,          // any YAML value, as JSON text: workflow inputs and results [string]
   kTextMap,       // {key: value} [map<string, string>]
+  kObject,        // the loader's own: an object with a table of its own, named by words[0]; never in Params
 };
 
 struct ParamSpec {
@@ -53,6 +54,7 @@ struct ParamSpec {
 };
 
 using ParamTable = std::vector<ParamSpec>;
+const ParamSpec* FindParam(const ParamTable& table, std::string_view name);
 
 using ParamValue = std::variant<std::monostate, bool, std::int64_t, double, std::string, Duration,
                                 std::vector<std::string>, std::vector<Duration>, std::vector<std::int64_t>,

@@ -79,7 +79,7 @@ struct WorkerSpec {
   std::string name;
   Kind kind = Kind::kCore;        // squall-worker, squall-host, the Python worker, any command
   std::string host;               // kHost: supervising, cancelling, shared-client, fail-fast, no-restart; kPython: the same words or ""
-  std::vector<std::string> command;  // kCommand: argv; {address} {namespace} {task_queue} {work_dir} {python} {bin} are filled in
+  std::vector<std::string> command;  // kCommand: argv; {address} {host} {port} ... are filled in (docs/scenarios.md)
   std::vector<std::string> args;  // appended to the argv of every kind, filled in alike
   std::map<std::string, std::string> env;  // filled in alike; an empty value removes the variable
   std::string ns = "default";
@@ -89,7 +89,8 @@ struct WorkerSpec {
   int count = 1;                  // n > 1 makes name-1 .. name-n
   StartMode start = StartMode::kAuto;
   RestartPolicy restart;
-  std::optional<int> health_port; // kCommand: {health_port} is filled in with a free port
+  std::string health;             // path of an HTTP health page on {port} ("" = none); asked every 250 ms, told as worker events healthy
+                                  // and unhealthy. {port} is a free port, leased when an argument or variable names it
   SourcePos pos;
 };
 
