@@ -36,6 +36,8 @@ struct FrontendOptions {
   // Requests above are answered RESOURCE_EXHAUSTED. Default: gRPC's own 4 MiB, which Temporal
   // leaves as it is.
   std::size_t max_request_bytes = wire::kDefaultMaxMessageBytes;
+  // TLS connections that did not negotiate "h2" are closed, as grpc-go does since 1.67.
+  bool require_alpn = true;
   wire::Http2Options http2;
 };
 
@@ -78,8 +80,13 @@ class Frontend {
   std::optional<SteadyTime> NextDeadline() const;
   // What is to be sent, in order of connection and at most one entry for each.
   std::vector<FrontendOutput> TakeOutput();
-  // Ends every connection: `reset` drops them (a crash), else GOAWAY and close (a shutdown).
-  void CloseAll(Moment now, bool reset = false);
+  enum class Ending {
+    kShutdown,  // GOAWAY, then close: a server that is told to stop
+    kCrash,     // close without a word: a process that dies
+    kReset,     // drop
+  };
+  // Ends every connection; calls that are open get no answer.
+  void CloseAll(Moment now, Ending ending = Ending::kShutdown);
   // Tells every connection to go away (GOAWAY NO_ERROR) and leaves it open for the calls it has.
   void Drain(Moment now);
 

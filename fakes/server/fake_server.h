@@ -20,7 +20,10 @@ struct FakeServerOptions {
   // Its name in the scenario and in the journal.
   std::string name = "temporal";
   // Port on 127.0.0.1; 0: one that is free, see port().
-  std::uint16_t port = 0;
+  int port = 0;
+  // How long Start waits for a given port that is still taken, by a predecessor that is about to
+  // end. Default: not at all.
+  Duration port_patience{};
   // Serve TLS with this identity, and mTLS when it asks for client certificates. Default:
   // plaintext.
   std::optional<wire::TlsServerOptions> tls;
@@ -42,27 +45,32 @@ class FakeServer {
   // Listening when it returns. UNAVAILABLE when the port is taken, INVALID_ARGUMENT for
   // certificates that do not load.
   static StatusOr<std::unique_ptr<FakeServer>> Start(FakeServerOptions options);
-  // Stops at once: connections are reset, threads joined.
+  // Stops at once: connections are closed, the thread is joined.
   ~FakeServer();
   FakeServer(const FakeServer&) = delete;
   FakeServer& operator=(const FakeServer&) = delete;
 
   // "127.0.0.1:PORT"; stays the same over Suspend and Resume.
   std::string address() const;
-  std::uint16_t port() const;
+  int port() const;
 
-  // The process dies: the listener closes and every connection is reset. The engine keeps its data,
-  // and its timers stand still until Resume. Nothing happens when it is suspended already.
+  // The process dies: the listener and every connection are closed, by the kernel's FIN and without
+  // a word in HTTP/2. The engine keeps its data, its timers stand still until Resume, and nobody
+  // else can be given the port meanwhile. Nothing happens when it is suspended already.
   Status Suspend();
-  // The process is back on the same port. `keep_data` false starts a new engine with the options of
-  // the start (hooks are gone with the old one). UNAVAILABLE when the port has been taken
-  // meanwhile.
+  // The process is back on the same port. `keep_data` as with a database file, else only the
+  // namespaces of the start exist (Engine::Restart); hooks stay in either case. UNAVAILABLE when
+  // somebody took the port on purpose.
   Status Resume(bool keep_data = true);
   bool suspended() const;
 
   // Tells all clients to go away (GOAWAY) without closing anything: what a server does before a
   // graceful stop.
   void Drain();
+
+  // What a server does that is told to stop: GOAWAY on every connection, then everything is closed.
+  // Only the destructor may follow.
+  void Shutdown();
 
   // Runs `function` on the server's thread, between requests, and waits for it. Answers that it
   // causes are sent.

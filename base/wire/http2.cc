@@ -1,0 +1,568 @@
+#include "base/wire/http2.h"
+
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <unordered_map>
+#include <utility>
+
+#include "base/util/text.h"
+
+namespace squall::wire {
+namespace {
+
+constexpr std::array<std::string_view, 14> kErrorNames = {"NO_ERROR",
+                                                          "PROTOCOL_ERROR",
+                                                          "INTERNAL_ERROR",
+                                                          "FLOW_CONTROL_ERROR",
+                                                          "SETTINGS_TIMEOUT",
+                                                          "STREAM_CLOSED",
+                                                          "FRAME_SIZE_ERROR",
+                                                          "REFUSED_STREAM",
+                                                          "CANCEL",
+                                                          "COMPRESSION_ERROR",
+                                                          "CONNECT_ERROR",
+                                                          "ENHANCE_YOUR_CALM",
+                                                          "INADEQUATE_SECURITY",
+                                                          "HTTP_1_1_REQUIRED"};
+
+// How many of the peer's first bytes are kept to say what it speaks instead of HTTP/2.
+constexpr std::size_t kFirstBytes = 64;
+
+std::string_view View(const std::uint8_t* data, std::size_t size) {
+  return {reinterpret_cast<const char*>(data), size};
+}
+
+nghttp2_nv ToNv(const Header& header) {
+  // nghttp2 copies both, so the cast that its C interface wants is harmless.
+  return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(header.name.data())),
+          reinterpret_cast<std::uint8_t*>(const_cast<char*>(header.value.data())),
+          header.name.size(), header.value.size(), NGHTTP2_NV_FLAG_NONE};
+}
+
+class NvList {
+ public:
+  explicit NvList(const Headers& headers) {
+    list_.reserve(headers.size());
+    for (const Header& header : headers) list_.push_back(ToNv(header));
+  }
+  const nghttp2_nv* data() const { return list_.data(); }
+  std::size_t size() const { return list_.size(); }
+
+ private:
+  std::vector<nghttp2_nv> list_;
+};
+
+// What a peer that does not speak HTTP/2 speaks instead, from its first bytes.
+std::string Foreign(std::string_view first) {
+  if (first.starts_with("HTTP/1.")) {
+    return fmt::format("the peer answers HTTP/1.1 instead of HTTP/2: {}",
+                       EscapeControl(first.substr(0, first.find('\r'))));
+  }
+  if (first.size() >= 3 && first[0] == '\x16' && first[1] == '\x03') {
+    return "the peer speaks TLS on a plaintext connection";
+  }
+  if (first.size() >= 3 && first[0] == '\x15' && first[1] == '\x03') {
+    return "the peer answers with a TLS alert on a plaintext connection";
+  }
+  const std::string_view line = first.substr(0, first.find('\r'));
+  if (line.find(" HTTP/1.") != std::string_view::npos) {
+    return fmt::format("the peer speaks HTTP/1.1 instead of HTTP/2: {}", EscapeControl(line));
+  }
+  return {};
+}
+
+struct OptionDeleter {
+  void operator()(nghttp2_option* option) const { nghttp2_option_del(option); }
+};
+struct CallbacksDeleter {
+  void operator()(nghttp2_session_callbacks* callbacks) const {
+    nghttp2_session_callbacks_del(callbacks);
+  }
+};
+struct SessionDeleter {
+  void operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
+};
+
+}  // namespace
+
+std::string_view FindHeader(const Headers& headers, std::string_view name) {
+  for (const Header& header : headers) {
+    if (header.name == name) return header.value;
+  }
+  return {};
+}
+
+std::string Http2ErrorName(Http2Error error) {
+  const auto number = static_cast<std::uint32_t>(error);
+  if (number < kErrorNames.size()) return std::string(kErrorNames[number]);
+  return fmt::format("{:#x}", number);
+}
+
+struct Http2Connection::Impl {
+  struct Stream {
+    // What the peer sends.
+    Headers incoming;
+    std::size_t incoming_bytes = 0;
+    bool headers_seen = false;
+    bool peer_ended = false;
+    bool dropped = false;  // reset for a header block that is too long: nothing more is reported
+    bool reset_by_peer = false;
+    // What we send.
+    std::string body;
+    std::size_t body_sent = 0;
+    bool body_ended = false;
+    bool has_trailers = false;
+    Headers trailers;
+  };
+
+  Impl(const Http2Options& options, Http2Handler& handler_in) : opt(options), handler(handler_in) {}
+
+  const Http2Options opt;
+  Http2Handler& handler;
+  std::unique_ptr<nghttp2_session, SessionDeleter> session;
+  std::unordered_map<StreamId, Stream> streams;  // looked up only, never iterated
+  std::string out;
+  std::string raw_later;  // SendRaw from within a callback, where nghttp2 must not be pumped
+  std::string first;      // the peer's first bytes
+  std::string reason;     // nghttp2's words for the last thing that went wrong
+  Status error;
+  int own_goaways = 0;  // submitted by the owner and not yet framed
+  bool busy = false;    // nghttp2 is on the stack
+
+  bool server() const { return opt.role == Http2Role::kServer; }
+
+  Stream* Find(StreamId id) {
+    const auto it = streams.find(id);
+    return it == streams.end() ? nullptr : &it->second;
+  }
+
+  void Start() {
+    nghttp2_session_callbacks* raw_callbacks = nullptr;
+    SQUALL_CHECK(nghttp2_session_callbacks_new(&raw_callbacks) == 0, "out of memory");
+    const std::unique_ptr<nghttp2_session_callbacks, CallbacksDeleter> callbacks(raw_callbacks);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(raw_callbacks, OnBeginHeaders);
+    nghttp2_session_callbacks_set_on_header_callback(raw_callbacks, OnHeader);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(raw_callbacks, OnFrameReceived);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(raw_callbacks, OnDataChunk);
+    nghttp2_session_callbacks_set_on_stream_close_callback(raw_callbacks, OnStreamClose);
+    nghttp2_session_callbacks_set_on_frame_send_callback(raw_callbacks, OnFrameSent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(raw_callbacks, OnFrameNotSent);
+    nghttp2_session_callbacks_set_error_callback2(raw_callbacks, OnError);
+
+    nghttp2_option* raw_option = nullptr;
+    SQUALL_CHECK(nghttp2_option_new(&raw_option) == 0, "out of memory");
+    const std::unique_ptr<nghttp2_option, OptionDeleter> option(raw_option);
+    nghttp2_option_set_no_auto_ping_ack(raw_option, opt.auto_ping_ack ? 0 : 1);
+    nghttp2_option_set_no_auto_window_update(raw_option, opt.auto_window_update ? 0 : 1);
+    nghttp2_option_set_no_closed_streams(raw_option, 1);
+    nghttp2_option_set_peer_max_concurrent_streams(raw_option, 1000);
+    // nghttp2 limits resets by its own reading of the clock, which a simulated run must not depend
+    // on.
+    nghttp2_option_set_stream_reset_rate_limit(raw_option, std::uint64_t{1} << 32,
+                                               std::uint64_t{1} << 32);
+
+    nghttp2_session* raw_session = nullptr;
+    const int rv = server()
+                       ? nghttp2_session_server_new2(&raw_session, raw_callbacks, this, raw_option)
+                       : nghttp2_session_client_new2(&raw_session, raw_callbacks, this, raw_option);
+    SQUALL_CHECK(rv == 0, nghttp2_strerror(rv));
+    session.reset(raw_session);
+    if (opt.auto_settings) SubmitSettings();
+  }
+
+  void SubmitSettings() {
+    std::vector<nghttp2_settings_entry> entries = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, opt.max_concurrent_streams},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, opt.stream_window},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, opt.max_header_bytes}};
+    if (opt.max_frame_size != 16384) {
+      entries.push_back({NGHTTP2_SETTINGS_MAX_FRAME_SIZE, opt.max_frame_size});
+    }
+    if (!server()) entries.push_back({NGHTTP2_SETTINGS_ENABLE_PUSH, 0});
+    int rv =
+        nghttp2_submit_settings(session.get(), NGHTTP2_FLAG_NONE, entries.data(), entries.size());
+    SQUALL_CHECK(rv == 0, nghttp2_strerror(rv));
+    rv = nghttp2_session_set_local_window_size(session.get(), NGHTTP2_FLAG_NONE, 0,
+                                               static_cast<std::int32_t>(opt.connection_window));
+    SQUALL_CHECK(rv == 0, nghttp2_strerror(rv));
+  }
+
+  // Frames everything that can be sent now into `out`.
+  void Pump() {
+    if (busy) return;
+    busy = true;
+    for (;;) {
+      const std::uint8_t* data = nullptr;
+      const ssize_t n = nghttp2_session_mem_send(session.get(), &data);
+      if (n > 0) {
+        out.append(View(data, static_cast<std::size_t>(n)));
+        continue;
+      }
+      if (n < 0 && error.ok()) {
+        error = MakeStatus(StatusCode::kInternal, "cannot frame output: {}",
+                           nghttp2_strerror(static_cast<int>(n)));
+      }
+      break;
+    }
+    busy = false;
+    if (!raw_later.empty()) out.append(std::exchange(raw_later, {}));
+  }
+
+  Status Feed(std::string_view bytes) {
+    if (!error.ok()) return error;
+    SQUALL_CHECK(!busy, "Http2Connection::Feed was called from within its handler");
+    if (first.size() < kFirstBytes) first.append(bytes.substr(0, kFirstBytes - first.size()));
+    if (!server() && first.size() <= kFirstBytes && first.starts_with("HTTP/1.")) {
+      // nghttp2 would take the text for a frame of an absurd length, and say only that.
+      return error = Status(StatusCode::kInvalidArgument, Foreign(first));
+    }
+    busy = true;
+    const ssize_t n = nghttp2_session_mem_recv(
+        session.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+    busy = false;
+    if (n < 0) {
+      std::string foreign = Foreign(first);
+      if (foreign.empty()) {
+        foreign = n == NGHTTP2_ERR_BAD_CLIENT_MAGIC
+                      ? "the peer does not speak HTTP/2"
+                      : fmt::format("HTTP/2: {}", nghttp2_strerror(static_cast<int>(n)));
+      }
+      error = Status(StatusCode::kInvalidArgument, foreign);
+    }
+    Pump();  // also finds the GOAWAY by which nghttp2 ends a connection that broke the protocol
+    return error;
+  }
+
+  void CloseStream(StreamId id, Http2Error code, bool by_peer) {
+    const auto it = streams.find(id);
+    if (it == streams.end()) return;
+    streams.erase(it);
+    handler.OnStreamClosed(id, code, by_peer);
+  }
+
+  void HandleHeaders(const nghttp2_frame& frame) {
+    const StreamId id = frame.hd.stream_id;
+    Stream* stream = Find(id);
+    if (stream == nullptr || stream->dropped) return;
+    Headers headers = std::exchange(stream->incoming, {});
+    stream->incoming_bytes = 0;
+    if (stream->headers_seen) {
+      handler.OnTrailers(id, std::move(headers));
+    } else if (!server() && FindHeader(headers, ":status").starts_with('1')) {
+      return;  // 1xx: the final response is still to come
+    } else {
+      stream->headers_seen = true;
+      handler.OnHeaders(id, std::move(headers));
+    }
+    if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) HandleEnd(id);
+  }
+
+  void HandleEnd(StreamId id) {
+    Stream* stream = Find(id);
+    if (stream == nullptr || stream->dropped) return;
+    stream->peer_ended = true;
+    handler.OnEndStream(id);
+  }
+
+  // --- nghttp2's callbacks
+  // -------------------------------------------------------------------------------------------
+
+  static Impl& Self(void* user) { return *static_cast<Impl*>(user); }
+
+  static int OnBeginHeaders(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    Impl& self = Self(user);
+    if (self.server() && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+      self.streams.try_emplace(frame->hd.stream_id);
+    }
+    return 0;
+  }
+
+  static int OnHeader(nghttp2_session* session, const nghttp2_frame* frame,
+                      const std::uint8_t* name, std::size_t name_size, const std::uint8_t* value,
+                      std::size_t value_size, std::uint8_t /*flags*/, void* user) {
+    Impl& self = Self(user);
+    Stream* stream = self.Find(frame->hd.stream_id);
+    if (stream == nullptr || stream->dropped) return 0;
+    stream->incoming_bytes += name_size + value_size + 32;  // as RFC 9113, 6.5.2 counts
+    if (stream->incoming_bytes > self.opt.max_header_bytes) {
+      stream->dropped = true;
+      stream->incoming.clear();
+      return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                       NGHTTP2_ENHANCE_YOUR_CALM);
+    }
+    if (stream->incoming.empty()) stream->incoming.reserve(12);
+    stream->incoming.push_back(
+        {std::string(View(name, name_size)), std::string(View(value, value_size))});
+    return 0;
+  }
+
+  static int OnFrameReceived(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    Impl& self = Self(user);
+    switch (frame->hd.type) {
+      case NGHTTP2_HEADERS:
+        self.HandleHeaders(*frame);
+        break;
+      case NGHTTP2_DATA:
+        if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) self.HandleEnd(frame->hd.stream_id);
+        break;
+      case NGHTTP2_RST_STREAM:
+        if (Stream* stream = self.Find(frame->hd.stream_id)) stream->reset_by_peer = true;
+        break;
+      case NGHTTP2_SETTINGS:
+        self.handler.OnSettings((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0);
+        break;
+      case NGHTTP2_PING:
+        self.handler.OnPing(View(frame->ping.opaque_data, 8),
+                            (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0);
+        break;
+      case NGHTTP2_GOAWAY:
+        self.handler.OnGoaway(frame->goaway.last_stream_id,
+                              static_cast<Http2Error>(frame->goaway.error_code),
+                              View(frame->goaway.opaque_data, frame->goaway.opaque_data_len));
+        break;
+      default:
+        break;
+    }
+    return 0;
+  }
+
+  static int OnDataChunk(nghttp2_session*, std::uint8_t /*flags*/, std::int32_t id,
+                         const std::uint8_t* data, std::size_t size, void* user) {
+    Impl& self = Self(user);
+    Stream* stream = self.Find(id);
+    if (stream != nullptr && !stream->dropped) self.handler.OnData(id, View(data, size));
+    return 0;
+  }
+
+  static int OnStreamClose(nghttp2_session*, std::int32_t id, std::uint32_t code, void* user) {
+    Impl& self = Self(user);
+    Stream* stream = self.Find(id);
+    if (stream == nullptr) return 0;
+    // REFUSED_STREAM without a reset: a GOAWAY of the peer left the stream unprocessed.
+    const bool by_peer =
+        stream->reset_by_peer || (!self.server() && code == NGHTTP2_REFUSED_STREAM);
+    self.CloseStream(id, static_cast<Http2Error>(code), by_peer);
+    return 0;
+  }
+
+  static int OnFrameSent(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
+    Impl& self = Self(user);
+    if (frame->hd.type == NGHTTP2_GOAWAY) {
+      if (self.own_goaways > 0) {
+        --self.own_goaways;
+      } else if (self.error.ok()) {
+        const std::string foreign = Foreign(self.first);
+        const auto code = static_cast<Http2Error>(frame->goaway.error_code);
+        const std::string_view debug =
+            View(frame->goaway.opaque_data, frame->goaway.opaque_data_len);
+        const std::string_view why = debug.empty() ? std::string_view(self.reason) : debug;
+        self.error = Status(StatusCode::kInvalidArgument,
+                            !foreign.empty()
+                                ? foreign
+                                : fmt::format("the peer broke HTTP/2: {}{}{}", Http2ErrorName(code),
+                                              why.empty() ? "" : ": ", why));
+      }
+      return 0;
+    }
+    const bool ends = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
+                      (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    if (ends && self.server()) {
+      // A complete answer to an incomplete request: ask the client to stop sending (RFC 9113, 8.1).
+      Stream* stream = self.Find(frame->hd.stream_id);
+      if (stream != nullptr && !stream->peer_ended) {
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                  NGHTTP2_NO_ERROR);
+      }
+    }
+    return 0;
+  }
+
+  static int OnFrameNotSent(nghttp2_session*, const nghttp2_frame* frame, int rv, void* user) {
+    Impl& self = Self(user);
+    // A request that never left: nghttp2 has no stream for it and so will report no end.
+    if (self.server() || frame->hd.type != NGHTTP2_HEADERS ||
+        frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
+      return 0;
+    }
+    const bool going_away = rv == NGHTTP2_ERR_START_STREAM_NOT_ALLOWED;
+    self.CloseStream(frame->hd.stream_id,
+                     going_away ? Http2Error::kRefusedStream : Http2Error::kCancel, going_away);
+    return 0;
+  }
+
+  static int OnError(nghttp2_session*, int /*code*/, const char* text, std::size_t size,
+                     void* user) {
+    Self(user).reason.assign(text, size);
+    return 0;
+  }
+
+  static ssize_t ReadBody(nghttp2_session* session, std::int32_t id, std::uint8_t* buffer,
+                          std::size_t size, std::uint32_t* flags, nghttp2_data_source*,
+                          void* user) {
+    Impl& self = Self(user);
+    Stream* stream = self.Find(id);
+    if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    const std::size_t left = stream->body.size() - stream->body_sent;
+    if (left == 0 && !stream->body_ended && !stream->has_trailers) return NGHTTP2_ERR_DEFERRED;
+    const std::size_t n = std::min(left, size);
+    std::memcpy(buffer, stream->body.data() + stream->body_sent, n);
+    stream->body_sent += n;
+    if (n == left) {
+      stream->body.clear();
+      stream->body_sent = 0;
+      if (stream->has_trailers) {
+        *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        const NvList nv(stream->trailers);
+        const int rv = nghttp2_submit_trailer(session, id, nv.data(), nv.size());
+        if (rv != 0) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+      } else if (stream->body_ended) {
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+      }
+    }
+    return static_cast<ssize_t>(n);
+  }
+
+  nghttp2_data_provider Provider() {
+    nghttp2_data_provider provider = {};
+    provider.read_callback = ReadBody;
+    return provider;
+  }
+
+  // Tells nghttp2 that a stream which had nothing to send has something now. Not an error when it
+  // is not waiting.
+  void Resume(StreamId id) { nghttp2_session_resume_data(session.get(), id); }
+};
+
+Http2Connection::Http2Connection(const Http2Options& options, Http2Handler& handler)
+    : impl_(std::make_unique<Impl>(options, handler)) {
+  impl_->Start();
+}
+
+Http2Connection::~Http2Connection() = default;
+
+Status Http2Connection::Feed(std::string_view bytes) { return impl_->Feed(bytes); }
+
+std::string Http2Connection::TakeOutput() {
+  impl_->Pump();
+  return std::exchange(impl_->out, {});
+}
+
+void Http2Connection::TakeOutput(std::string& out) {
+  impl_->Pump();
+  if (out.empty()) {
+    out.swap(impl_->out);
+  } else {
+    out.append(impl_->out);
+  }
+  impl_->out.clear();
+}
+
+StatusOr<StreamId> Http2Connection::SubmitRequest(const Headers& headers, bool end) {
+  SQUALL_CHECK(!impl_->server(), "a server cannot send requests");
+  const NvList nv(headers);
+  const nghttp2_data_provider provider = impl_->Provider();
+  const std::int32_t id = nghttp2_submit_request(impl_->session.get(), nullptr, nv.data(),
+                                                 nv.size(), end ? nullptr : &provider, nullptr);
+  if (id < 0) {
+    return MakeStatus(StatusCode::kFailedPrecondition, "cannot open a stream: {}",
+                      nghttp2_strerror(id));
+  }
+  impl_->streams.try_emplace(id);
+  return id;
+}
+
+void Http2Connection::SubmitHeaders(StreamId stream, const Headers& headers, bool end) {
+  if (impl_->Find(stream) == nullptr) return;
+  const NvList nv(headers);
+  const nghttp2_data_provider provider = impl_->Provider();
+  nghttp2_submit_response(impl_->session.get(), stream, nv.data(), nv.size(),
+                          end ? nullptr : &provider);
+}
+
+void Http2Connection::SubmitData(StreamId stream, std::string data, bool end) {
+  Impl::Stream* found = impl_->Find(stream);
+  if (found == nullptr || found->body_ended || found->has_trailers) return;
+  if (found->body.empty()) {
+    found->body = std::move(data);
+  } else {
+    found->body += data;
+  }
+  found->body_ended = end;
+  impl_->Resume(stream);
+}
+
+void Http2Connection::SubmitTrailers(StreamId stream, const Headers& trailers) {
+  Impl::Stream* found = impl_->Find(stream);
+  if (found == nullptr || found->body_ended || found->has_trailers) return;
+  found->has_trailers = true;
+  found->trailers = trailers;
+  impl_->Resume(stream);
+}
+
+void Http2Connection::Reset(StreamId stream, Http2Error error) {
+  Impl::Stream* found = impl_->Find(stream);
+  if (found == nullptr) return;
+  found->body.clear();
+  found->body_sent = 0;
+  nghttp2_submit_rst_stream(impl_->session.get(), NGHTTP2_FLAG_NONE, stream,
+                            static_cast<std::uint32_t>(error));
+}
+
+void Http2Connection::Goaway(Http2Error error, StreamId last_stream, std::string_view debug) {
+  if (last_stream == kSeen) {
+    last_stream = nghttp2_session_get_last_proc_stream_id(impl_->session.get());
+  } else if (last_stream == kEverything && !impl_->server()) {
+    last_stream = kEverything - 1;  // the largest number that a server could use
+  }
+  const int rv = nghttp2_submit_goaway(
+      impl_->session.get(), NGHTTP2_FLAG_NONE, last_stream, static_cast<std::uint32_t>(error),
+      reinterpret_cast<const std::uint8_t*>(debug.data()), debug.size());
+  if (rv == 0) ++impl_->own_goaways;
+}
+
+void Http2Connection::Ping(std::string_view opaque) {
+  std::array<std::uint8_t, 8> bytes = {};
+  std::memcpy(bytes.data(), opaque.data(), std::min(opaque.size(), bytes.size()));
+  nghttp2_submit_ping(impl_->session.get(), NGHTTP2_FLAG_NONE, bytes.data());
+}
+
+void Http2Connection::AckPing(std::string_view opaque) {
+  SQUALL_CHECK(!impl_->opt.auto_ping_ack, "PINGs are acknowledged automatically");
+  std::array<std::uint8_t, 8> bytes = {};
+  std::memcpy(bytes.data(), opaque.data(), std::min(opaque.size(), bytes.size()));
+  nghttp2_submit_ping(impl_->session.get(), NGHTTP2_FLAG_ACK, bytes.data());
+}
+
+void Http2Connection::Consume(StreamId stream, std::size_t bytes) {
+  SQUALL_CHECK(!impl_->opt.auto_window_update, "windows are given back automatically");
+  nghttp2_session_consume(impl_->session.get(), stream, bytes);
+}
+
+void Http2Connection::SendSettings() {
+  SQUALL_CHECK(!impl_->opt.auto_settings, "SETTINGS are sent automatically");
+  impl_->SubmitSettings();
+}
+
+void Http2Connection::SendRaw(std::string_view bytes) {
+  impl_->raw_later.append(bytes);
+  impl_->Pump();
+}
+
+std::size_t Http2Connection::open_streams() const { return impl_->streams.size(); }
+
+std::size_t Http2Connection::queued_bytes(StreamId stream) const {
+  const Impl::Stream* found = impl_->Find(stream);
+  return found == nullptr ? 0 : found->body.size() - found->body_sent;
+}
+
+bool Http2Connection::finished() const {
+  return nghttp2_session_want_read(impl_->session.get()) == 0 &&
+         nghttp2_session_want_write(impl_->session.get()) == 0 && impl_->out.empty();
+}
+
+const Status& Http2Connection::error() const { return impl_->error; }
+
+}  // namespace squall::wire

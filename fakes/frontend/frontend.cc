@@ -1,0 +1,420 @@
+#include "fakes/frontend/frontend.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+#include "base/wire/tls.h"
+#include "fakes/engine/engine.h"
+
+namespace squall::fakes {
+namespace {
+
+using End = FrontendOutput::End;
+
+// Deadlines further away than this are none; adding them to a time might overflow.
+constexpr Duration kLongestTimeout = std::chrono::hours(24 * 3650);
+
+constexpr std::string_view kBearer = "Bearer ";
+
+wire::GrpcServerOptions GrpcOptions(const FrontendOptions& options) {
+  return {.http2 = options.http2, .max_request_bytes = options.max_request_bytes};
+}
+
+wire::GrpcStatus Failure(StatusCode code, std::string message) {
+  return {static_cast<int>(code), std::move(message), {}};
+}
+
+bool StartsWithIgnoringCase(std::string_view text, std::string_view prefix) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return text.size() >= prefix.size() &&
+         std::equal(prefix.begin(), prefix.end(), text.begin(),
+                    [&lower](char a, char b) { return lower(a) == lower(b); });
+}
+
+}  // namespace
+
+struct Frontend::Impl {
+  struct Connection final : wire::GrpcServerHandler {
+    Connection(Impl& owner_in, std::uint64_t id_in)
+        : owner(owner_in), id(id_in), grpc(GrpcOptions(owner_in.options), *this) {}
+
+    void OnCallStarted(wire::StreamId stream, wire::GrpcCallHead head) override {
+      owner.StartCall(*this, stream, std::move(head));
+    }
+    void OnMessage(wire::StreamId stream, std::string message) override {
+      owner.CallEngine(*this, stream, std::move(message));
+    }
+    void OnCancelled(wire::StreamId stream) override { owner.CancelCall(*this, stream); }
+
+    Impl& owner;
+    const std::uint64_t id;
+    std::string peer, local;
+    std::uint64_t bytes_up = 0;
+    std::uint64_t bytes_down = 0;
+    std::unique_ptr<wire::TlsSession> tls;
+    bool tls_done = false;
+    wire::GrpcServerConnection grpc;
+    std::map<wire::StreamId, std::uint64_t> calls;  // numbers of calls that are not answered yet
+    bool dirty = false;
+    End end = End::kKeep;
+    std::string last_bytes;  // what still goes out before the end
+  };
+
+  struct Call {
+    Connection* connection = nullptr;
+    wire::StreamId stream = 0;
+    std::optional<SteadyTime> deadline;
+    bool in_engine = false;
+    RpcRequest request;  // until the message is complete
+  };
+
+  Impl(FrontendOptions options_in, Engine& engine_in, journal::Sink& sink_in)
+      : options(std::move(options_in)),
+        engine(engine_in),
+        sink(sink_in),
+        source("server:" + options.name),
+        journaled(dynamic_cast<const journal::NullSink*>(&sink_in) == nullptr) {}
+
+  const FrontendOptions options;
+  Engine& engine;
+  journal::Sink& sink;
+  const std::string source;
+  const bool journaled;
+  Moment now;
+  std::uint64_t last_connection = 0;
+  std::uint64_t last_call = 0;
+  std::map<std::uint64_t, std::unique_ptr<Connection>> connections;
+  std::unordered_map<std::uint64_t, Call> calls;  // looked up only, never iterated
+  std::set<std::pair<SteadyTime, std::uint64_t>> deadlines;
+  std::vector<std::uint64_t> dirty;
+
+  void Journal(const Connection& connection, std::string_view what, std::string detail) {
+    if (!journaled) return;
+    journal::ConnectionEvent event;
+    event.what = what;
+    event.link = options.name;
+    event.connection = connection.id;
+    event.peer = connection.peer;
+    event.local = connection.local;
+    event.bytes_up = connection.bytes_up;
+    event.bytes_down = connection.bytes_down;
+    event.detail = std::move(detail);
+    sink.Append(source, std::move(event));
+  }
+
+  Connection* Find(std::uint64_t id) {
+    const auto it = connections.find(id);
+    return it == connections.end() || it->second->end != End::kKeep ? nullptr : it->second.get();
+  }
+
+  void MarkDirty(Connection& connection) {
+    if (std::exchange(connection.dirty, true)) return;
+    dirty.push_back(connection.id);
+  }
+
+  // --- Calls
+  // ---------------------------------------------------------------------------------------------------------
+
+  // OK, or how a call without an accepted key is refused. Keys appear in no message.
+  wire::GrpcStatus Authorize(const wire::Metadata& metadata) const {
+    if (options.api_keys.empty()) return {};
+    const auto field = metadata.find("authorization");
+    if (field == metadata.end() || !StartsWithIgnoringCase(field->second, kBearer)) {
+      return Failure(StatusCode::kUnauthenticated, "API key is missing");
+    }
+    const std::string_view key = std::string_view(field->second).substr(kBearer.size());
+    if (std::find(options.api_keys.begin(), options.api_keys.end(), key) ==
+        options.api_keys.end()) {
+      return Failure(StatusCode::kPermissionDenied, "Request unauthorized.");
+    }
+    return {};
+  }
+
+  void StartCall(Connection& connection, wire::StreamId stream, wire::GrpcCallHead head) {
+    if (const wire::GrpcStatus refusal = Authorize(head.metadata); !refusal.ok()) {
+      connection.grpc.Finish(stream, refusal);
+      return;
+    }
+    head.metadata.erase("authorization");
+    const std::uint64_t id = ++last_call;
+    Call call;
+    call.connection = &connection;
+    call.stream = stream;
+    if (head.timeout.has_value() && *head.timeout < kLongestTimeout) {
+      call.deadline = now.steady + *head.timeout;
+      deadlines.emplace(*call.deadline, id);
+    }
+    call.request.service = std::move(head.service);
+    call.request.method = std::move(head.method);
+    call.request.metadata = std::move(head.metadata);
+    call.request.deadline = call.deadline;
+    calls.emplace(id, std::move(call));
+    connection.calls.emplace(stream, id);
+  }
+
+  void CallEngine(Connection& connection, wire::StreamId stream, std::string message) {
+    const auto number = connection.calls.find(stream);
+    if (number == connection.calls.end()) return;
+    Call& call = calls.at(number->second);
+    call.in_engine = true;
+    RpcRequest request = std::move(call.request);
+    request.message = std::move(message);
+    engine.Call(now, number->second, std::move(request));
+  }
+
+  // Forgets a call everywhere but in the engine.
+  void EraseCall(std::uint64_t id) {
+    const auto it = calls.find(id);
+    if (it == calls.end()) return;
+    if (it->second.deadline.has_value()) deadlines.erase({*it->second.deadline, id});
+    it->second.connection->calls.erase(it->second.stream);
+    calls.erase(it);
+  }
+
+  void CancelCall(Connection& connection, wire::StreamId stream) {
+    const auto number = connection.calls.find(stream);
+    if (number == connection.calls.end()) return;
+    const std::uint64_t id = number->second;
+    const bool in_engine = calls.at(id).in_engine;
+    EraseCall(id);
+    if (in_engine) engine.Cancel(now, id);
+  }
+
+  void CancelAll(Connection& connection) {
+    while (!connection.calls.empty()) CancelCall(connection, connection.calls.begin()->first);
+  }
+
+  // Carries the engine's answers to their connections.
+  void Deliver() {
+    for (RpcResponse& response : engine.TakeResponses()) {
+      const auto it = calls.find(response.call);
+      if (it == calls.end()) continue;
+      Connection& connection = *it->second.connection;
+      const wire::StreamId stream = it->second.stream;
+      EraseCall(response.call);
+      if (response.status.code == 0) {
+        connection.grpc.Reply(stream, response.message);
+      } else {
+        connection.grpc.Finish(stream, {response.status.code, std::move(response.status.message),
+                                        std::move(response.status.details)});
+      }
+      MarkDirty(connection);
+    }
+  }
+
+  void ExpireCalls() {
+    while (!deadlines.empty() && deadlines.begin()->first <= now.steady) {
+      const std::uint64_t id = deadlines.begin()->second;
+      Call& call = calls.at(id);
+      Connection& connection = *call.connection;
+      const wire::StreamId stream = call.stream;
+      const bool in_engine = call.in_engine;
+      EraseCall(id);
+      if (in_engine) engine.Cancel(now, id);
+      connection.grpc.Finish(stream,
+                             Failure(StatusCode::kDeadlineExceeded, "context deadline exceeded"));
+      MarkDirty(connection);
+    }
+  }
+
+  // --- Connections
+  // ---------------------------------------------------------------------------------------------------
+
+  // What the connection has to send now, counted.
+  std::string Collect(Connection& connection) {
+    std::string bytes;
+    if (connection.tls == nullptr) {
+      connection.grpc.TakeOutput(bytes);
+    } else {
+      // Before the handshake is done TLS keeps our SETTINGS; there is no need to hand them over
+      // earlier.
+      if (connection.tls_done) {
+        std::string plain = connection.grpc.TakeOutput();
+        if (!plain.empty()) connection.tls->WritePlaintext(plain);
+      }
+      bytes = connection.tls->TakeCiphertext();
+    }
+    connection.bytes_down += bytes.size();
+    return bytes;
+  }
+
+  // Ends a connection from our side. Its last output is kept for the owner to take.
+  void Close(Connection& connection, End end, std::string_view what, std::string detail) {
+    if (connection.end != End::kKeep) return;
+    CancelAll(connection);
+    connection.last_bytes = Collect(connection);
+    if (end == End::kClose && connection.tls != nullptr && connection.tls->error().ok()) {
+      connection.tls->CloseNotify();
+      connection.last_bytes += Collect(connection);
+    }
+    if (end == End::kReset) connection.last_bytes.clear();
+    connection.end = end;
+    MarkDirty(connection);
+    Journal(connection, what, std::move(detail));
+  }
+
+  static std::string DescribeTls(const wire::TlsSession& tls) {
+    std::string text = tls.version();
+    if (const std::string alpn = tls.alpn(); !alpn.empty()) text += " alpn=" + alpn;
+    if (const std::string sni = tls.sni(); !sni.empty()) text += " sni=" + sni;
+    if (const std::string subject = tls.peer_subject(); !subject.empty()) {
+      text += " client=" + subject;
+    }
+    return text;
+  }
+
+  void FeedGrpc(Connection& connection, std::string_view bytes) {
+    const Status status = connection.grpc.Feed(bytes);
+    if (!status.ok()) Close(connection, End::kClose, "failed", std::string(Message(status)));
+  }
+
+  void FeedTls(Connection& connection, std::string_view bytes) {
+    wire::TlsSession& tls = *connection.tls;
+    tls.FeedCiphertext(bytes);
+    if (!connection.tls_done && tls.handshake_done()) {
+      connection.tls_done = true;
+      Journal(connection, "established", DescribeTls(tls));
+      if (options.require_alpn && tls.alpn() != "h2") {
+        Close(connection, End::kClose, "failed",
+              tls.alpn().empty() ? "TLS: the client negotiates no application protocol (ALPN h2)"
+                                 : fmt::format("TLS: ALPN is {} instead of h2", tls.alpn()));
+        return;
+      }
+    }
+    const std::string plain = tls.TakePlaintext();
+    if (!plain.empty()) FeedGrpc(connection, plain);
+    if (connection.end != End::kKeep) return;
+    if (!tls.error().ok()) {
+      Close(connection, End::kClose, "failed", fmt::format("TLS: {}", Message(tls.error())));
+    } else if (tls.peer_closed()) {
+      Close(connection, End::kClose, "closed", "TLS: the client says close_notify");
+    }
+  }
+};
+
+Frontend::Frontend(FrontendOptions options, Engine& engine, journal::Sink& sink)
+    : impl_(std::make_unique<Impl>(std::move(options), engine, sink)) {}
+
+Frontend::~Frontend() = default;
+
+std::uint64_t Frontend::Accept(Moment now, std::string peer, std::string local) {
+  impl_->now = now;
+  const std::uint64_t id = ++impl_->last_connection;
+  auto connection = std::make_unique<Impl::Connection>(*impl_, id);
+  connection->peer = std::move(peer);
+  connection->local = std::move(local);
+  if (impl_->options.tls != nullptr) {
+    connection->tls = std::make_unique<wire::TlsSession>(impl_->options.tls, now.wall);
+  }
+  impl_->Journal(*connection, "accepted", {});
+  impl_->MarkDirty(*connection);
+  impl_->connections.emplace(id, std::move(connection));
+  return id;
+}
+
+void Frontend::Receive(Moment now, std::uint64_t connection, std::string_view bytes) {
+  impl_->now = now;
+  Impl::Connection* found = impl_->Find(connection);
+  if (found == nullptr) return;
+  found->bytes_up += bytes.size();
+  impl_->MarkDirty(*found);
+  if (found->tls != nullptr) {
+    impl_->FeedTls(*found, bytes);
+  } else {
+    impl_->FeedGrpc(*found, bytes);
+  }
+  impl_->Deliver();
+}
+
+void Frontend::PeerClosed(Moment now, std::uint64_t connection, bool reset) {
+  impl_->now = now;
+  Impl::Connection* found = impl_->Find(connection);
+  if (found != nullptr) {
+    impl_->CancelAll(*found);
+    impl_->Journal(*found, reset ? "reset" : "closed", {});
+  }
+  impl_->connections.erase(connection);
+  impl_->Deliver();
+}
+
+void Frontend::Advance(Moment now) {
+  impl_->now = now;
+  impl_->engine.Advance(now);
+  impl_->Deliver();
+  impl_->ExpireCalls();
+  impl_->Deliver();
+}
+
+void Frontend::Poll(Moment now) {
+  impl_->now = now;
+  impl_->Deliver();
+}
+
+std::optional<SteadyTime> Frontend::NextDeadline() const {
+  std::optional<SteadyTime> next = impl_->engine.NextDeadline();
+  if (!impl_->deadlines.empty() && (!next.has_value() || impl_->deadlines.begin()->first < *next)) {
+    next = impl_->deadlines.begin()->first;
+  }
+  return next;
+}
+
+std::vector<FrontendOutput> Frontend::TakeOutput() {
+  std::vector<FrontendOutput> result;
+  std::vector<std::uint64_t> ids = std::exchange(impl_->dirty, {});
+  std::sort(ids.begin(), ids.end());
+  result.reserve(ids.size());
+  for (const std::uint64_t id : ids) {
+    const auto it = impl_->connections.find(id);
+    if (it == impl_->connections.end()) continue;
+    Impl::Connection& connection = *it->second;
+    connection.dirty = false;
+    FrontendOutput output{.connection = id, .bytes = {}, .end = End::kKeep};
+    if (connection.end == End::kKeep) {
+      output.bytes = impl_->Collect(connection);
+      // After a GOAWAY and its last call there is nothing left to do on a connection.
+      if (connection.grpc.http2().finished()) {
+        impl_->Close(connection, End::kClose, "closed", "no call is left after GOAWAY");
+      }
+    }
+    if (connection.end != End::kKeep) {
+      output.bytes += connection.last_bytes;
+      output.end = connection.end;
+      impl_->connections.erase(it);
+    }
+    if (!output.bytes.empty() || output.end != End::kKeep) result.push_back(std::move(output));
+  }
+  // Closing above marks connections that are gone now; what else was marked waits for the next
+  // call.
+  return result;
+}
+
+void Frontend::CloseAll(Moment now, Ending ending) {
+  impl_->now = now;
+  const bool reset = ending == Ending::kReset;
+  for (auto& [id, connection] : impl_->connections) {
+    if (connection->end != End::kKeep) continue;
+    if (ending == Ending::kShutdown) connection->grpc.http2().Goaway(wire::Http2Error::kNoError);
+    impl_->Close(*connection, reset ? End::kReset : End::kClose, reset ? "reset" : "closed",
+                 "the server ends the connection");
+    if (ending == Ending::kCrash) connection->last_bytes.clear();
+  }
+  impl_->Deliver();
+}
+
+void Frontend::Drain(Moment now) {
+  impl_->now = now;
+  for (auto& [id, connection] : impl_->connections) {
+    if (connection->end != End::kKeep) continue;
+    connection->grpc.http2().Goaway(wire::Http2Error::kNoError);
+    impl_->MarkDirty(*connection);
+  }
+}
+
+std::size_t Frontend::connections() const { return impl_->connections.size(); }
+
+std::size_t Frontend::open_calls() const { return impl_->calls.size(); }
+
+}  // namespace squall::fakes
