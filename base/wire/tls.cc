@@ -582,6 +582,7 @@ bool TlsSession::peer_closed() const { return impl_->peer_closed; }
 bool TlsSession::truncated() const { return impl_->truncated; }
 const Status& TlsSession::error() const { return impl_->error; }
 bool TlsSession::peer_is_plaintext() const { return impl_->plaintext_peer; }
+std::string_view TlsSession::first_bytes() const { return impl_->first_bytes; }
 std::string TlsSession::sni() const { return impl_->sni; }
 
 std::string TlsSession::alpn() const {

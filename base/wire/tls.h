@@ -144,6 +144,8 @@ class TlsSession {
   // The peer's first bytes were no TLS record: plaintext on a TLS port, or a plaintext answer to a
   // TLS client.
   bool peer_is_plaintext() const;
+  // The first bytes that arrived, at most 24: what the peer speaks, if it is not TLS.
+  std::string_view first_bytes() const;
 
   // Known once the handshake is done (sni on a server: once the client's hello was read); "" before
   // and where absent.

@@ -38,6 +38,13 @@ enum class IngressReach {
   kSilent,
 };
 
+// What a client that speaks plaintext on the TLS port is told before it is cut off (incident E5).
+// An HTTP/1 request is never told anything, as BoringSSL (Envoy) does it.
+enum class PlaintextAnswer {
+  kNothing,
+  kAlert,  // the fatal TLS alert protocol_version, unencrypted
+};
+
 struct IngressOptions {
   // Name in the journal: source "ingress:NAME", and the connection events' link.
   std::string name = "ingress";
@@ -47,12 +54,15 @@ struct IngressOptions {
   std::optional<std::vector<std::string>> alpn;
   IngressTransport transport = IngressTransport::kHttp2;
   IngressReach reach = IngressReach::kPublic;
-  // A client that has not finished its handshake by then is closed; 0 waits for ever. Envoy and
-  // nginx wait 10 to 60 s.
+  PlaintextAnswer plaintext_answer = PlaintextAnswer::kNothing;
+  // A client that has not finished its handshake by then is closed; 0 waits for ever. Envoy's
+  // default is 15 s (listener_filters_timeout and transport_socket_connect_timeout).
   Duration handshake_timeout = std::chrono::seconds(15);
   // A connection without a byte in either direction for this long is closed; 0 never. (Azure's
   // ingress: 240 s.)
   Duration idle_timeout{};
+  // Once one side has ended its direction, the other has this long to end its own; 0: for ever.
+  Duration half_close_timeout = std::chrono::seconds(10);
   // Bytes held per direction before WantsRead says no to the faster side.
   std::size_t buffer_limit = 256 * 1024;
 };
@@ -113,14 +123,20 @@ class Ingress {
   Ingress(IngressOptions options, std::shared_ptr<wire::TlsContext> context,
           journal::Sink& journal);
 
-  Connection* Find(std::uint64_t connection);
+  Connection* Find(std::uint64_t number) const;
   void Record(const Connection& connection, std::string_view what, std::string detail);
-  void Pump(Moment now, Connection& connection);
-  void OnPlaintext(Connection& connection, std::string bytes);
-  void Fail(Connection& connection, std::string_view reason);
-  void Finish(Connection& connection, IngressOutput::Then downstream, std::string_view detail);
+  // Carries on whatever the TLS session has ready after an input.
+  void Pump(Connection& connection);
+  void OnPlaintext(Connection& connection, std::string_view bytes);
+  void ToUpstream(Connection& connection, std::string_view bytes);
+  void EndUpstreamWrite(Connection& connection);
+  void FailHandshake(Connection& connection, std::string_view reason);
+  // Ends both sides; the client is told with close_notify where it can be.
+  void Finish(Connection& connection, std::string detail);
+  void FinishWhenBothEnded(Connection& connection);
   void Emit(Connection& connection, IngressSide side, std::string bytes, IngressOutput::Then then);
-  void Forget();
+  std::optional<SteadyTime> DeadlineOf(const Connection& connection) const;
+  void ForgetFinished();
 
   IngressOptions options_;
   std::shared_ptr<wire::TlsContext> context_;
