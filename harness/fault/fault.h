@@ -38,7 +38,7 @@ enum class Healing {
   kOneShot,  // nothing is left to heal; what restores service is said in `restored_by`
 };
 
-enum class ParameterType { kDuration, kSize, kRate, kCount, kNumber, kBool, kText, kSignal };
+enum class ParameterType { kDuration, kSize, kRate, kCount, kNumber, kBool, kText, kTextList };
 
 struct FaultParameter {
   std::string_view name;
@@ -49,7 +49,7 @@ struct FaultParameter {
   std::string_view doc;
 };
 
-// One row of the catalogue.
+// One row of the catalogue. Names and parameters are those of scenarios/format's catalogue, and some more.
 struct FaultInfo {
   std::string_view name;
   FaultTarget target;
@@ -65,8 +65,8 @@ std::span<const FaultInfo> FaultCatalogue();
 // Null for none.
 const FaultInfo* FindFault(FaultTarget target, std::string_view name);
 
-// kDuration: Duration; kSize, kRate (bytes per second), kCount, kSignal: uint64; kNumber: double.
-using FaultValue = std::variant<bool, std::uint64_t, double, Duration, std::string>;
+// kDuration: Duration; kSize, kRate (bytes per second), kCount: int64; kNumber: double; kTextList: vector<string>.
+using FaultValue = std::variant<bool, std::int64_t, double, std::string, Duration, std::vector<std::string>>;
 using FaultParameters = std::map<std::string, FaultValue, std::less<>>;
 
 struct FaultSpec {

@@ -38,10 +38,10 @@ enum class NetFaultKind {
   kRefuse,       // nobody listens: ECONNREFUSED
   kReset,        // accepted, then RST
   kBlackhole,    // accepted, then nothing is read or written, and no upstream is called
-  kNeverAccept,  // the kernel's backlog is full: SYNs are dropped, connect hangs
+  kNeverAccept,  // the listener stands and accepts nothing: the handshake is the kernel's, silence follows
   kStall,        // bytes stop in the chosen direction, connections stay
   kLatency,      // each piece of data is late by latency +- jitter
-  kBandwidth,    // bytes per second, per direction, shared by all connections
+  kBandwidth,    // bytes per second, for each connection and direction
   kCut,          // after N bytes in the chosen direction the connection ends
   kSlowClose,    // the end of a direction is passed on late by latency +- jitter
 };
@@ -61,6 +61,8 @@ struct NetFault {
   // latency, slow_close: mean, and the largest deviation to either side (uniform, by the link's seed).
   Duration latency{};
   Duration jitter{};
+  // never_accept: the kernel's backlog is full as well, SYNs are dropped and connect hangs.
+  bool backlog_full = false;
   // bandwidth; > 0.
   std::uint64_t bytes_per_second = 0;
   // cut: bytes that still pass, counted from the start of a new connection, or from now on an open one, each direction on
@@ -89,7 +91,7 @@ struct ProxyOptions {
   std::uint64_t seed = 1;
   // An upstream that does not answer for this long has failed.
   Duration connect_timeout = std::chrono::seconds(10);
-  // Listening from the start; false: as if refused, until Open().
+  // Listening from the start; false: as if refused, until SetOpen(true).
   bool open = true;
 };
 
@@ -116,6 +118,8 @@ class TcpProxy {
   HostPort upstream() const;
   // Where connections from now on go.
   void SetUpstream(HostPort upstream);
+  // Whether somebody listens when no fault says otherwise. Connections that are open stay.
+  Status SetOpen(bool open);
 
   // INVALID_ARGUMENT for values that make no sense, ALREADY_EXISTS for an id that is active.
   Status Set(NetFault fault);

@@ -85,8 +85,11 @@ struct ChildOptions {
   std::size_t line_bytes_max = 16 * 1024;
   // How many of the last lines are kept for messages.
   std::size_t kept_lines = 30;
-  // Write a log event for each line.
+  // Write a log event for each line, up to so many in one life.
   bool journal_lines = true;
+  std::size_t journal_lines_max = 20000;
+  // Each log file ends, with a note, at this size.
+  std::size_t log_bytes_max = 64u << 20;
   // Every line of output, without its line break, in order, from the loop. All come before on_exit.
   std::function<void(Stream, std::string_view)> on_line;
   // The end of every life, from the loop, after the callbacks of Start and Stop.
@@ -115,7 +118,7 @@ class ChildProcess {
   void Start(ReadyCallback ready);
 
   // Sends the stop signal, and SIGKILL to the group when the grace is over. `done` gets the exit (at once, posted, when
-  // there is no living process). A paused process is resumed by the signal's way: SIGCONT follows the stop signal.
+  // there is no living process). A paused process goes on so that it can act on it.
   void Stop(Intent intent, ExitCallback done);
   // As Stop with another signal and grace.
   void StopWith(int signal, Duration grace, Intent intent, ExitCallback done);

@@ -110,6 +110,10 @@ class ServerUnderTest {
 
   virtual void RegisterNamespace(const std::string& ns, Done done) = 0;
   virtual void DeleteNamespace(const std::string& ns, Done done) = 0;
+  // Calls of these methods (a trailing * matches any ending) are answered with this status before they are handled; each one is
+  // a "hit" of the fault. UNIMPLEMENTED for every kind but kFakeInProcess. A new start of the server keeps it in force.
+  virtual Status RefuseRpcs(std::string fault_id, std::vector<std::string> methods, int code, std::string message) = 0;
+  virtual Status AcceptRpcs(std::string_view fault_id) = 0;
   // The harness's own client, directly connected (around every link and fault).
   virtual TemporalClient& client() = 0;
   // For kFakeInProcess: hooks into the engine; null otherwise or while it has not been started.
