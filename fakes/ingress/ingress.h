@@ -76,7 +76,6 @@ struct IngressOutput {
     kConnect,  // upstream only: open the transport; answer with UpstreamConnected or UpstreamFailed
     kEndWrite,  // shut down the sending direction
     kClose,     // send what is left, then close; nothing of this side is reported back any more
-    kReset,     // close at once, with RST where the transport has one
   };
   std::uint64_t connection = 0;
   IngressSide side = IngressSide::kDownstream;
