@@ -129,8 +129,10 @@ struct Http2Connection::Impl {
   std::string first;      // the peer's first bytes
   std::string reason;     // nghttp2's words for the last thing that went wrong
   Status error;
-  int own_goaways = 0;  // submitted by the owner and not yet framed
-  bool busy = false;    // nghttp2 is on the stack
+  int own_goaways = 0;      // submitted by the owner and not yet framed
+  bool busy = false;        // nghttp2 is on the stack
+  bool held = false;        // SETTINGS wait for SendSettings, and everything behind them
+  bool going_away = false;  // the peer sent GOAWAY
 
   bool server() const { return opt.role == Http2Role::kServer; }
 
@@ -170,7 +172,8 @@ struct Http2Connection::Impl {
                        : nghttp2_session_client_new2(&raw_session, raw_callbacks, this, raw_option);
     SQUALL_CHECK(rv == 0, nghttp2_strerror(rv));
     session.reset(raw_session);
-    if (opt.auto_settings) SubmitSettings();
+    SubmitSettings();
+    held = !opt.auto_settings;
   }
 
   void SubmitSettings() {
@@ -194,7 +197,7 @@ struct Http2Connection::Impl {
   void Pump() {
     if (busy) return;
     busy = true;
-    for (;;) {
+    while (!held) {
       const std::uint8_t* data = nullptr;
       const ssize_t n = nghttp2_session_mem_send(session.get(), &data);
       if (n > 0) {
@@ -319,6 +322,7 @@ struct Http2Connection::Impl {
                             (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0);
         break;
       case NGHTTP2_GOAWAY:
+        self.going_away = true;
         self.handler.OnGoaway(frame->goaway.last_stream_id,
                               static_cast<Http2Error>(frame->goaway.error_code),
                               View(frame->goaway.opaque_data, frame->goaway.opaque_data_len));
@@ -462,6 +466,9 @@ void Http2Connection::TakeOutput(std::string& out) {
 
 StatusOr<StreamId> Http2Connection::SubmitRequest(const Headers& headers, bool end) {
   SQUALL_CHECK(!impl_->server(), "a server cannot send requests");
+  if (impl_->going_away) {
+    return Status(StatusCode::kFailedPrecondition, "cannot open a stream: the peer is going away");
+  }
   const NvList nv(headers);
   const nghttp2_data_provider provider = impl_->Provider();
   const std::int32_t id = nghttp2_submit_request(impl_->session.get(), nullptr, nv.data(),
@@ -512,6 +519,11 @@ void Http2Connection::Reset(StreamId stream, Http2Error error) {
 }
 
 void Http2Connection::Goaway(Http2Error error, StreamId last_stream, std::string_view debug) {
+  if (last_stream == kEverything && impl_->server() && error == Http2Error::kNoError) {
+    // nghttp2's own notice; any other GOAWAY makes it ignore streams that come later.
+    if (nghttp2_submit_shutdown_notice(impl_->session.get()) == 0) ++impl_->own_goaways;
+    return;
+  }
   if (last_stream == kSeen) {
     last_stream = nghttp2_session_get_last_proc_stream_id(impl_->session.get());
   } else if (last_stream == kEverything && !impl_->server()) {
@@ -543,7 +555,7 @@ void Http2Connection::Consume(StreamId stream, std::size_t bytes) {
 
 void Http2Connection::SendSettings() {
   SQUALL_CHECK(!impl_->opt.auto_settings, "SETTINGS are sent automatically");
-  impl_->SubmitSettings();
+  impl_->held = false;
 }
 
 void Http2Connection::SendRaw(std::string_view bytes) {

@@ -72,8 +72,8 @@ struct Http2Options {
   // Give window back as data is handed to the handler. False leaves it to Consume: until then the
   // peer stalls.
   bool auto_window_update = true;
-  // Send the preface and SETTINGS with the first output. False: the owner sends them through
-  // SendSettings.
+  // Send the preface and SETTINGS with the first output. False: nothing but SendRaw's bytes goes
+  // out until SendSettings.
   bool auto_settings = true;
 };
 
@@ -135,9 +135,10 @@ class Http2Connection {
   void SubmitTrailers(StreamId stream, const Headers& trailers);
   // RST_STREAM; drops what is queued for the stream.
   void Reset(StreamId stream, Http2Error error);
-  // GOAWAY. last_stream: the last of the peer's streams that we still serve; kEverything announces
-  // a shutdown without refusing any (RFC 9113, 6.8), kSeen is the highest that we have seen. The
-  // connection stays usable for its open streams; closing it is the owner's business.
+  // GOAWAY. last_stream: the last of the peer's streams that we still serve. kSeen is the highest
+  // that we have seen; kEverything (a server's, with NO_ERROR) announces a shutdown without
+  // refusing any (RFC 9113, 6.8). The connection stays usable for its open streams; closing it is
+  // the owner's business.
   static constexpr StreamId kSeen = -1;
   static constexpr StreamId kEverything = 0x7fffffff;
   void Goaway(Http2Error error, StreamId last_stream = kSeen, std::string_view debug = {});
@@ -147,7 +148,8 @@ class Http2Connection {
   void AckPing(std::string_view opaque);
   // Gives back window for `bytes` of data received on `stream`; with auto_window_update false only.
   void Consume(StreamId stream, std::size_t bytes);
-  // The preface (client) and SETTINGS; with auto_settings false only.
+  // Lets the preface (client), SETTINGS and all that waits behind them go; with auto_settings false
+  // only.
   void SendSettings();
   // Puts bytes that nghttp2 knows nothing of into the output, behind all that is pending:
   // misbehaviour.

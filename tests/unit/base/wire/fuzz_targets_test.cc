@@ -1,0 +1,71 @@
+// Runs the fuzzers' entry points over their seeds and over seeds that were damaged at random, so
+// that every build exercises them.
+
+#include <gtest/gtest.h>
+
+#include "base/util/rng.h"
+#include "base/wire/grpc.h"
+#include "tests/fuzz/wire_targets.h"
+
+namespace squall::fuzz {
+namespace {
+
+// One to eight changes: a byte replaced, a bit flipped, a stretch cut out, repeated or filled.
+std::string Damage(std::string bytes, Rng& rng) {
+  for (std::uint64_t n = 1 + rng.Below(8); n > 0 && !bytes.empty(); --n) {
+    const std::size_t at = rng.Below(bytes.size());
+    const std::size_t length = std::min<std::size_t>(bytes.size() - at, 1 + rng.Below(40));
+    switch (rng.Below(5)) {
+      case 0:
+        bytes[at] = static_cast<char>(rng.Next());
+        break;
+      case 1:
+        bytes[at] = static_cast<char>(bytes[at] ^ (1 << rng.Below(8)));
+        break;
+      case 2:
+        bytes.erase(at, length);
+        break;
+      case 3:
+        bytes.insert(at, bytes.substr(at, length));
+        break;
+      default:
+        for (std::size_t i = at; i < at + length; ++i) bytes[i] = static_cast<char>(rng.Next());
+    }
+  }
+  return bytes;
+}
+
+void RunOver(void (*target)(std::string_view)) {
+  Rng rng(99);
+  for (const std::string& seed : WireSeeds()) {
+    target(seed);
+    for (int i = 0; i < 300; ++i) target(Damage(seed, rng));
+  }
+}
+
+TEST(FuzzTargets, GrpcServerBytes) { RunOver(GrpcServerBytes); }
+TEST(FuzzTargets, GrpcClientBytes) { RunOver(GrpcClientBytes); }
+TEST(FuzzTargets, GrpcFrames) { RunOver(GrpcFrames); }
+TEST(FuzzTargets, GrpcFields) { RunOver(GrpcFields); }
+
+TEST(FuzzTargets, SeedsReachTheHandler) {
+  // A seed that no longer parses would make the runs above meaningless.
+  struct Counter : wire::GrpcServerHandler {
+    int messages = 0;
+    void OnCallStarted(wire::StreamId, wire::GrpcCallHead) override {}
+    void OnMessage(wire::StreamId, std::string) override { ++messages; }
+    void OnCancelled(wire::StreamId) override {}
+  };
+  int messages = 0;
+  for (const std::string& seed : WireSeeds()) {
+    Counter counter;
+    wire::GrpcServerConnection server({}, counter);
+    if (!seed.empty() && server.Feed(std::string_view(seed).substr(1)).ok()) {
+      messages += counter.messages;
+    }
+  }
+  EXPECT_EQ(messages, 12);
+}
+
+}  // namespace
+}  // namespace squall::fuzz
