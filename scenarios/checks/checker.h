@@ -36,6 +36,8 @@ class Checker {
   virtual void Observe(const journal::Event& event) = 0;
   // The time until which waiting could still change the verdict; nothing when all is decided or waiting changes nothing.
   virtual std::optional<SteadyTime> NextDeadline() const { return std::nullopt; }
+  // False when nothing that it watches was observed: an oracle is silent then.
+  virtual bool SawAnything() const { return true; }
   // The verdict on what was observed up to `end` (not before the last event). Changes nothing; may be called again.
   virtual Verdict Finish(SteadyTime end) const = 0;
 };

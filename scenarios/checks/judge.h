@@ -52,7 +52,6 @@ class ChecksJudge final : public Judge {
   std::vector<Entry> entries_;
   std::set<std::string, std::less<>> observes_;
   bool begun_ = false, finished_ = false;
-  bool any_process_ = false, any_fault_ = false;
 };
 
 // What the results say of a subject of which `expectation` was expected.
@@ -63,7 +62,9 @@ struct SubjectJudgement {
 };
 
 // Expected to pass: the worst result. Expected to fail: pass (caught) when exactly the named checks fail; fail when a named
-// check passes or another one fails; unknown when a named check or an oracle is unknown. No result at all is unknown.
+// check passes or another one fails; unknown when a named check, an oracle or the infrastructure is unknown. A failed step of
+// a broken subject (`steps`) is no check of its own, unless it is named: what is broken seldom gets through. No result at all is
+// unknown.
 SubjectJudgement JudgeSubject(std::span<const CheckResult> results, const Expectation& expectation);
 
 struct JournalJudgement {
@@ -72,7 +73,8 @@ struct JournalJudgement {
 };
 
 // The same over a saved journal: what `squall judge` does. The end of observation is the time of the first conclusion in the
-// journal, else of its end or last event.
+// journal, else of its last event. The step machine's own results (`steps`, `infrastructure`) are taken from the journal; one that
+// ends before anything was concluded is unknown by infrastructure.
 StatusOr<JournalJudgement> JudgeJournal(std::span<const journal::Event> events, std::span<const CheckSpec> checks,
                                         const Expectation& expectation);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/util/text.h"
+#include "scenarios/format/event_fields.h"
 
 namespace squall::scenarios {
 namespace {
@@ -60,8 +61,7 @@ StatusOr<EventPattern> EventPattern::Parse(std::string_view text) {
     return MakeStatus(StatusCode::kInvalidArgument, "unknown {} event '{}'{}", pattern.kind_, pattern.word_,
                       DidYouMean(pattern.word_, words));
   }
-  std::vector<std::string> names = journal::FieldsOf(pattern.kind_);
-  names.emplace_back("source");
+  const std::vector<std::string> names = EventFields(pattern.kind_);
   for (std::size_t i = 1; i < parts.size(); ++i) {
     const std::size_t equals = parts[i].find('=');
     if (equals == std::string::npos) {
@@ -91,7 +91,7 @@ StatusOr<EventPattern> EventPattern::Parse(std::string_view text) {
 bool EventPattern::Matches(const journal::Event& event) const {
   if (event.kind() != kind_ || event.what() != word_) return false;
   for (const Field& field : fields_) {
-    const std::optional<std::string> value = journal::FieldText(event, field.name);
+    const std::optional<std::string> value = EventField(event, field.name);
     if (!value) return false;
     if (field.regex ? !std::regex_search(*value, *field.regex) : *value != field.value) return false;
   }
