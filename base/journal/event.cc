@@ -49,25 +49,6 @@ bool IsWordOf(std::string_view kind, std::string_view word) {
   return false;
 }
 
-struct NameLister {
-  std::vector<std::string>& out;
-  template <typename T>
-  void operator()(const char* name, const T&) { out.emplace_back(name); }
-};
-
-struct TextFinder {
-  std::string_view wanted;
-  std::optional<std::string> found;
-  void operator()(const char* name, const std::string& v) { if (name == wanted) found = v; }
-  void operator()(const char* name, std::uint64_t v) { if (name == wanted) found = std::to_string(v); }
-  void operator()(const char* name, std::int64_t v) { if (name == wanted) found = std::to_string(v); }
-  void operator()(const char* name, int v) { if (name == wanted) found = std::to_string(v); }
-  void operator()(const char* name, Duration v) { if (name == wanted) found = std::to_string(v.count()); }
-  void operator()(const char* name, const std::optional<int>& v) { if (name == wanted) found = v ? std::to_string(*v) : ""; }
-  void operator()(const char* name, const std::vector<std::string>& v) { if (name == wanted) found = json(v).dump(); }
-  void operator()(const char* name, const std::map<std::string, std::string>& v) { if (name == wanted) found = json(v).dump(); }
-};
-
 template <std::size_t I = 0>
 bool ParsePayload(std::string_view kind, const json& in, Payload& out) {
   if constexpr (I == std::variant_size_v<Payload>) {
@@ -104,24 +85,6 @@ Words WordsOf(std::string_view kind) {
      ...);
   }(std::make_index_sequence<std::variant_size_v<Payload>>());
   return words;
-}
-
-std::vector<std::string> FieldsOf(std::string_view kind) {
-  std::vector<std::string> names;
-  [&]<std::size_t... I>(std::index_sequence<I...>) {
-    const auto list = [&]<typename T>(T payload) {
-      if (kind == T::kKind) payload.Visit(NameLister{names});
-    };
-    (list(std::variant_alternative_t<I, Payload>{}), ...);
-  }(std::make_index_sequence<std::variant_size_v<Payload>>());
-  return names;
-}
-
-std::optional<std::string> FieldText(const Event& event, std::string_view name) {
-  if (name == "source") return event.source;
-  TextFinder finder{name, std::nullopt};
-  std::visit([&finder](auto payload) { payload.Visit(finder); }, event.payload);
-  return finder.found;
 }
 
 std::string ToJson(const Event& event) {

@@ -237,12 +237,6 @@ std::span<const std::string_view> AllKinds();
 // The words allowed for a kind; empty for an unknown kind.
 Words WordsOf(std::string_view kind);
 
-// The names of a kind's fields as the file has them; empty for an unknown kind.
-std::vector<std::string> FieldsOf(std::string_view kind);
-// The value of a field as text (numbers in decimal, durations in nanoseconds, an unset one as "", lists and maps as JSON);
-// nothing when the event's kind has no such field. `source` is a field of every kind.
-std::optional<std::string> FieldText(const Event& event, std::string_view name);
-
 // One line of JSON without a line break, and back. Unknown kinds and words, and lines of another schema, are errors.
 std::string ToJson(const Event& event);
 

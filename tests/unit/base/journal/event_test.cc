@@ -108,33 +108,6 @@ TEST(Event, AsGivesThePayloadOfItsKindOnly) {
   EXPECT_EQ(event.As<StepEvent>(), nullptr);
 }
 
-TEST_P(EveryKind, FieldsAreKnownByNameAndReadAsText) {
-  Payload payload = Empty();
-  Fill(payload);
-  Event event = At(payload);
-  std::vector<std::string> names;
-  for (const auto& [name, value] : FieldsOf(payload)) {
-    names.push_back(name);
-    EXPECT_TRUE(FieldText(event, name).has_value()) << name;
-  }
-  EXPECT_EQ(FieldsOf(event.kind()), names);
-  EXPECT_EQ(FieldText(event, "source"), "proxy:w->temporal");
-  EXPECT_EQ(FieldText(event, "no such field"), std::nullopt);
-  EXPECT_TRUE(FieldsOf("no such kind").empty());
-}
-
-TEST(FieldText, WritesEachTypeAsAPersonWouldInAScenario) {
-  const Event rpc = At(RpcEvent{.what = "failed", .call = 7, .code = 14, .latency = Duration(1500)});
-  EXPECT_EQ(FieldText(rpc, "call"), "7");
-  EXPECT_EQ(FieldText(rpc, "code"), "14");
-  EXPECT_EQ(FieldText(rpc, "latency_ns"), "1500");
-  EXPECT_EQ(FieldText(rpc, "namespace"), "");
-  EXPECT_EQ(FieldText(At(RpcEvent{.what = "received"}), "code"), "");
-  const Event run = At(RunEvent{.what = "started", .observes = {"log", "rpc"}, .versions = {{"core", "0.10.1"}}});
-  EXPECT_EQ(FieldText(run, "observes"), "[\"log\",\"rpc\"]");
-  EXPECT_EQ(FieldText(run, "versions"), "{\"core\":\"0.10.1\"}");
-}
-
 TEST(ToJson, OutputThatIsNotUtf8IsReplacedNotRefused) {
   const std::string line = ToJson(At(LogEvent{.what = "stdout", .process = "w", .line = "bad \xff byte"}));
   const StatusOr<Event> back = FromJson(line);
