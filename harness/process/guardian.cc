@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -18,6 +17,8 @@
 #include <fstream>
 #include <map>
 #include <set>
+
+#include "harness/process/pidfd.h"
 
 namespace squall::harness {
 namespace {
@@ -200,7 +201,7 @@ StatusOr<int> KillDescendants(const Clock& clock, Duration limit) {
       if (rest <= Duration::zero()) {
         return MakeStatus(StatusCode::kDeadlineExceeded, "process {} ({}) does not die", one.pid, one.command);
       }
-      const int fd = ::pidfd_open(static_cast<pid_t>(one.pid), 0);
+      const int fd = OpenPidfd(one.pid);
       if (fd >= 0) {
         pollfd wait{fd, POLLIN, 0};
         ::poll(&wait, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(rest).count()));

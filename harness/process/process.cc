@@ -5,7 +5,6 @@
 #include <fmt/ranges.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include <utility>
 
 #include "harness/net/port.h"
+#include "harness/process/pidfd.h"
 #include "harness/process/spawn.h"
 
 extern char** environ;
@@ -235,7 +235,7 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
       close_all();
       return spawned.status();
     }
-    const int process_fd = ::pidfd_open(*spawned, 0);
+    const int process_fd = OpenPidfd(*spawned);
     if (process_fd < 0) {  // a kernel before 5.3, or no descriptor left
       const int number = errno;
       ::kill(-*spawned, SIGKILL);
@@ -243,7 +243,6 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
       close_all();
       return MakeStatus(StatusCode::kUnavailable, "pidfd_open: {}", std::strerror(number));
     }
-    ::fcntl(process_fd, F_SETFD, FD_CLOEXEC);
     pid = *spawned;
     ++starts;
     alive = true;
@@ -260,11 +259,22 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
       Read(outputs[i]);
     }
     pidfd.assign(process_fd);
-    pidfd.async_wait(asio::posix::stream_descriptor::wait_read, [self = shared_from_this(), life = starts](error_code error) {
-      if (error || self->destroyed || self->starts != life) return;
-      self->OnExit();
-    });
+    WaitForDeath();
     return absl::OkStatus();
+  }
+
+  void WaitForDeath() {
+    pidfd.async_wait(asio::posix::stream_descriptor::wait_read, [self = shared_from_this(), life = starts](const error_code& error) {
+      if (error || self->destroyed || self->starts != life) return;
+      // Asio may report a descriptor ready on account of the one that had its place before (the last life's): look.
+      siginfo_t info{};
+      const bool dead = ::waitid(P_PID, static_cast<id_t>(self->pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
+      if (dead) {
+        self->OnExit();
+      } else {
+        self->WaitForDeath();
+      }
+    });
   }
 
   Status OpenLogs() {
@@ -280,19 +290,20 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
 
   // ---------------------------------------------------------------------------------------------------------------- output
 
+  // Asio only says when: it must not read ahead, or what it has read and not yet handed out when the process dies is lost.
   void Read(Output& output) {
-    output.pipe.async_read_some(
-        asio::buffer(output.buffer),
-        [self = shared_from_this(), &output, life = starts](const error_code& error, std::size_t bytes) {
-          if (self->destroyed || self->starts != life || !output.pipe.is_open()) return;
-          if (error == asio::error::operation_aborted) return;
-          if (error) {
-            self->CloseOutput(output);
-            return;
-          }
-          self->OnBytes(output, {output.buffer.data(), bytes});
-          if (!self->destroyed && self->starts == life && output.pipe.is_open()) self->Read(output);
-        });
+    output.pipe.async_wait(asio::posix::stream_descriptor::wait_read,
+                           [self = shared_from_this(), &output, life = starts](const error_code& error) {
+                             const auto over = [&] { return self->destroyed || self->starts != life || !output.pipe.is_open(); };
+                             if (error || over()) return;
+                             const ssize_t bytes = ::read(output.pipe.native_handle(), output.buffer.data(), output.buffer.size());
+                             if (bytes > 0) {
+                               self->OnBytes(output, {output.buffer.data(), static_cast<std::size_t>(bytes)});
+                             } else if (bytes == 0 || (errno != EINTR && errno != EAGAIN)) {
+                               self->CloseOutput(output);
+                             }
+                             if (!over()) self->Read(output);
+                           });
   }
 
   void OnBytes(Output& output, std::string_view bytes) {
