@@ -330,7 +330,8 @@ struct CertificateAuthority::Impl {
 CertificateAuthority::CertificateAuthority(std::shared_ptr<const Impl> impl, WallTime now, Rng rng)
     : impl_(std::move(impl)), now_(now), rng_(rng) {}
 
-CertificateAuthority CertificateAuthority::Create(CaOptions options, WallTime now, Rng& rng) {
+CertificateAuthority CertificateAuthority::Create(const CaOptions& options, WallTime now,
+                                                  Rng& rng) {
   ERR_clear_error();
   Rng own(rng.Next());
   auto impl = std::make_shared<Impl>();
@@ -350,7 +351,7 @@ CertificateAuthority CertificateAuthority::Create(CaOptions options, WallTime no
   return CertificateAuthority(std::move(impl), now, own);
 }
 
-TlsIdentity CertificateAuthority::Issue(LeafOptions options) {
+TlsIdentity CertificateAuthority::Issue(const LeafOptions& options) {
   ERR_clear_error();
   const SharedKey key = MakeKey(options.key_type, rng_);
   X509Ptr leaf = NewCertificate(
@@ -402,17 +403,21 @@ const TlsIdentity* CertificateSet::Find(std::string_view name) const {
 std::span<const std::string> CertificateSet::Names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> result;
+    result.reserve(kIdentities.size());
     for (const NamedIdentity& identity : kIdentities) result.emplace_back(identity.name);
     return result;
   }();
   return names;
 }
 
-CertificateSet MintCatalogue(WallTime now, Rng& rng, CatalogueOptions options) {
+CertificateSet MintCatalogue(WallTime now, Rng& rng, const CatalogueOptions& options) {
   constexpr auto kDay = std::chrono::hours(24);
   CaOptions ca_options;
   ca_options.key_type = options.key_type;
   CertificateAuthority ca = CertificateAuthority::Create(ca_options, now, rng);
+  // A name of its own: with an equal name clients report a bad signature instead of an unknown
+  // issuer, which is what they say of any authority in the wild.
+  ca_options.common_name = "squall other CA";
   CertificateAuthority other = CertificateAuthority::Create(ca_options, now, rng);
 
   LeafOptions base;

@@ -52,9 +52,9 @@ class CertificateAuthority {
   // Draws from `rng` once; what is issued later depends only on that draw and on the order of Issue
   // calls. Times that are not in order, and IP addresses or names that are none, are programmer
   // errors and abort.
-  static CertificateAuthority Create(CaOptions options, WallTime now, Rng& rng);
+  static CertificateAuthority Create(const CaOptions& options, WallTime now, Rng& rng);
 
-  TlsIdentity Issue(LeafOptions options);
+  TlsIdentity Issue(const LeafOptions& options);
   const std::string& certificate_pem() const;
 
  private:
@@ -76,7 +76,7 @@ struct CatalogueOptions {
 // `ca_pem`.
 struct CertificateSet {
   std::string ca_pem;
-  std::string wrong_ca_pem;  // another authority of the same name: wrong_ca chains to it
+  std::string wrong_ca_pem;  // another authority: wrong_ca chains to it
   TlsIdentity server;        // right names and addresses, serverAuth
   TlsIdentity client;        // clientAuth
   TlsIdentity wrong_ca;      // right in all but its authority; serverAuth and clientAuth
@@ -91,7 +91,7 @@ struct CertificateSet {
   static std::span<const std::string> Names();
 };
 
-CertificateSet MintCatalogue(WallTime now, Rng& rng, CatalogueOptions options = {});
+CertificateSet MintCatalogue(WallTime now, Rng& rng, const CatalogueOptions& options = {});
 
 // What a certificate says, for messages, checks and the doctor.
 struct CertificateInfo {
