@@ -64,7 +64,7 @@ TEST(FuzzTargets, SeedsReachTheHandler) {
       messages += counter.messages;
     }
   }
-  EXPECT_EQ(messages, 12);
+  EXPECT_EQ(messages, 12);  // two conversations of three calls, whole and in pieces
 }
 
 }  // namespace
