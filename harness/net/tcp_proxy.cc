@@ -212,8 +212,8 @@ struct TcpProxy::Impl final : std::enable_shared_from_this<TcpProxy::Impl>, Prox
         return MakeStatus(StatusCode::kAlreadyExists, "link {}: fault {} is active", options.link, spec.id);
       }
     }
-    auto fault = std::make_shared<ActiveFault>(
-        ActiveFault{.spec = std::move(spec), .rng = Rng(options.seed).Split(options.link).Split(spec.id)});
+    const Rng rng = Rng(options.seed).Split(options.link).Split(spec.id);
+    const auto fault = std::make_shared<ActiveFault>(ActiveFault{.spec = std::move(spec), .rng = rng});
     faults.push_back(fault);
     hits.emplace(fault->spec.id, 0);
     if (const Status status = UpdateDoor(); !status.ok()) {
