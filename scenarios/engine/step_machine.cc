@@ -554,6 +554,7 @@ void StepMachine::Conclude() {
   run.subject = subject_.name;
   run.world = options_.world;
   run.seed = options_.seed;
+  run.versions = world_.Versions();
   run.verdict = OutcomeName(result_.conclusion.verdict);
   run.detail = result_.conclusion.explanation;
   Append(std::move(run));

@@ -1,0 +1,35 @@
+#pragma once
+// What a run finds on this machine: programs, versions, requirements, and the server that it was given.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/util/status.h"
+#include "scenarios/format/scenario.h"
+
+namespace squall::harness {
+
+// Somebody else's server, from --address: the real world runs against it instead of a dev server of its own. Nothing is
+// injected into it, and its namespaces are left alone but for those that scenarios register.
+struct ExternalServer {
+  std::string address;  // host:port
+  bool tls = false;
+  std::string ca_file, certificate_file, key_file, server_name;
+  std::string api_key_variable;  // the name of the environment variable that holds the key; never the key itself
+};
+
+// Why `subject` cannot run in `world` here; nothing when it can. In words for the report.
+std::optional<std::string> MissingRequirement(const scenarios::Subject& subject, scenarios::WorldKind world,
+                                              const std::optional<ExternalServer>& external);
+
+// squall, core, and with `python` the Python SDK: what does not need to be asked of a running server.
+std::map<std::string, std::string> KnownVersions(bool python);
+
+// The folder of the sources: SQUALL_SOURCE_DIR, or where this program was built from.
+std::string SourceDirectory();
+// The scenario library: <source>/scenarios/library.
+std::string DefaultLibrary();
+
+}  // namespace squall::harness

@@ -1,0 +1,670 @@
+#include "harness/runner/harness_world.h"
+
+#include <csignal>
+
+#include <filesystem>
+#include <set>
+
+#include "base/util/rng.h"
+
+namespace squall::harness {
+namespace {
+
+using scenarios::IngressSpec;
+using scenarios::LinkSpec;
+using scenarios::ServerSpec;
+using scenarios::TlsMode;
+using scenarios::WorkerSpec;
+using scenarios::WorldKind;
+
+// Between SIGTERM and SIGKILL for what still runs when the subject has been judged: nobody looks at it any more.
+constexpr Duration kCleanUpGrace = std::chrono::milliseconds(500);
+// On top of the worker's own grace before a `stop` step kills it.
+constexpr Duration kStopSlack = std::chrono::seconds(5);
+
+// The world's own failures carry kInternal, whatever they were below: the step machine reads them as the infrastructure's.
+Status Infrastructure(const Status& status, std::string_view what) {
+  if (status.ok()) return status;
+  return MakeStatus(StatusCode::kInternal, "{}: {}", what, Message(status));
+}
+
+FaultValue ToFaultValue(const scenarios::ParamValue& value) {
+  if (const auto* v = std::get_if<bool>(&value)) return *v;
+  if (const auto* v = std::get_if<std::int64_t>(&value)) return *v;
+  if (const auto* v = std::get_if<double>(&value)) return *v;
+  if (const auto* v = std::get_if<std::string>(&value)) return *v;
+  if (const auto* v = std::get_if<Duration>(&value)) return *v;
+  if (const auto* v = std::get_if<std::vector<std::string>>(&value)) return *v;
+  SQUALL_CHECK(false, "a fault parameter of a type that faults do not have");
+  __builtin_unreachable();
+}
+
+class HarnessFault final : public scenarios::FaultHandle {
+ public:
+  explicit HarnessFault(std::unique_ptr<harness::FaultHandle> handle) : handle_(std::move(handle)) {}
+  void Heal(scenarios::Done done) override { handle_->Heal(std::move(done)); }
+
+ private:
+  std::unique_ptr<harness::FaultHandle> handle_;
+};
+
+WorkerKind KindOf(WorkerSpec::Kind kind) {
+  switch (kind) {
+    case WorkerSpec::Kind::kCore: return WorkerKind::kSquallWorker;
+    case WorkerSpec::Kind::kHost: return WorkerKind::kSquallHost;
+    case WorkerSpec::Kind::kPython: return WorkerKind::kPython;
+    case WorkerSpec::Kind::kCommand: return WorkerKind::kCommand;
+  }
+  return WorkerKind::kCommand;
+}
+
+bool NamesPort(const WorkerSpec& spec) {
+  const auto names = [](const std::string& text) { return text.find("{port}") != std::string::npos; };
+  for (const std::string& text : spec.command) {
+    if (names(text)) return true;
+  }
+  for (const std::string& text : spec.args) {
+    if (names(text)) return true;
+  }
+  for (const auto& [name, text] : spec.env) {
+    if (names(text)) return true;
+  }
+  return !spec.health.empty();
+}
+
+std::string Seconds(Duration duration) {
+  return fmt::format("{}", std::chrono::duration<double>(duration).count());
+}
+
+}  // namespace
+
+HarnessWorld::HarnessWorld(AsioExecutor& executor, journal::Sink& journal, const scenarios::Subject& subject,
+                           HarnessWorldOptions options)
+    : executor_(executor), journal_(journal), subject_(subject), topology_(subject.topology), options_(std::move(options)) {
+  for (const ServerSpec& spec : topology_.servers) servers_[spec.name].spec = &spec;
+  for (const IngressSpec& spec : topology_.ingresses) ingresses_[spec.name].spec = &spec;
+  for (const LinkSpec& spec : topology_.links) links_[spec.name].spec = &spec;
+  for (const WorkerSpec& spec : topology_.workers) workers_[spec.name].spec = &spec;
+}
+
+HarnessWorld::~HarnessWorld() {
+  *alive_ = false;
+  for (auto& [name, node] : workers_) executor_.Cancel(node.restart_timer);
+  observers_.clear();
+  clients_.clear();
+}
+
+void HarnessWorld::Later(scenarios::Done done, Status status) {
+  executor_.Post([alive = alive_, done = std::move(done), status = std::move(status)] {
+    if (*alive) done(status);
+  });
+}
+
+std::vector<std::string> HarnessWorld::Observes() const {
+  std::vector<std::string> kinds;
+  for (const std::string_view kind : journal::AllKinds()) {
+    // Another's server tells nothing about activities; what workers say of them arrives as worker events.
+    if (kind == journal::ActivityEvent::kKind && options_.kind == WorldKind::kReal) continue;
+    kinds.emplace_back(kind);
+  }
+  return kinds;
+}
+
+std::map<std::string, std::string> HarnessWorld::Versions() const {
+  std::map<std::string, std::string> versions = versions_;
+  for (const auto& [name, node] : servers_) {
+    if (node.server == nullptr || node.server->version().empty()) continue;
+    versions[servers_.size() == 1 ? "server" : "server " + name] = node.server->version();
+  }
+  return versions;
+}
+
+// --- prepare ------------------------------------------------------------------------------------------------------------
+
+void HarnessWorld::Prepare(scenarios::Done done) { Later(std::move(done), Infrastructure(PrepareNow(), "prepare")); }
+
+Status HarnessWorld::PrepareNow() {
+  bool python = false, tls = false;
+  for (const WorkerSpec& worker : topology_.workers) {
+    python = python || worker.kind == WorkerSpec::Kind::kPython;
+    tls = tls || worker.connect.tls == scenarios::ConnectSpec::Tls::kOn;
+  }
+  for (const auto& server : topology_.servers) tls = tls || server.tls != TlsMode::kNone;
+  for (const auto& ingress : topology_.ingresses) tls = tls || ingress.tls != TlsMode::kNone;
+  versions_ = KnownVersions(python);
+  if (tls) {
+    Rng rng = Rng(options_.seed).Split("certificates");
+    certificates_ = wire::MintCatalogue(executor_.clock().WallNow(), rng);
+    SQUALL_ASSIGN_OR_RETURN(files_, WriteCertificates(*certificates_, options_.work_directory + "/certificates"));
+  }
+  SQUALL_RETURN_IF_ERROR(MakeServers());
+  return MakeLinks();
+}
+
+Status HarnessWorld::MakeServers() {
+  for (auto& [name, node] : servers_) {
+    ServerOptions options;
+    options.name = name;
+    options.kind = options_.kind == WorldKind::kFake ? ServerKind::kFakeInProcess
+                   : options_.external               ? ServerKind::kAddress
+                                                     : ServerKind::kDevServer;
+    options.namespaces = node.spec->namespaces;
+    options.keep_data = node.spec->keep_data;
+    options.seed = Rng(options_.seed).Split("server " + name).Next();
+    options.work_directory = options_.work_directory;
+    if (node.spec->tls != TlsMode::kNone) {
+      options.certificates = &*certificates_;
+      options.tls_identity = node.spec->certificate;
+      options.require_client_certificate = node.spec->tls == TlsMode::kMutual;
+    }
+    if (options.kind == ServerKind::kAddress) {
+      options.address = options_.external->address;
+      SQUALL_ASSIGN_OR_RETURN(options.client_tls, ExternalTls(*options_.external));
+      if (const char* key = std::getenv(options_.external->api_key_variable.c_str())) options.api_key = key;
+    }
+    SQUALL_ASSIGN_OR_RETURN(node.server, MakeServer(executor_, journal_, std::move(options)));
+  }
+  return absl::OkStatus();
+}
+
+Status HarnessWorld::MakeLinks() {
+  for (auto& [name, node] : links_) {
+    if (node.spec->end == LinkSpec::End::kClosed) {
+      SQUALL_ASSIGN_OR_RETURN(node.closed, PortLease::Take());
+      continue;
+    }
+    ProxyOptions options;
+    options.link = name;
+    options.seed = Rng(options_.seed).Split("link " + name).Next();
+    const auto server = servers_.find(node.spec->to);
+    if (server != servers_.end()) {
+      SQUALL_ASSIGN_OR_RETURN(options.upstream, ParseHostPort(server->second.server->address()));
+    } else {
+      // Nobody listens there until the ingress is up, or ever.
+      SQUALL_ASSIGN_OR_RETURN(node.closed, PortLease::Take());
+      options.upstream = {"127.0.0.1", node.closed.port()};
+    }
+    SQUALL_ASSIGN_OR_RETURN(node.proxy, TcpProxy::Create(executor_, journal_, std::move(options)));
+    if (node.spec->end == LinkSpec::End::kSilent) {
+      NetFault silent;
+      silent.id = name + " is silent";
+      silent.kind = NetFaultKind::kBlackhole;
+      SQUALL_RETURN_IF_ERROR(node.proxy->Set(std::move(silent)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+StatusOr<HostPort> HarnessWorld::AddressOf(const std::string& node) const {
+  if (const auto link = links_.find(node); link != links_.end()) {
+    return HostPort{"127.0.0.1", link->second.proxy ? link->second.proxy->port() : link->second.closed.port()};
+  }
+  if (const auto ingress = ingresses_.find(node); ingress != ingresses_.end()) {
+    if (ingress->second.ingress == nullptr) {
+      return MakeStatus(StatusCode::kInternal, "the ingress '{}' has not been started", node);
+    }
+    return ParseHostPort(ingress->second.ingress->address());
+  }
+  const auto server = servers_.find(node);
+  SQUALL_CHECK(server != servers_.end(), "the loader checked the names");
+  return ParseHostPort(server->second.server->address());
+}
+
+// --- nodes --------------------------------------------------------------------------------------------------------------
+
+void HarnessWorld::Start(const std::string& node, scenarios::Done done) {
+  if (const auto server = servers_.find(node); server != servers_.end()) {
+    return StartServer(server->second, std::nullopt, std::move(done));
+  }
+  if (const auto ingress = ingresses_.find(node); ingress != ingresses_.end()) {
+    return Later(std::move(done), Infrastructure(StartIngress(ingress->second), "ingress " + node));
+  }
+  WorkerNode& worker = workers_.find(node)->second;
+  worker.wanted = true;
+  worker.restarts = 0;
+  StartWorker(worker, std::move(done));
+}
+
+void HarnessWorld::StartServer(ServerNode& node, std::optional<bool> keep_data, scenarios::Done done) {
+  auto started = [this, &node, done = std::move(done)](const Status& status) {
+    if (status.ok()) ObservePollers();
+    done(Infrastructure(status, "server " + node.spec->name));
+  };
+  if (node.started) return node.server->StartAgain(keep_data.value_or(node.spec->keep_data), std::move(started));
+  node.started = true;
+  node.server->Start(std::move(started));
+}
+
+Status HarnessWorld::StartIngress(IngressNode& node) {
+  if (node.ingress != nullptr) return absl::OkStatus();
+  IngressUnderTestOptions options;
+  options.name = node.spec->name;
+  SQUALL_ASSIGN_OR_RETURN(const HostPort upstream, AddressOf(node.spec->to));
+  options.upstream = upstream.ToString();
+  options.transport = node.spec->http1 ? "http1" : "http2";
+  if (node.spec->http1) options.alpn = {"http/1.1"};
+  if (certificates_) options.certificates = &*certificates_;
+  options.identity = node.spec->tls == TlsMode::kNone ? "" : node.spec->certificate;
+  options.require_client_certificate = node.spec->tls == TlsMode::kMutual;
+  SQUALL_ASSIGN_OR_RETURN(node.ingress, IngressUnderTest::Start(executor_, journal_, std::move(options)));
+  SQUALL_ASSIGN_OR_RETURN(const HostPort address, ParseHostPort(node.ingress->address()));
+  for (auto& [name, link] : links_) {
+    if (link.proxy != nullptr && link.spec->to == node.spec->name) link.proxy->SetUpstream(address);
+  }
+  return absl::OkStatus();
+}
+
+StatusOr<WorkerOptions> HarnessWorld::OptionsOf(WorkerNode& node) {
+  const WorkerSpec& spec = *node.spec;
+  WorkerOptions options;
+  options.name = spec.name;
+  options.kind = KindOf(spec.kind);
+  SQUALL_ASSIGN_OR_RETURN(const HostPort address, AddressOf(spec.connect.to));
+  options.address = address.ToString();
+  options.ns = spec.ns;
+  options.task_queue = spec.task_queue;
+  options.api_key = spec.connect.api_key;
+  const scenarios::ServerSpec* server = topology_.ServerBehind(spec.connect.to);
+  const bool external = options_.external && server != nullptr && ingresses_.empty();
+  if (external && options_.external->tls) {
+    options.tls = true;
+    options.ca_file = options_.external->ca_file;
+    options.client_certificate_file = options_.external->certificate_file;
+    options.client_key_file = options_.external->key_file;
+    options.server_name = options_.external->server_name;
+    if (const char* key = std::getenv(options_.external->api_key_variable.c_str())) options.api_key = key;
+  } else {
+    SQUALL_RETURN_IF_ERROR(ApplyTls(PlanTls(topology_, spec.connect), files_, &options));
+  }
+  switch (spec.kind) {
+    case WorkerSpec::Kind::kCore:
+      options.command = {"--grace", Seconds(spec.grace) + "s"};
+      break;
+    case WorkerSpec::Kind::kHost:
+      options.command = {"--kind", spec.host, "--grace", Seconds(spec.grace) + "s"};
+      break;
+    case WorkerSpec::Kind::kPython:
+      options.command = {SourceDirectory() + "/harness/subjects/python/worker.py", "--grace", Seconds(spec.grace)};
+      if (!spec.host.empty()) {
+        options.command.emplace_back("--kind");
+        options.command.push_back(spec.host);
+      }
+      break;
+    case WorkerSpec::Kind::kCommand:
+      options.command = spec.command;
+      break;
+  }
+  options.command.insert(options.command.end(), spec.args.begin(), spec.args.end());
+  for (const auto& [name, value] : spec.env) {
+    options.environment[name] = value.empty() ? std::nullopt : std::optional<std::string>(value);
+  }
+  options.values["host"] = address.host;
+  options.values["grace"] = Seconds(spec.grace);
+  options.values["bin"] = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
+  options.values["source"] = SourceDirectory();
+  if (const auto python = FindPython(); python.ok()) options.values["python"] = *python;
+  if (NamesPort(spec)) {
+    if (node.port.port() == 0) {
+      SQUALL_ASSIGN_OR_RETURN(node.port, PortLease::Take());
+    }
+    options.values["port"] = std::to_string(node.port.port());
+  }
+  options.ready_word.clear();
+  options.stop_grace = spec.grace + kStopSlack;
+  options.work_directory = options_.work_directory;
+  options.on_exit = [this, alive = alive_, &node](const ProcessExit& exit) {
+    if (*alive) OnWorkerExit(node, exit);
+  };
+  return options;
+}
+
+Status HarnessWorld::MakeWorker(WorkerNode& node) {
+  if (node.worker != nullptr) return absl::OkStatus();
+  SQUALL_ASSIGN_OR_RETURN(WorkerOptions options, OptionsOf(node));
+  SQUALL_ASSIGN_OR_RETURN(node.worker, WorkerUnderTest::Create(executor_, journal_, std::move(options)));
+  if (!node.spec->health.empty()) {
+    node.probe = std::make_unique<HealthProbe>(executor_, journal_, node.spec->name, HostPort{"127.0.0.1", node.port.port()},
+                                               node.spec->health);
+  }
+  return absl::OkStatus();
+}
+
+void HarnessWorld::StartWorker(WorkerNode& node, scenarios::Done done) {
+  const Status made = MakeWorker(node);
+  if (!made.ok()) return Later(std::move(done), Infrastructure(made, "worker " + node.spec->name));
+  if (node.worker->process().alive()) return Later(std::move(done), absl::OkStatus());
+  node.polling = node.polled = false;
+  node.worker->Start([this, &node, done = std::move(done)](const Status& status) {
+    // Ready means started here; dying right after it is what the checks look at.
+    const bool no_program = status.code() == StatusCode::kNotFound || status.code() == StatusCode::kInvalidArgument;
+    done(no_program ? Infrastructure(status, "worker " + node.spec->name) : absl::OkStatus());
+  });
+}
+
+void HarnessWorld::OnWorkerExit(WorkerNode& node, const ProcessExit& exit) {
+  node.polling = node.polled = false;
+  if (cleaning_ || !node.wanted || !node.spec->restart.on_exit || exit.reason == "asked") return;
+  const auto& back_off = node.spec->restart.back_off;
+  const Duration pause = back_off[std::min(node.restarts, back_off.size() - 1)];
+  ++node.restarts;
+  executor_.Cancel(node.restart_timer);
+  node.restart_timer = executor_.After(pause, [this, &node] {
+    node.restart_timer = 0;
+    if (node.wanted && !cleaning_) StartWorker(node, [](const Status&) {});
+  });
+}
+
+void HarnessWorld::Stop(const std::string& name, const std::string& signal, scenarios::Done done) {
+  if (const auto server = servers_.find(name); server != servers_.end()) {
+    if (!server->second.server->running()) return Later(std::move(done), absl::OkStatus());
+    return server->second.server->Stop(Intent::kAsked, [name, done = std::move(done)](const Status& status) {
+      done(Infrastructure(status, "server " + name));
+    });
+  }
+  if (const auto ingress = ingresses_.find(name); ingress != ingresses_.end()) {
+    ingress->second.ingress.reset();
+    for (auto& [link_name, link] : links_) {
+      if (link.proxy != nullptr && link.spec->to == name) {
+        link.proxy->SetUpstream({"127.0.0.1", link.closed.port()});
+        link.proxy->CloseConnections(CutWith::kFin);
+      }
+    }
+    return Later(std::move(done), absl::OkStatus());
+  }
+  WorkerNode& node = workers_.find(name)->second;
+  node.wanted = false;
+  executor_.Cancel(node.restart_timer);
+  if (node.worker == nullptr || !node.worker->process().alive()) return Later(std::move(done), absl::OkStatus());
+  const int number = signal == "INT" ? SIGINT : SIGTERM;
+  node.worker->process().StopWith(number, node.spec->grace + kStopSlack, Intent::kAsked,
+                                  [done = std::move(done)](const ProcessExit&) { done(absl::OkStatus()); });
+}
+
+void HarnessWorld::Kill(const std::string& name, scenarios::Done done) {
+  if (const auto server = servers_.find(name); server != servers_.end()) {
+    return server->second.server->Kill(Intent::kInjected, std::move(done));
+  }
+  WorkerNode& node = workers_.find(name)->second;
+  if (node.worker == nullptr || !node.worker->process().alive()) {
+    return Later(std::move(done), MakeStatus(StatusCode::kFailedPrecondition, "worker {} is not running", name));
+  }
+  node.worker->Kill(Intent::kInjected, [done = std::move(done)](const ProcessExit&) { done(absl::OkStatus()); });
+}
+
+void HarnessWorld::Restart(const scenarios::RestartRequest& request, scenarios::Done done) {
+  auto start_again = [this, alive = alive_, request, done](const Status& status) {
+    if (!*alive) return;
+    if (!status.ok()) return done(status);
+    executor_.After(request.down_for, [this, alive, request, done] {
+      if (!*alive) return;
+      const auto server = servers_.find(request.node);
+      if (server != servers_.end()) return StartServer(server->second, request.keep_data, done);
+      Start(request.node, done);
+    });
+  };
+  // What has ended by itself is only started.
+  const auto worker = workers_.find(request.node);
+  const bool running = worker == workers_.end() || (worker->second.worker != nullptr && worker->second.worker->process().alive());
+  if (request.kill && running && !ingresses_.contains(request.node)) return Kill(request.node, std::move(start_again));
+  Stop(request.node, "TERM", std::move(start_again));
+}
+
+void HarnessWorld::Pause(const std::string& name, scenarios::Done done) {
+  if (const auto server = servers_.find(name); server != servers_.end()) {
+    return Later(std::move(done), server->second.server->Pause(Intent::kInjected));
+  }
+  WorkerNode& node = workers_.find(name)->second;
+  if (node.worker == nullptr) return Later(std::move(done), MakeStatus(StatusCode::kFailedPrecondition, "worker {} is not running", name));
+  Later(std::move(done), node.worker->Pause(Intent::kInjected));
+}
+
+void HarnessWorld::Resume(const std::string& name, scenarios::Done done) {
+  if (const auto server = servers_.find(name); server != servers_.end()) {
+    return Later(std::move(done), server->second.server->Resume(Intent::kInjected));
+  }
+  WorkerNode& node = workers_.find(name)->second;
+  if (node.worker == nullptr) return Later(std::move(done), MakeStatus(StatusCode::kFailedPrecondition, "worker {} is not running", name));
+  Later(std::move(done), node.worker->Resume(Intent::kInjected));
+}
+
+void HarnessWorld::Signal(const std::string& name, int number, scenarios::Done done) {
+  WorkerNode& node = workers_.find(name)->second;
+  if (node.worker == nullptr) return Later(std::move(done), MakeStatus(StatusCode::kFailedPrecondition, "worker {} is not running", name));
+  Later(std::move(done), node.worker->Signal(number, Intent::kAsked));
+}
+
+// --- health -------------------------------------------------------------------------------------------------------------
+
+bool HarnessWorld::Healthy(const WorkerNode& node) const {
+  if (node.worker == nullptr || !node.worker->process().alive()) return false;
+  return node.polled && (node.polling || node.spec->kind == WorkerSpec::Kind::kCommand);
+}
+
+void HarnessWorld::WaitHealthy(const std::string& worker, scenarios::Done done) {
+  WorkerNode& node = workers_.find(worker)->second;
+  node.waiting.push_back(std::move(done));
+  LookHealthy(node);
+}
+
+void HarnessWorld::LookHealthy(WorkerNode& node) {
+  if (node.waiting.empty() || !Healthy(node)) return;
+  std::vector<scenarios::Done> waiting;
+  waiting.swap(node.waiting);
+  for (scenarios::Done& done : waiting) Later(std::move(done), absl::OkStatus());
+}
+
+void HarnessWorld::OnEvent(const journal::Event& event) {
+  if (const auto* line = event.As<journal::WorkerEvent>(); line != nullptr && line->what == "polling") {
+    const auto it = workers_.find(line->worker);
+    if (it == workers_.end()) return;
+    it->second.polling = true;
+    LookHealthy(it->second);
+  } else if (const auto* poller = event.As<journal::PollerEvent>()) {
+    if (poller->what != "arrived" && poller->what != "seen") return;
+    for (auto& [name, node] : workers_) {
+      if (node.spec->task_queue != poller->task_queue || node.spec->ns != poller->ns) continue;
+      node.polled = true;
+      LookHealthy(node);
+    }
+  }
+}
+
+// The fake server tells who polls; of any other it is asked, queue by queue.
+void HarnessWorld::ObservePollers() {
+  if (options_.kind != WorldKind::kReal || !observers_.empty()) return;
+  std::set<std::tuple<std::string, std::string, std::string>> queues;
+  for (const WorkerSpec& worker : topology_.workers) {
+    const ServerSpec* server = topology_.ServerBehind(worker.connect.to);
+    queues.emplace((server != nullptr ? *server : topology_.servers.front()).name, worker.ns, worker.task_queue);
+  }
+  for (const scenarios::Step& step : subject_.steps) {
+    if (const auto* workflow = std::get_if<scenarios::WorkflowStep>(&step.action)) {
+      queues.emplace(topology_.servers.front().name, workflow->ns, workflow->task_queue);
+    }
+  }
+  for (const auto& [server, ns, queue] : queues) {
+    observers_.push_back(std::make_unique<PollerObserver>(executor_, journal_, *servers_.find(server)->second.server, ns, queue));
+  }
+}
+
+void HarnessWorld::CancelWaits() {
+  for (auto& [name, node] : workers_) node.waiting.clear();
+  // Workflows stay observed: how they end after all belongs into the journal. The machine ignores what comes late.
+}
+
+// --- clients ------------------------------------------------------------------------------------------------------------
+
+StatusOr<TemporalClient*> HarnessWorld::ClientNamed(const std::string& name) {
+  if (const auto it = clients_.find(name); it != clients_.end()) return it->second.get();
+  const scenarios::ClientSpec* spec = topology_.Client(name);
+  SQUALL_CHECK(spec != nullptr, "the loader checked the names");
+  TemporalClientOptions options;
+  options.name = name;
+  options.ns = spec->ns;
+  options.deadline = Scaled(spec->timeout);
+  options.api_key = spec->connect.api_key;
+  SQUALL_ASSIGN_OR_RETURN(const HostPort address, AddressOf(spec->connect.to));
+  options.address = address.ToString();
+  if (options_.external && topology_.ServerBehind(spec->connect.to) != nullptr && ingresses_.empty()) {
+    SQUALL_ASSIGN_OR_RETURN(options.tls, ExternalTls(*options_.external));
+    if (const char* key = std::getenv(options_.external->api_key_variable.c_str())) options.api_key = key;
+  } else {
+    options.tls = MakeClientTls(PlanTls(topology_, spec->connect), certificates_ ? &*certificates_ : nullptr);
+  }
+  auto& client = clients_[name];
+  client = std::make_unique<TemporalClient>(executor_, journal_, std::move(options));
+  return client.get();
+}
+
+void HarnessWorld::StartWorkflow(const scenarios::WorkflowRequest& request, scenarios::Done done) {
+  const auto client = ClientNamed(request.client);
+  if (!client.ok()) return Later(std::move(done), client.status());
+  StartRequest start;
+  start.workflow_id = request.id;
+  start.type = request.type;
+  start.task_queue = request.task_queue;
+  start.arguments_json = {request.input};
+  start.execution_timeout = request.execution_timeout;
+  CallOptions options;
+  options.ns = request.ns;
+  (*client)->StartWorkflow(std::move(start), options,
+                           [this, alive = alive_, id = request.id, done = std::move(done)](const StatusOr<std::string>& run) {
+                             if (!*alive) return;
+                             if (run.ok()) run_ids_[id] = *run;
+                             done(run.status());
+                           });
+}
+
+void HarnessWorld::AwaitWorkflow(const std::string& id, const std::string& ns, const std::string& client_name,
+                                 std::function<void(StatusOr<scenarios::WorkflowEnd>)> done) {
+  const auto client = ClientNamed(client_name);
+  if (!client.ok()) return Later([done](const Status& status) { done(status); }, client.status());
+  CallOptions options;
+  options.ns = ns;
+  (*client)->AwaitResult(id, run_ids_[id], options_.workflow_limit, options,
+                         [done = std::move(done)](const StatusOr<WorkflowOutcome>& outcome) {
+                           if (!outcome.ok()) return done(outcome.status());
+                           done(scenarios::WorkflowEnd{outcome->what, outcome->result_json, outcome->detail});
+                         });
+}
+
+void HarnessWorld::SignalWorkflow(const scenarios::SignalWorkflowStep& step, scenarios::Done done) {
+  const auto client = ClientNamed(step.client);
+  if (!client.ok()) return Later(std::move(done), client.status());
+  CallOptions options;
+  options.ns = step.ns;
+  (*client)->SignalWorkflow(step.id, step.signal, step.input, options, std::move(done));
+}
+
+void HarnessWorld::Call(const scenarios::CallRequest& request, std::function<void(StatusOr<scenarios::CallOutcome>)> done) {
+  const auto client = ClientNamed(request.client);
+  if (!client.ok()) return Later([done](const Status& status) { done(status); }, client.status());
+  (*client)->CallJson(request.method, request.request, {}, [done = std::move(done)](const StatusOr<std::string>& answer) {
+    if (answer.status().code() == StatusCode::kInternal) return done(answer.status());
+    done(scenarios::CallOutcome{answer.status().raw_code(), std::string(Message(answer.status()))});
+  });
+}
+
+void HarnessWorld::CloseClient(const std::string& client, scenarios::Done done) {
+  clients_.erase(client);
+  Later(std::move(done), absl::OkStatus());
+}
+
+void HarnessWorld::RegisterNamespace(const std::string& server, const std::string& ns, scenarios::Done done) {
+  servers_.find(server)->second.server->RegisterNamespace(ns, std::move(done));
+}
+
+void HarnessWorld::DeleteNamespace(const std::string& server, const std::string& ns, scenarios::Done done) {
+  servers_.find(server)->second.server->DeleteNamespace(ns, std::move(done));
+}
+
+// --- faults -------------------------------------------------------------------------------------------------------------
+
+TcpProxy* HarnessWorld::Link(std::string_view name) {
+  const auto it = links_.find(name);
+  return it == links_.end() ? nullptr : it->second.proxy.get();
+}
+WorkerUnderTest* HarnessWorld::Worker(std::string_view name) {
+  const auto it = workers_.find(name);
+  return it == workers_.end() ? nullptr : it->second.worker.get();
+}
+ServerUnderTest* HarnessWorld::Server(std::string_view name) {
+  const auto it = servers_.find(name);
+  return it == servers_.end() ? nullptr : it->second.server.get();
+}
+std::vector<std::string> HarnessWorld::Names() {
+  std::vector<std::string> names;
+  for (const auto& [name, node] : links_) names.push_back(name);
+  for (const auto& [name, node] : workers_) names.push_back(name);
+  for (const auto& [name, node] : servers_) names.push_back(name);
+  return names;
+}
+
+void HarnessWorld::Inject(const scenarios::InjectRequest& request,
+                          std::function<void(StatusOr<std::unique_ptr<scenarios::FaultHandle>>)> done) {
+  FaultSpec spec;
+  spec.id = request.fault_id;
+  spec.fault = request.fault;
+  spec.target = request.target;
+  for (const auto& [name, value] : request.params.values()) spec.parameters[name] = ToFaultValue(value);
+  if (request.fault == "server_down" && !request.params.Has("keep_data")) {
+    spec.parameters["keep_data"] = servers_.find(request.target)->second.spec->keep_data;
+  }
+  auto created = FaultHandle::Create(executor_, journal_, *this, std::move(spec));
+  if (!created.ok()) {
+    return Later([done](const Status& status) { done(status); }, Infrastructure(created.status(), "fault " + request.fault_id));
+  }
+  auto handle = std::make_shared<std::unique_ptr<FaultHandle>>(*std::move(created));
+  (*handle)->Inject([handle, done = std::move(done)](const Status& status) {
+    if (!status.ok()) return done(status);
+    done(std::make_unique<HarnessFault>(std::move(*handle)));
+  });
+}
+
+// --- clean up -----------------------------------------------------------------------------------------------------------
+
+void HarnessWorld::CleanUp(scenarios::Done done) {
+  cleaning_ = true;
+  CancelWaits();
+  observers_.clear();
+  for (auto& [name, node] : workers_) {
+    executor_.Cancel(node.restart_timer);
+    node.restart_timer = 0;
+    node.probe.reset();
+  }
+  clients_.clear();
+  StopWorkers([this, done = std::move(done)](const Status&) {
+    links_.clear();
+    ingresses_.clear();
+    StopServers(done);
+  });
+}
+
+// All at once; each is given a moment to go by itself.
+void HarnessWorld::StopWorkers(scenarios::Done done) {
+  auto left = std::make_shared<std::size_t>(1);
+  auto one_less = [this, alive = alive_, left, done = std::move(done)] {
+    if (--*left == 0 && *alive) Later(done, absl::OkStatus());
+  };
+  for (auto& [name, node] : workers_) {
+    if (node.worker == nullptr || !node.worker->process().alive()) continue;
+    ++*left;
+    node.worker->process().StopWith(SIGTERM, kCleanUpGrace, Intent::kAsked, [one_less](const ProcessExit&) { one_less(); });
+  }
+  one_less();
+}
+
+void HarnessWorld::StopServers(scenarios::Done done) {
+  for (auto& [name, node] : servers_) {
+    if (node.server == nullptr || !node.server->owned() || !node.server->running()) continue;
+    return node.server->Kill(Intent::kAsked, [this, alive = alive_, &node, done = std::move(done)](const Status& status) {
+      if (!*alive) return;
+      node.server.reset();
+      if (!status.ok()) return done(Infrastructure(status, "stop server " + node.spec->name));
+      StopServers(done);
+    });
+  }
+  Later(std::move(done), absl::OkStatus());
+}
+
+}  // namespace squall::harness

@@ -1,0 +1,33 @@
+#pragma once
+// Runs one subject in this process, from the empty work folder to result.json: what `squall run-one` does.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/util/status.h"
+#include "harness/runner/environment.h"
+#include "harness/runner/result.h"
+#include "scenarios/format/scenario.h"
+
+namespace squall::harness {
+
+struct SubjectRunOptions {
+  std::string file;      // of the scenario
+  std::string subject;
+  scenarios::WorldKind world = scenarios::WorldKind::kFake;
+  std::uint64_t seed = 1;       // of the subject
+  std::string work_directory;   // exists, empty
+  std::optional<ExternalServer> external;
+};
+
+// Names in the work folder.
+inline constexpr const char* kJournalFile = "journal.jsonl";
+inline constexpr const char* kResultFile = "result.json";
+inline constexpr const char* kScenarioFile = "scenario.yaml";
+
+// Writes the journal, the result and a copy of the scenario. SIGINT and SIGTERM abort it: the result says so. Errors are those of
+// getting started. Nothing but this may run in the process: the leak check looks at all of it.
+StatusOr<SubjectResult> RunSubject(const SubjectRunOptions& options);
+
+}  // namespace squall::harness
