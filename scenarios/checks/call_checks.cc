@@ -36,7 +36,7 @@ class Calls {
     if (params.Has("until")) {
       SQUALL_ASSIGN_OR_RETURN(calls.until_, PatternOf(params, "until", ""));
     }
-    calls.from_ = calls.after_ ? std::nullopt : std::optional<SteadyTime>(SteadyTime{});
+    calls.from_ = calls.after_ ? std::nullopt : std::optional<SteadyTime>(SteadyTime::min());
     return calls;
   }
 

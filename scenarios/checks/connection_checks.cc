@@ -50,31 +50,34 @@ class Reconnects final : public Checker {
     }
     const std::optional<std::pair<SteadyTime, std::string>> evidence = Evidence(event);
     if (evidence && (!evidence_ || evidence->first > evidence_->first)) evidence_ = evidence;
+    if (const auto* f = event.As<FaultEvent>(); f != nullptr && !after_.empty() && f->fault_id == after_) ObserveFault(event.time, *f);
     const auto [since, restored] = Restored();
     if (restored != last_restored_) {
       last_restored_ = restored;
-      if (evidence_ && evidence_->first < since) evidence_.reset();
       back_.reset();
     }
-    if (evidence_ && !back_ && disturbances_.calm() && last_restored_) {
+    if (evidence_ && evidence_->first < since) evidence_.reset();
+    if (evidence_ && !back_ && Calm() && last_restored_) {
       back_ = *evidence_;
       back_at_ = std::max(evidence_->first, *last_restored_);
     }
   }
 
   std::optional<SteadyTime> NextDeadline() const override {
-    if (!last_restored_ || back_ || !disturbances_.calm()) return std::nullopt;
+    if (!last_restored_ || back_ || !Calm()) return std::nullopt;
     return *last_restored_ + within_;
   }
 
   Verdict Finish(SteadyTime end) const override {
     const std::string who = !worker_.empty() ? worker_ : link_;
-    const std::string expected = fmt::format("{} is back within {} of the last restoration", who, FormatDuration(within_));
-    if (!last_restored_) return Unknown(expected, "nothing was disturbed and restored");
-    if (!disturbances_.calm()) return Unknown(expected, "a fault was still in force, or a server down, at the end");
-    const std::string since = fmt::format("{} at {}", own_restart_ && *last_restored_ == own_restart_->ready ? who + " was started again"
-                                                                                                             : disturbances_.restored_by(),
-                                          At(*last_restored_));
+    const std::string expected = fmt::format("{} is back within {} of {}", who, FormatDuration(within_),
+                                             after_.empty() ? "the last restoration" : "the healing of " + after_);
+    if (!last_restored_) return Unknown(expected, after_.empty() ? "nothing was disturbed and restored" : after_ + " was never healed");
+    if (!Calm()) return Unknown(expected, "a fault was still in force, or a server down, at the end");
+    std::string by = disturbances_.restored_by();
+    if (!after_.empty()) by = after_ + " was healed";
+    else if (own_restart_ && *last_restored_ == own_restart_->ready) by = who + " was started again";
+    const std::string since = fmt::format("{} at {}", by, At(*last_restored_));
     if (back_) {
       const Duration took = back_at_ - *last_restored_;
       const std::string happened = fmt::format("{} {} after {}", back_->second, FormatDuration(took), since);
@@ -90,11 +93,19 @@ class Reconnects final : public Checker {
 
  private:
   explicit Reconnects(const Params& params)
-      : worker_(params.Text("worker")), link_(params.Text("link")), within_(params.Time("within")), track_(worker_),
+      : worker_(params.Text("worker")), link_(params.Text("link")), after_(params.Text("after")), within_(params.Time("within")), track_(worker_),
         polls_(worker_, params.Text("queue"), params.Time("fresh")) {}
+
+  void ObserveFault(SteadyTime time, const FaultEvent& f) {
+    if (f.what == "injecting" || f.what == "injected") fault_healed_.reset();
+    if (f.what == "healing") fault_healing_ = time;
+    if (f.what == "healed") fault_healed_ = time;
+  }
+  bool Calm() const { return after_.empty() ? disturbances_.calm() : fault_healed_.has_value(); }
 
   // The start of the last restoration, and its end.
   std::pair<SteadyTime, std::optional<SteadyTime>> Restored() const {
+    if (!after_.empty()) return {fault_healing_, fault_healed_};
     SteadyTime since = disturbances_.restoring_since().value_or(SteadyTime{});
     std::optional<SteadyTime> restored = disturbances_.restored();
     if (own_restart_ && (!restored || *own_restart_->ready > *restored)) {
@@ -118,8 +129,10 @@ class Reconnects final : public Checker {
     return std::pair(event.time, fmt::format("{} said {}", worker_, w->what));
   }
 
-  std::string worker_, link_;
+  std::string worker_, link_, after_;
   Duration within_;
+  SteadyTime fault_healing_{};
+  std::optional<SteadyTime> fault_healed_;
   ProcessTrack track_;
   PollWatch polls_;
   Disturbances disturbances_;
@@ -333,6 +346,8 @@ std::vector<CheckKind> ConnectionChecks() {
                                  {.name = "link", .type = kLink,
                                   .doc = "The link on which a new connection is established. Not for stalls: old connections go on there."},
                                  {.name = "within", .type = kDuration, .doc = "Time allowed.", .required = true},
+                                 {.name = "after", .type = kFaultLabel,
+                                  .doc = "Counts from the healing of this fault, whatever else is restored later."},
                                  {.name = "queue", .type = kText, .doc = "The worker's task queue, where its lines do not tell it.",
                                   .default_text = ""},
                                  {.name = "fresh", .type = kDuration,

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "scenarios/checks/builders.h"
 #include "scenarios/checks/tracks.h"
+#include "scenarios/format/json_text.h"
 
 namespace squall::scenarios {
 namespace {
@@ -21,14 +21,6 @@ using enum ParamType;
 
 bool IsClosing(std::string_view word) {
   return word == "completed" || word == "failed" || word == "timed_out" || word == "cancelled" || word == "terminated";
-}
-
-// Equal as JSON (order of keys, spaces and 1.0 against 1 aside); texts that are not JSON are compared as they are.
-bool SameJson(const std::string& a, const std::string& b) {
-  if (a == b) return true;
-  const auto ja = nlohmann::json::parse(a, nullptr, false);
-  const auto jb = nlohmann::json::parse(b, nullptr, false);
-  return !ja.is_discarded() && !jb.is_discarded() && ja == jb;
 }
 
 // One workflow id, as clients and servers tell of it: the same end may be told by several.
@@ -109,7 +101,7 @@ class WorkflowCompleted final : public Checker {
   explicit WorkflowCompleted(const Params& params)
       : workflow_(params.Text("workflow")), status_(params.Text("status", "completed")) {
     const std::int64_t count = params.Int("count", 1);
-    for (std::int64_t i = 1; i <= count; ++i) {
+    for (std::int64_t i = 1; i <= count && !workflow_.empty(); ++i) {
       executions_[count == 1 ? workflow_ : fmt::format("{}-{}", workflow_, i)] = {};
     }
     if (params.Has("result")) result_ = params.Text("result");
@@ -119,6 +111,8 @@ class WorkflowCompleted final : public Checker {
   void Observe(const Event& event) override {
     const auto* w = event.As<WorkflowEvent>();
     if (w == nullptr) return;
+    // Without a name: all that squall's clients start.
+    if (workflow_.empty() && w->what == "requested") executions_.try_emplace(w->workflow_id);
     if (const auto it = executions_.find(w->workflow_id); it != executions_.end()) it->second.Observe(event, *w);
   }
 
@@ -134,6 +128,7 @@ class WorkflowCompleted final : public Checker {
 
   Verdict Finish(SteadyTime end) const override {
     const std::string expected = Expected();
+    if (executions_.empty()) return Unknown(expected, "nobody started a workflow");
     Verdict worst = Pass(expected, "");
     std::vector<std::string> problems;
     Duration slowest{};
@@ -159,7 +154,8 @@ class WorkflowCompleted final : public Checker {
 
  private:
   std::string Expected() const {
-    std::string text = executions_.size() == 1
+    std::string text = workflow_.empty() ? fmt::format("every workflow that is started is {} exactly once", status_)
+                       : executions_.size() == 1
                            ? fmt::format("workflow {} is {} exactly once", workflow_, status_)
                            : fmt::format("workflows {0}-1 to {0}-{1} are {2} exactly once each", workflow_,
                                          executions_.size(), status_);
@@ -331,8 +327,9 @@ std::vector<CheckKind> WorkflowChecks() {
       {.definition = {.name = "workflow_completed",
                       .doc = "The workflow closes exactly once, in the state and with the result expected. Two closed runs of one start, "
                              "or reports that contradict each other, fail it.",
-                      .params = {{.name = "workflow", .type = kText, .doc = "Workflow id; with `count`, what comes before -1, -2, ...",
-                                  .required = true},
+                      .params = {{.name = "workflow", .type = kText,
+                                  .doc = "Workflow id; with `count`, what comes before -1, -2, ... Unset: every workflow that squall's "
+                                         "clients start."},
                                  {.name = "count", .type = kInt, .doc = "How many workflows: ids WORKFLOW-1 to WORKFLOW-n.",
                                   .default_text = "1", .min = 1, .max = 100000},
                                  {.name = "status", .type = kWord, .doc = "How it closes.", .default_text = "completed",
@@ -341,7 +338,7 @@ std::vector<CheckKind> WorkflowChecks() {
                                  {.name = "within", .type = kDuration,
                                   .doc = "Time allowed from acceptance to the end; the run is waited for until then. Unset: none."}},
                       .needs = {"workflow"}},
-       .nothing_seen = "unknown when nobody started the workflow; fail when it was started and never closed",
+       .nothing_seen = "unknown when nobody started it; fail when it was started and never closed",
        .example = "- workflow_completed: {workflow: ping, result: hello, within: 5s}",
        .make = Make<WorkflowCompleted>},
       {.definition = {.name = "no_workflow_lost",
