@@ -5,8 +5,8 @@
 //
 // A Task knows no scheduler: what it awaits decides when it goes on. Single-threaded.
 //
-// gcc 12 destroys some aggregate temporaries in a co_await expression twice (gcc bug 99576 and its kin): build options
-// structs in a variable before the co_await, not inside it.
+// gcc 12 destroys some temporaries of a co_await expression twice (bug 99576 and its kin; seen here with a capturing
+// lambda passed beside another argument): build options structs and such lambdas before the co_await, not inside it.
 
 #include <coroutine>
 #include <exception>
