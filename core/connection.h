@@ -22,6 +22,11 @@ struct SquallConnection;  // the bridge's handle
 
 namespace squall::core {
 
+namespace internal {
+class Hub;
+class RpcRouter;
+}  // namespace internal
+
 using Metadata = std::multimap<std::string, std::string>;
 
 // Turns on TLS. Everything empty: the system's roots, the URL's host name, no client certificate.
@@ -65,9 +70,9 @@ struct RpcRequestView {
 // unanswered core sees CANCELLED "the handler dropped the call".
 class RpcReply {
  public:
-  // The first of the two counts; later ones, and answers to an RPC that core has dropped, are ignored.
+  // The first answer counts; later ones, and answers to an RPC that core has dropped, are ignored.
   void Succeed(std::string message, Metadata metadata = {}) const;
-  // A code other than OK (OK becomes INTERNAL). `details` is a serialized google.rpc.Status or empty.
+  // An error; OK becomes INTERNAL. `details` is a serialized google.rpc.Status or empty.
   void Fail(Status status, std::string details = {}) const;
 
   // Runs `callback` on the connection's executor once core drops the RPC without an answer (its deadline passed, the
@@ -87,9 +92,9 @@ class RpcReply {
 using RpcHandler = std::function<void(const RpcRequestView&, RpcReply)>;
 
 struct ConnectionOptions {
-  std::string target_url = "http://127.0.0.1:7233";  // http or https; with https and no `tls`, tls{} is meant
-  std::optional<ConnectionTls> tls;
-  std::string api_key;                           // sent as "authorization: Bearer ..."; alone it also turns on TLS
+  std::string target_url = "http://127.0.0.1:7233";  // https means TLS as `tls` says, or with its defaults
+  std::optional<ConnectionTls> tls;              // set: TLS, even where the URL says http
+  std::string api_key;                           // sent as "authorization: Bearer ..."; does not turn on TLS by itself
   std::string identity;                          // empty: "<pid>@<host name>", as SDKs do
   std::map<std::string, std::string> headers;    // for every call; keys ending in "-bin" carry raw bytes
   std::optional<KeepAlive> keep_alive = KeepAlive{};  // nullopt: none
@@ -129,9 +134,9 @@ class CallHandle {
   std::shared_ptr<State> state_;
 };
 
-// Errors are absl::Status with the gRPC code and core's own text unshortened; StatusDetails() gives the binary details.
+// Errors are absl::Status with the gRPC code and core's own text unshortened; StatusDetails() and StatusDebug() give more.
 // Threads: everything may be called from any thread; callbacks are posted to the executor given to Connect, which must
-// outlive the connection. Destroy it on the executor's thread (or when that is not running): from then on none of its
+// outlive the connection (and an attempt to connect: until its callback has run or the runtime is gone). Destroy it on the executor's thread (or when that is not running): from then on none of its
 // callbacks runs. Workers keep what they need of a connection alive by themselves.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
@@ -141,15 +146,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // INVALID_ARGUMENT for a bad URL, header or certificate; UNAVAILABLE "Server connection error: ..." when no
   // connection comes about; the code of GetSystemInfo's failure with "`get_system_info` call error after connection: ...".
   // No deadline of its own beyond connect_timeout and GetSystemInfo's 30 s: core has none for a silent TLS peer (X1).
-  // The returned handle cancels the attempt.
+  // The returned handle cancels the attempt; so does the end of the runtime, which the attempt does not keep alive.
   static CallHandle Connect(std::shared_ptr<Runtime> runtime, ConnectionOptions options, Executor& executor,
                             ConnectCallback callback);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Any unary method of WorkflowService, OperatorService, CloudService, TestService or grpc.health.v1.Health; the answer is
-  // the serialized response. UNIMPLEMENTED for a name that core's client does not know.
+  // Any unary method of WorkflowService, OperatorService, TestService or grpc.health.v1.Health (see KnowsRpc); the answer
+  // is the serialized response. UNIMPLEMENTED for a name that core's client does not know.
   CallHandle Call(RpcCall call, CallCallback callback);
 
   // Typed: connection->CallTyped<DescribeNamespaceResponse>("DescribeNamespace", request, callback).
@@ -167,7 +172,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     });
   }
 
-  // Replaces the key or all text headers for later calls, also those of workers on this connection.
+  // Replaces the key or all headers for later calls, also those of workers on this connection.
   Status SetApiKey(const std::string& api_key);
   Status SetHeaders(const std::map<std::string, std::string>& headers);
 
@@ -175,18 +180,29 @@ class Connection : public std::enable_shared_from_this<Connection> {
   SquallConnection* handle() const { return handle_; }
   const std::shared_ptr<Runtime>& runtime() const { return runtime_; }
 
-  struct Hub;  // where callbacks are posted through; see core/callbacks.h
+ private:
+  struct Private {};
+
+ public:
+  // For Connect only.
+  Connection(Private, std::shared_ptr<Runtime> runtime, SquallConnection* handle, std::shared_ptr<internal::Hub> hub,
+             std::shared_ptr<internal::RpcRouter> router, std::string identity);
 
  private:
-  Connection(std::shared_ptr<Runtime> runtime, SquallConnection* handle, std::shared_ptr<Hub> hub, std::string identity);
-
   std::shared_ptr<Runtime> runtime_;
   SquallConnection* handle_;
-  std::shared_ptr<Hub> hub_;
+  std::shared_ptr<internal::Hub> hub_;
+  std::shared_ptr<internal::RpcRouter> router_;
   std::string identity_;
 };
 
+// Whether Connection::Call can make this call.
+bool KnowsRpc(std::string_view service, std::string_view method);
+
 // The serialized google.rpc.Status that came with an error of this folder; empty when there was none.
 std::string StatusDetails(const Status& status);
+// An error's whole chain of causes, as core prints it ("Status { code: Unavailable, ... source: Some(...) }"); for RPCs
+// the message alone is short ("tcp connect error"). Empty when there is nothing beyond the message.
+std::string StatusDebug(const Status& status);
 
 }  // namespace squall::core

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/util/clock.h"
 #include "base/util/status.h"
@@ -77,6 +78,7 @@ class Runtime {
   Runtime();
 
   std::unique_ptr<LogTarget> log_;
+  Duration shutdown_limit_{};
   SquallRuntime* handle_ = nullptr;
 };
 

@@ -5,8 +5,8 @@
 // completions, as Temporal's own language SDKs do it.
 //
 // Order of calls: Create, Validate (optional but every SDK does it), then any number of polls, each answered by a
-// completion. Keep at least one PollWorkflowActivation and one PollActivityTask outstanding until each has answered
-// "shutdown". InitiateShutdown, poll (and complete evictions and activities) until all polls say shutdown, then
+// completion. Keep one PollWorkflowActivation and one PollActivityTask outstanding (not more: core polls the server with
+// many by itself) until each has answered "shutdown". InitiateShutdown, poll (and complete evictions and activities) until all polls say shutdown, then
 // FinalizeShutdown, then destroy.
 
 #include <functional>
@@ -29,8 +29,7 @@
 #include "temporal/sdk/core/workflow_activation/workflow_activation.pb.h"
 #include "temporal/sdk/core/workflow_completion/workflow_completion.pb.h"
 
-struct SquallWorker;       // the bridge's handles
-struct SquallReplayFeed;
+struct SquallWorker;  // the bridge's handle
 
 namespace squall::core {
 
@@ -138,8 +137,8 @@ struct ReplayHistory {
 
 // Threads: everything may be called from any thread; callbacks are posted to the executor given to Create, which must
 // outlive the worker, and messages are parsed there. Destroy it on the executor's thread (or when that is not running):
-// none of its callbacks runs afterwards. Destroying a worker that was not finalized initiates its shutdown and lets
-// core finish it in the background; what it had handed out is lost to this process (the server times it out).
+// none of its callbacks runs afterwards. Destroying a worker that was not finalized initiates its shutdown and drops it;
+// what it had handed out is lost to this process (the server times it out). That never blocks, whatever core hangs in.
 class Worker {
  public:
   // Polling starts with the first poll. INVALID_ARGUMENT with core's text for options that it refuses.
@@ -188,18 +187,15 @@ class Worker {
 
   const WorkerOptions& options() const { return options_; }
 
-  struct Hub;
-
  private:
-  Worker(std::shared_ptr<Runtime> runtime, std::shared_ptr<Connection> connection, WorkerOptions options);
+  Worker(std::shared_ptr<Runtime> runtime, std::shared_ptr<Connection> connection, WorkerOptions options,
+         SquallWorker* handle, std::shared_ptr<internal::Hub> hub);
 
   std::shared_ptr<Runtime> runtime_;
   std::shared_ptr<Connection> connection_;
   WorkerOptions options_;
-  SquallWorker* handle_ = nullptr;
-  SquallReplayFeed* feed_ = nullptr;
-  std::shared_ptr<Hub> hub_;
-  bool finalizing_ = false;
+  SquallWorker* handle_;
+  std::shared_ptr<internal::Hub> hub_;
 };
 
 }  // namespace squall::core
