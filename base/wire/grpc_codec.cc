@@ -54,6 +54,42 @@ Bytef* ZlibInput(std::string_view bytes) {
   return reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
 }
 
+// zlib's state, kept by each thread that needs it: making it anew costs more than a usual message.
+class Inflater {
+ public:
+  Inflater() { SQUALL_CHECK(inflateInit2(&stream_, kGzipWindow) == Z_OK, "zlib: out of memory"); }
+  ~Inflater() { inflateEnd(&stream_); }
+  Inflater(const Inflater&) = delete;
+  Inflater& operator=(const Inflater&) = delete;
+  z_stream& Begin() {
+    inflateReset(&stream_);
+    stream_.msg = nullptr;
+    return stream_;
+  }
+
+ private:
+  z_stream stream_ = {};
+};
+
+class Deflater {
+ public:
+  Deflater() {
+    SQUALL_CHECK(deflateInit2(&stream_, Z_BEST_SPEED, Z_DEFLATED, kGzipWindow, 8,
+                              Z_DEFAULT_STRATEGY) == Z_OK,
+                 "zlib: out of memory");
+  }
+  ~Deflater() { deflateEnd(&stream_); }
+  Deflater(const Deflater&) = delete;
+  Deflater& operator=(const Deflater&) = delete;
+  z_stream& Begin() {
+    deflateReset(&stream_);
+    return stream_;
+  }
+
+ private:
+  z_stream stream_ = {};
+};
+
 }  // namespace
 
 Status GrpcStatus::ToStatus() const {
@@ -121,15 +157,8 @@ std::string GrpcFrame(std::string_view message, bool compressed) {
 }
 
 StatusOr<std::string> Gunzip(std::string_view bytes, std::size_t max_bytes) {
-  z_stream stream = {};
-  if (inflateInit2(&stream, kGzipWindow) != Z_OK) {
-    return Status(StatusCode::kInternal, "gzip: out of memory");
-  }
-  struct Cleanup {
-    z_stream* stream;
-    ~Cleanup() { inflateEnd(stream); }
-  } const cleanup{&stream};
-
+  thread_local Inflater inflater;
+  z_stream& stream = inflater.Begin();
   std::string result;
   stream.next_in = ZlibInput(bytes);
   stream.avail_in = static_cast<uInt>(bytes.size());
@@ -159,17 +188,14 @@ StatusOr<std::string> Gunzip(std::string_view bytes, std::size_t max_bytes) {
 }
 
 std::string Gzip(std::string_view bytes) {
-  z_stream stream = {};
-  SQUALL_CHECK(
-      deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) == Z_OK,
-      "zlib refused its own defaults");
+  thread_local Deflater deflater;
+  z_stream& stream = deflater.Begin();
   std::string result(deflateBound(&stream, static_cast<uLong>(bytes.size())), '\0');
   stream.next_in = ZlibInput(bytes);
   stream.avail_in = static_cast<uInt>(bytes.size());
   stream.next_out = reinterpret_cast<Bytef*>(result.data());
   stream.avail_out = static_cast<uInt>(result.size());
   const int rv = deflate(&stream, Z_FINISH);
-  deflateEnd(&stream);
   SQUALL_CHECK(rv == Z_STREAM_END, "deflateBound promises room for everything");
   result.resize(result.size() - stream.avail_out);
   return result;
