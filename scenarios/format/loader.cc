@@ -85,8 +85,15 @@ class ScenarioReader {
     SQUALL_ASSIGN_OR_RETURN(head_, ReadTable(context_, root_, "the scenario", TableOf("scenario").keys));
     SQUALL_RETURN_IF_ERROR(ReadHead());
     SQUALL_RETURN_IF_ERROR(ReadSubjects());
-    SQUALL_RETURN_IF_ERROR(ReadChecks());
-    for (Subject& subject : scenario_.subjects) SQUALL_RETURN_IF_ERROR(CheckExpectation(subject));
+    all_names_.check_nodes = all_names_.check_labels = true;
+    SQUALL_RETURN_IF_ERROR(ReadChecks(*head_.Node("expect"), "'expect'", &scenario_.checks));
+    for (Subject& subject : scenario_.subjects) {
+      subject.checks = scenario_.checks;
+      if (const auto also = also_.find(subject.name); also != also_.end()) {
+        SQUALL_RETURN_IF_ERROR(ReadChecks(*also->second, fmt::format("'also' of subject '{}'", subject.name), &subject.checks));
+      }
+      SQUALL_RETURN_IF_ERROR(CheckExpectation(subject));
+    }
     return std::move(scenario_);
   }
 
@@ -146,6 +153,7 @@ class ScenarioReader {
       if (const YamlNode* needs = object.Node("needs")) {
         SQUALL_ASSIGN_OR_RETURN(subject.needs, ReadNeeds(context_, *needs, fmt::format("'needs' of subject '{}'", subject.name)));
       }
+      if (const YamlNode* also = object.Node("also")) also_[subject.name] = also;
       SQUALL_RETURN_IF_ERROR(Concrete(object.Node("with"), &subject));
       scenario_.subjects.push_back(std::move(subject));
     }
@@ -177,12 +185,10 @@ class ScenarioReader {
     return absl::OkStatus();
   }
 
-  Status ReadChecks() {
-    const YamlNode& list = *head_.Node("expect");
+  Status ReadChecks(const YamlNode& list, std::string_view what, std::vector<CheckSpec>* checks) {
     if (list.kind != YamlNode::Kind::kList || list.items.empty()) {
-      return ErrorAt(context_.file, list, fmt::format("'expect' is a list of at least one check, not {}", list.KindName()));
+      return ErrorAt(context_.file, list, fmt::format("{} is a list of at least one check, not {}", what, list.KindName()));
     }
-    all_names_.check_nodes = all_names_.check_labels = true;
     ReadContext context = context_;
     context.names = &all_names_;
     for (const YamlNode& item : list.items) {
@@ -212,22 +218,22 @@ class ScenarioReader {
       for (const auto& [key, value] : object.params.values()) {
         if (key != "id") check.params.Set(key, value);
       }
-      for (const CheckSpec& other : scenario_.checks) {
+      for (const CheckSpec& other : *checks) {
         if (other.id == check.id) {
           return ErrorAt(context_.file, name, fmt::format("two checks are called '{}': give one an `id`", check.id));
         }
       }
-      scenario_.checks.push_back(std::move(check));
+      checks->push_back(std::move(check));
     }
     return absl::OkStatus();
   }
 
   Status CheckExpectation(const Subject& subject) const {
     std::vector<std::string> ids;
-    for (const CheckSpec& check : scenario_.checks) ids.push_back(check.id);
+    for (const CheckSpec& check : subject.checks) ids.push_back(check.id);
     for (const std::string& id : subject.expect.fail) {
       if (std::find(ids.begin(), ids.end(), id) != ids.end()) continue;
-      return ErrorAt(subject.pos, fmt::format("subject '{}' expects the check '{}' to fail, which 'expect' does not list{}",
+      return ErrorAt(subject.pos, fmt::format("subject '{}' expects the check '{}' to fail, which is not asked of it{}",
                                               subject.name, EscapeControl(id), DidYouMean(id, ids)));
     }
     return absl::OkStatus();
@@ -238,6 +244,7 @@ class ScenarioReader {
   ReadContext context_;
   ReadObject head_;
   Needs needs_;
+  std::map<std::string, const YamlNode*> also_;  // by subject
   KnownNames all_names_;
   Scenario scenario_;
 };

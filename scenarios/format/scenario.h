@@ -224,6 +224,7 @@ struct Subject {
   Needs needs;                     // the scenario's, or the subject's own
   Topology topology;
   std::vector<Step> steps;
+  std::vector<CheckSpec> checks;   // the scenario's, and those that are asked of this subject besides
   SourcePos pos;
 };
 
@@ -237,7 +238,7 @@ struct Scenario {
   std::optional<std::uint64_t> seed;
   Duration timeout = std::chrono::seconds(60);  // of a subject, from its first start to its verdict
   std::vector<Subject> subjects;   // at least one; a file without `subjects:` has one named "default" that must pass
-  std::vector<CheckSpec> checks;   // the same for all subjects
+  std::vector<CheckSpec> checks;   // what is asked of every subject; what to judge one by is Subject::checks
 
   const Subject* FindSubject(std::string_view subject_name) const;
 };

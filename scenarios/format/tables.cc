@@ -174,6 +174,8 @@ std::vector<ObjectTable> MakeObjects() {
            {.name = "name", .type = kText, .doc = "broken, fixed, fixed-python, ...", .required = true},
            {.name = "why", .type = kText, .doc = "What is wrong or right about it."},
            Object("expect", "expectation", "pass, or {fail: checks}: exactly these must fail.", true),
+           {.name = "also", .type = kObject, .doc = "Checks asked of this subject besides: that its cause is named, for example.",
+            .words = {"[check]"}},
            Object("needs", "needs", "In place of the scenario's."),
            Object("with", "with", "What differs."),
        },

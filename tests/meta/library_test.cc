@@ -1,0 +1,121 @@
+// The scenario library and docs/scenarios.md against the loader and the table of checks.
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "scenarios/checks/registry.h"
+#include "scenarios/format/loader.h"
+#include "scenarios/format/schema.h"
+#include "tests/support/status_matchers.h"
+
+namespace squall::scenarios {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::Contains;
+
+std::string Source() { return std::getenv("SQUALL_SOURCE_DIR"); }
+
+std::string ReadText(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+class Library : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto entries = LoadLibrary(Source() + "/scenarios/library", Checks());
+    ASSERT_OK(entries);
+    for (LibraryEntry& entry : *entries) {
+      ASSERT_OK(entry.scenario) << entry.path;
+      scenarios_.push_back(*std::move(entry.scenario));
+    }
+  }
+  std::vector<Scenario> scenarios_;
+};
+
+TEST_F(Library, HoldsTheTwelveIncidents) {
+  std::vector<std::string> ids;
+  for (const Scenario& scenario : scenarios_) ids.push_back(scenario.id);
+  for (const char* id : {"E1", "E4", "E5", "E6", "E10", "I1", "I2", "I3", "R1", "R2", "A2", "A4"}) EXPECT_THAT(ids, Contains(id));
+}
+
+TEST_F(Library, EveryScenarioHasABrokenAndAFixedSubjectAndSaysWhy) {
+  for (const Scenario& scenario : scenarios_) {
+    bool broken = false, fixed = false;
+    for (const Subject& subject : scenario.subjects) {
+      broken = broken || (subject.name.starts_with("broken") && !subject.expect.pass());
+      fixed = fixed || (subject.name.starts_with("fixed") && subject.expect.pass());
+      EXPECT_FALSE(subject.why.empty()) << scenario.id << "/" << subject.name;
+    }
+    EXPECT_TRUE(broken && fixed) << scenario.id;
+    EXPECT_FALSE(scenario.why.empty()) << scenario.id;
+    EXPECT_THAT(scenario.tags, Contains("incident")) << scenario.id;
+  }
+}
+
+TEST_F(Library, EveryCheckCanBeMade) {
+  for (const Scenario& scenario : scenarios_) {
+    for (const Subject& subject : scenario.subjects) {
+      for (const CheckSpec& check : subject.checks) EXPECT_OK(MakeChecker(check)) << scenario.id << "/" << subject.name << ": " << check.id;
+    }
+  }
+}
+
+TEST_F(Library, AtLeastTwoScenariosHaveTheRealPythonWorker) {
+  int python = 0;
+  for (const Scenario& scenario : scenarios_) {
+    bool uses = false;
+    for (const Subject& subject : scenario.subjects) {
+      for (const WorkerSpec& worker : subject.topology.workers) uses = uses || worker.kind == WorkerSpec::Kind::kPython;
+    }
+    python += uses ? 1 : 0;
+  }
+  EXPECT_GE(python, 2);
+}
+
+TEST(ScenarioDocs, EveryYamlBlockLoads) {
+  std::istringstream doc(ReadText(Source() + "/docs/scenarios.md"));
+  std::string line, block;
+  bool inside = false;
+  int blocks = 0;
+  while (std::getline(doc, line)) {
+    if (!inside && line == "```yaml") {
+      inside = true;
+      block.clear();
+    } else if (inside && line == "```") {
+      inside = false;
+      ++blocks;
+      const auto loaded = LoadScenario(block, "docs/scenarios.md block " + std::to_string(blocks), Checks());
+      ASSERT_OK(loaded);
+      for (const CheckSpec& check : loaded->checks) EXPECT_OK(MakeChecker(check));
+    } else if (inside) {
+      block += line + "\n";
+    }
+  }
+  EXPECT_GE(blocks, 4);
+}
+
+// SQUALL_UPDATE_DOCS=1 writes the reference anew.
+TEST(ScenarioDocs, ReferenceIsThatOfTheTables) {
+  const std::string path = Source() + "/docs/scenarios.md";
+  const std::string text = ReadText(path);
+  const std::string heading = "## Reference\n";
+  const std::size_t begin = text.find("### ", text.find(heading));
+  const std::string expected = ReferenceMarkdown(Checks());
+  if (std::getenv("SQUALL_UPDATE_DOCS") != nullptr) {
+    std::ofstream(path) << text.substr(0, begin) << expected;
+    return;
+  }
+  ASSERT_NE(begin, std::string::npos);
+  EXPECT_TRUE(text.substr(begin) == expected) << "run this test with SQUALL_UPDATE_DOCS=1";
+}
+
+}  // namespace
+}  // namespace squall::scenarios
