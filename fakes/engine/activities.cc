@@ -1,0 +1,509 @@
+#include "fakes/engine/activities.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "fakes/engine/core.h"
+#include "fakes/engine/errors.h"
+#include "fakes/engine/times.h"
+#include "fakes/engine/tokens.h"
+
+namespace squall::fakes::engine {
+namespace {
+
+const char* TypeName(enums::TimeoutType type) {
+  switch (type) {
+    case enums::TIMEOUT_TYPE_START_TO_CLOSE: return "StartToClose";
+    case enums::TIMEOUT_TYPE_SCHEDULE_TO_START: return "ScheduleToStart";
+    case enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE: return "ScheduleToClose";
+    case enums::TIMEOUT_TYPE_HEARTBEAT: return "Heartbeat";
+    default: return "Unspecified";
+  }
+}
+
+Status ActivityGone() {
+  return NotFound("invalid activityID or activity already timed out or invoking workflow is completed");
+}
+
+common::Payloads TextPayload(std::string_view text) {
+  common::Payloads payloads;
+  common::Payload* payload = payloads.add_payloads();
+  (*payload->mutable_metadata())["encoding"] = "json/plain";
+  payload->set_data(fmt::format("\"{}\"", text));
+  return payloads;
+}
+
+template <typename Response>
+StatusOr<Response> Done() {
+  return Response();
+}
+
+}  // namespace
+
+Activity& Activities::Schedule(Run& run, std::int64_t scheduled_event_id,
+                               const historypb::ActivityTaskScheduledEventAttributes& attributes, bool eager) {
+  Activity& activity = run.activities[scheduled_event_id];
+  activity.scheduled_event_id = scheduled_event_id;
+  activity.attributes = attributes;
+  activity.first_scheduled = activity.scheduled = core_.now.wall;
+  activity.first_scheduled_steady = core_.now.steady;
+  run.activity_ids[attributes.activity_id()] = scheduled_event_id;
+  const Duration to_close = FromProto(attributes.schedule_to_close_timeout());
+  if (to_close.count() > 0) {
+    activity.schedule_to_close =
+        ArmTimeout(run, activity, core_.now.steady + to_close, enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
+  }
+  core_.ActivityHappened("scheduled", run, activity);
+  if (eager) {
+    ++activity.stamp;
+    activity.scheduled_steady = core_.now.steady;
+  } else {
+    ArmScheduled(run, activity);
+  }
+  return activity;
+}
+
+// An attempt is ready: to the task queue, under its schedule-to-start time-out.
+void Activities::ArmScheduled(Run& run, Activity& activity) {
+  ++activity.stamp;
+  activity.scheduled_steady = core_.now.steady;
+  const Duration to_start = FromProto(activity.attributes.schedule_to_start_timeout());
+  if (to_start.count() > 0) {
+    activity.schedule_to_start =
+        ArmTimeout(run, activity, core_.now.steady + to_start, enums::TIMEOUT_TYPE_SCHEDULE_TO_START);
+  }
+  core_.Defer([this, weak = run.weak_from_this(), id = activity.scheduled_event_id, stamp = activity.stamp] {
+    auto held = weak.lock();
+    if (held == nullptr || !held->open()) return;
+    auto it = held->activities.find(id);
+    if (it != held->activities.end() && it->second.stamp == stamp && !it->second.started) {
+      core_.matching.AddActivityTask(held, it->second);
+    }
+  });
+}
+
+TimerId Activities::ArmTimeout(Run& run, const Activity& activity, SteadyTime at, enums::TimeoutType type) {
+  return core_.timers.Add(at, [this, weak = run.weak_from_this(), id = activity.scheduled_event_id, type] {
+    if (auto held = weak.lock(); held != nullptr && held->open()) TimedOut(*held, id, type);
+  });
+}
+
+void Activities::ArmHeartbeat(Run& run, Activity& activity) {
+  const Duration limit = FromProto(activity.attributes.heartbeat_timeout());
+  if (limit.count() <= 0) return;
+  core_.CancelTimer(activity.heartbeat);
+  activity.heartbeat = ArmTimeout(run, activity, activity.heartbeat_steady + limit, enums::TIMEOUT_TYPE_HEARTBEAT);
+}
+
+void Activities::DisarmAttempt(Activity& activity) {
+  core_.CancelTimer(activity.schedule_to_start);
+  core_.CancelTimer(activity.start_to_close);
+  core_.CancelTimer(activity.heartbeat);
+  core_.CancelTimer(activity.retry);
+}
+
+void Activities::Erase(Run& run, Activity& activity) {
+  DisarmAttempt(activity);
+  core_.CancelTimer(activity.schedule_to_close);
+  run.activity_ids.erase(activity.attributes.activity_id());
+  run.activities.erase(activity.scheduled_event_id);
+}
+
+void Activities::DropAll(Run& run) {
+  for (auto& [id, activity] : run.activities) {
+    DisarmAttempt(activity);
+    core_.CancelTimer(activity.schedule_to_close);
+  }
+  run.activities.clear();
+  run.activity_ids.clear();
+}
+
+ws::PollActivityTaskQueueResponse Activities::StartTask(Run& run, Activity& activity, const std::string& identity) {
+  core_.CancelTimer(activity.schedule_to_start);
+  activity.started = true;
+  activity.identity = identity;
+  activity.request_id = core_.rng.Uuid();
+  activity.started_time = core_.now.wall;
+  activity.started_steady = activity.heartbeat_steady = core_.now.steady;
+  const Duration to_close = FromProto(activity.attributes.start_to_close_timeout());
+  if (to_close.count() > 0) {
+    activity.start_to_close =
+        ArmTimeout(run, activity, core_.now.steady + to_close, enums::TIMEOUT_TYPE_START_TO_CLOSE);
+  }
+  ArmHeartbeat(run, activity);
+  core_.ActivityHappened("started", run, activity);
+
+  ws::PollActivityTaskQueueResponse response;
+  response.set_task_token(TaskToken{.namespace_id = run.ns->id,
+                                    .workflow_id = run.workflow_id,
+                                    .run_id = run.run_id,
+                                    .scheduled_event_id = activity.scheduled_event_id,
+                                    .attempt = activity.attempt,
+                                    .activity_id = activity.attributes.activity_id()}
+                              .Serialize());
+  response.set_workflow_namespace(run.ns->name);
+  response.mutable_workflow_type()->set_name(run.start.workflow_type().name());
+  response.mutable_workflow_execution()->set_workflow_id(run.workflow_id);
+  response.mutable_workflow_execution()->set_run_id(run.run_id);
+  *response.mutable_activity_type() = activity.attributes.activity_type();
+  response.set_activity_id(activity.attributes.activity_id());
+  if (activity.attributes.has_header()) *response.mutable_header() = activity.attributes.header();
+  if (activity.attributes.has_input()) *response.mutable_input() = activity.attributes.input();
+  if (activity.heartbeat_details) *response.mutable_heartbeat_details() = *activity.heartbeat_details;
+  *response.mutable_scheduled_time() = ToProto(activity.first_scheduled);
+  *response.mutable_current_attempt_scheduled_time() = ToProto(activity.scheduled);
+  *response.mutable_started_time() = ToProto(activity.started_time);
+  response.set_attempt(activity.attempt);
+  *response.mutable_schedule_to_close_timeout() = activity.attributes.schedule_to_close_timeout();
+  *response.mutable_start_to_close_timeout() = activity.attributes.start_to_close_timeout();
+  *response.mutable_heartbeat_timeout() = activity.attributes.heartbeat_timeout();
+  *response.mutable_retry_policy() = activity.attributes.retry_policy();
+  if (activity.attributes.has_priority()) {
+    *response.mutable_priority() = activity.attributes.priority();
+  } else if (run.start.has_priority()) {
+    *response.mutable_priority() = run.start.priority();
+  }
+  return response;
+}
+
+std::string Activities::Start(Run& run, std::int64_t scheduled_event_id, const std::string& identity) {
+  ++run.transitions;
+  return SerializeSorted(StartTask(run, run.activities.at(scheduled_event_id), identity));
+}
+
+// The started event of an activity is written when the activity closes: retries leave no trace in the history.
+void Activities::BufferStarted(Run& run, const Activity& activity) {
+  if (!activity.started) return;
+  historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_ACTIVITY_TASK_STARTED);
+  *event.mutable_event_time() = ToProto(activity.started_time);
+  auto* attributes = event.mutable_activity_task_started_event_attributes();
+  attributes->set_scheduled_event_id(activity.scheduled_event_id);
+  attributes->set_attempt(activity.attempt);
+  attributes->set_request_id(activity.request_id);
+  attributes->set_identity(activity.identity);
+  if (activity.last_failure) *attributes->mutable_last_failure() = *activity.last_failure;
+  run.history.Buffer(std::move(event));
+}
+
+bool Activities::RequestCancel(Run& run, std::int64_t scheduled_event_id, std::int64_t cancel_event_id,
+                               const std::string& identity) {
+  auto it = run.activities.find(scheduled_event_id);
+  if (it == run.activities.end()) return false;  // its end waits in the buffer
+  Activity& activity = it->second;
+  activity.cancel_requested = true;
+  activity.cancel_request_event_id = cancel_event_id;
+  core_.ActivityHappened("cancel_requested", run, activity);
+  if (activity.started) return false;
+  historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_ACTIVITY_TASK_CANCELED);
+  auto* attributes = event.mutable_activity_task_canceled_event_attributes();
+  attributes->set_scheduled_event_id(scheduled_event_id);
+  attributes->set_latest_cancel_requested_event_id(cancel_event_id);
+  *attributes->mutable_details() = TextPayload("ACTIVITY_ID_NOT_STARTED");
+  attributes->set_identity(identity);
+  run.history.Buffer(std::move(event));
+  core_.ActivityHappened("cancelled", run, activity, "not started");
+  Erase(run, activity);
+  return true;
+}
+
+StatusOr<Activities::Found> Activities::FindByToken(const std::string& bytes) {
+  if (bytes.empty()) return InvalidArgument("Task token not set on request.");
+  const auto token = TaskToken::Parse(bytes);
+  if (!token) return InvalidArgument("Error deserializing task token.");
+  SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.GetById(token->namespace_id));
+  SQUALL_ASSIGN_OR_RETURN(auto run, Namespaces::FindRun(*ns, token->workflow_id, token->run_id));
+  if (!run->open()) return WorkflowClosed();
+  auto it = run->activities.find(token->scheduled_event_id);
+  if (it == run->activities.end() || !it->second.started || it->second.attempt != token->attempt) {
+    return ActivityGone();
+  }
+  return Found{std::move(run), &it->second};
+}
+
+StatusOr<Activities::Found> Activities::FindById(const std::string& ns_name, const std::string& workflow_id,
+                                                 const std::string& run_id, const std::string& activity_id,
+                                                 bool force_complete) {
+  SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(ns_name));
+  if (workflow_id.empty()) return InvalidArgument("WorkflowId is not set on request.");
+  if (activity_id.empty()) return InvalidArgument("ActivityId is not set on request.");
+  SQUALL_ASSIGN_OR_RETURN(auto run, Namespaces::FindRun(*ns, workflow_id, run_id));
+  if (!run->open()) return WorkflowClosed();
+  auto it = run->activity_ids.find(activity_id);
+  if (it == run->activity_ids.end()) {
+    return NotFound(fmt::format(
+        "cannot find pending activity with ActivityID {}, check workflow execution history for more details",
+        activity_id));
+  }
+  Activity& activity = run->activities.at(it->second);
+  if (!activity.started && !force_complete) return ActivityGone();
+  return Found{std::move(run), &activity};
+}
+
+void Activities::Complete(const Found& found, const common::Payloads* result, const std::string& identity) {
+  Run& run = *found.run;
+  Activity& activity = *found.activity;
+  if (!activity.started) {  // completed by id before a worker took it
+    activity.started = true;
+    activity.started_time = core_.now.wall;
+    activity.identity = identity;
+  }
+  BufferStarted(run, activity);
+  historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_ACTIVITY_TASK_COMPLETED);
+  auto* attributes = event.mutable_activity_task_completed_event_attributes();
+  attributes->set_scheduled_event_id(activity.scheduled_event_id);
+  if (result != nullptr) *attributes->mutable_result() = *result;
+  attributes->set_identity(identity);
+  run.history.Buffer(std::move(event));
+  core_.ActivityHappened("completed", run, activity);
+  Erase(run, activity);
+  core_.tasks.Settle(run, true);
+}
+
+std::optional<SteadyTime> Activities::Expires(const Activity& activity) const {
+  const Duration limit = FromProto(activity.attributes.schedule_to_close_timeout());
+  if (limit.count() <= 0) return std::nullopt;
+  return activity.first_scheduled_steady + limit;
+}
+
+enums::RetryState Activities::Retry(Run& run, Activity& activity, const failure::Failure& failure) {
+  if (activity.cancel_requested) return enums::RETRY_STATE_CANCEL_REQUESTED;
+  if (failure.has_timeout_failure_info()) {
+    const auto type = failure.timeout_failure_info().timeout_type();
+    if (type == enums::TIMEOUT_TYPE_SCHEDULE_TO_START || type == enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE) {
+      return enums::RETRY_STATE_TIMEOUT;
+    }
+  }
+  const common::RetryPolicy& policy = activity.attributes.retry_policy();
+  if (!IsRetryable(failure, policy)) return enums::RETRY_STATE_NON_RETRYABLE_FAILURE;
+  const Backoff backoff =
+      NextBackoff(core_.now.steady, activity.attempt, policy, Expires(activity), RequestedDelay(failure));
+  if (backoff.state != enums::RETRY_STATE_IN_PROGRESS) return backoff.state;
+
+  DisarmAttempt(activity);
+  ++activity.attempt;
+  ++activity.stamp;
+  activity.started = false;
+  activity.last_identity = activity.identity;
+  activity.identity.clear();
+  activity.last_failure = failure;
+  activity.last_complete_time = core_.now.wall;
+  activity.retry_interval = backoff.interval;
+  activity.scheduled = core_.now.wall + backoff.interval;
+  activity.retry = core_.After(backoff.interval, [this, weak = run.weak_from_this(), id = activity.scheduled_event_id] {
+    auto held = weak.lock();
+    if (held == nullptr || !held->open()) return;
+    auto it = held->activities.find(id);
+    if (it == held->activities.end()) return;
+    it->second.retry = 0;
+    ArmScheduled(*held, it->second);
+  });
+  return enums::RETRY_STATE_IN_PROGRESS;
+}
+
+void Activities::FailAttempt(const Found& found, const failure::Failure& failure, const common::Payloads* heartbeat,
+                             const std::string& identity) {
+  Run& run = *found.run;
+  Activity& activity = *found.activity;
+  if (heartbeat != nullptr) {
+    activity.heartbeat_details = *heartbeat;
+    activity.last_heartbeat_time = core_.now.wall;
+  }
+  core_.ActivityHappened("failed", run, activity, failure.message());
+  const enums::RetryState state = Retry(run, activity, failure);
+  if (state == enums::RETRY_STATE_IN_PROGRESS) {
+    core_.tasks.Settle(run, false);
+    return;
+  }
+  BufferStarted(run, activity);
+  historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_ACTIVITY_TASK_FAILED);
+  auto* attributes = event.mutable_activity_task_failed_event_attributes();
+  attributes->set_scheduled_event_id(activity.scheduled_event_id);
+  *attributes->mutable_failure() = failure;
+  attributes->set_retry_state(state);
+  attributes->set_identity(identity);
+  run.history.Buffer(std::move(event));
+  Erase(run, activity);
+  core_.tasks.Settle(run, true);
+}
+
+Status Activities::Cancel(const Found& found, const common::Payloads* details, const std::string& identity) {
+  Run& run = *found.run;
+  Activity& activity = *found.activity;
+  if (!activity.cancel_requested) {
+    return InvalidArgument("unable to mark activity as canceled without activity being request canceled first");
+  }
+  BufferStarted(run, activity);
+  historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_ACTIVITY_TASK_CANCELED);
+  auto* attributes = event.mutable_activity_task_canceled_event_attributes();
+  attributes->set_scheduled_event_id(activity.scheduled_event_id);
+  attributes->set_latest_cancel_requested_event_id(activity.cancel_request_event_id);
+  if (details != nullptr) *attributes->mutable_details() = *details;
+  attributes->set_identity(identity);
+  run.history.Buffer(std::move(event));
+  core_.ActivityHappened("cancelled", run, activity);
+  Erase(run, activity);
+  core_.tasks.Settle(run, true);
+  return absl::OkStatus();
+}
+
+void Activities::RecordHeartbeat(const Found& found, const common::Payloads* details, const std::string& identity) {
+  Activity& activity = *found.activity;
+  if (!identity.empty()) activity.last_identity = identity;
+  activity.heartbeat_details.reset();
+  if (details != nullptr) activity.heartbeat_details = *details;
+  activity.last_heartbeat_time = core_.now.wall;
+  activity.heartbeat_steady = core_.now.steady;
+  ArmHeartbeat(*found.run, activity);
+  core_.ActivityHappened("heartbeat", *found.run, activity);
+  ++found.run->transitions;
+}
+
+void Activities::TimedOut(Run& run, std::int64_t scheduled_event_id, enums::TimeoutType type) {
+  auto it = run.activities.find(scheduled_event_id);
+  if (it == run.activities.end()) return;
+  Activity& activity = it->second;
+  switch (type) {  // this timer is spent
+    case enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE: activity.schedule_to_close = 0; break;
+    case enums::TIMEOUT_TYPE_SCHEDULE_TO_START: activity.schedule_to_start = 0; break;
+    case enums::TIMEOUT_TYPE_START_TO_CLOSE: activity.start_to_close = 0; break;
+    default: activity.heartbeat = 0; break;
+  }
+  failure::Failure failure = TimeoutFailure(fmt::format("activity {} timeout", TypeName(type)), type);
+  core_.ActivityHappened("timed_out", run, activity, TypeName(type));
+  const enums::RetryState state = Retry(run, activity, failure);
+  if (state == enums::RETRY_STATE_IN_PROGRESS) {
+    core_.tasks.Settle(run, false);
+    return;
+  }
+  if (state == enums::RETRY_STATE_TIMEOUT && type != enums::TIMEOUT_TYPE_SCHEDULE_TO_START) {
+    failure = TimeoutFailure("Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying",
+                             enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
+  }
+  if (activity.heartbeat_details) {
+    *failure.mutable_timeout_failure_info()->mutable_last_heartbeat_details() = *activity.heartbeat_details;
+  }
+  // What really went wrong in the last attempt.
+  if (activity.last_failure) *failure.mutable_cause() = *activity.last_failure;
+  BufferStarted(run, activity);
+  historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT);
+  auto* attributes = event.mutable_activity_task_timed_out_event_attributes();
+  attributes->set_scheduled_event_id(scheduled_event_id);
+  *attributes->mutable_failure() = std::move(failure);
+  attributes->set_retry_state(state);
+  run.history.Buffer(std::move(event));
+  Erase(run, activity);
+  core_.tasks.Settle(run, true);
+}
+
+StatusOr<ws::RespondActivityTaskCompletedResponse> Activities::Completed(
+    const ws::RespondActivityTaskCompletedRequest& request) {
+  SQUALL_ASSIGN_OR_RETURN(const Found found, FindByToken(request.task_token()));
+  Complete(found, request.has_result() ? &request.result() : nullptr, request.identity());
+  return Done<ws::RespondActivityTaskCompletedResponse>();
+}
+
+StatusOr<ws::RespondActivityTaskCompletedByIdResponse> Activities::CompletedById(
+    const ws::RespondActivityTaskCompletedByIdRequest& request) {
+  SQUALL_ASSIGN_OR_RETURN(const Found found, FindById(request.namespace_(), request.workflow_id(), request.run_id(),
+                                                      request.activity_id(), true));
+  Complete(found, request.has_result() ? &request.result() : nullptr, request.identity());
+  return Done<ws::RespondActivityTaskCompletedByIdResponse>();
+}
+
+StatusOr<ws::RespondActivityTaskFailedResponse> Activities::Failed(
+    const ws::RespondActivityTaskFailedRequest& request) {
+  if (request.has_failure() && !request.failure().has_application_failure_info()) {
+    return InvalidArgument("Failure must have ApplicationFailureInfo.");
+  }
+  SQUALL_ASSIGN_OR_RETURN(const Found found, FindByToken(request.task_token()));
+  FailAttempt(found, request.failure(), request.has_last_heartbeat_details() ? &request.last_heartbeat_details() : nullptr,
+              request.identity());
+  return Done<ws::RespondActivityTaskFailedResponse>();
+}
+
+StatusOr<ws::RespondActivityTaskFailedByIdResponse> Activities::FailedById(
+    const ws::RespondActivityTaskFailedByIdRequest& request) {
+  SQUALL_ASSIGN_OR_RETURN(const Found found, FindById(request.namespace_(), request.workflow_id(), request.run_id(),
+                                                      request.activity_id(), false));
+  FailAttempt(found, request.failure(), request.has_last_heartbeat_details() ? &request.last_heartbeat_details() : nullptr,
+              request.identity());
+  return Done<ws::RespondActivityTaskFailedByIdResponse>();
+}
+
+StatusOr<ws::RespondActivityTaskCanceledResponse> Activities::Canceled(
+    const ws::RespondActivityTaskCanceledRequest& request) {
+  SQUALL_ASSIGN_OR_RETURN(const Found found, FindByToken(request.task_token()));
+  SQUALL_RETURN_IF_ERROR(Cancel(found, request.has_details() ? &request.details() : nullptr, request.identity()));
+  return Done<ws::RespondActivityTaskCanceledResponse>();
+}
+
+StatusOr<ws::RespondActivityTaskCanceledByIdResponse> Activities::CanceledById(
+    const ws::RespondActivityTaskCanceledByIdRequest& request) {
+  SQUALL_ASSIGN_OR_RETURN(const Found found, FindById(request.namespace_(), request.workflow_id(), request.run_id(),
+                                                      request.activity_id(), false));
+  SQUALL_RETURN_IF_ERROR(Cancel(found, request.has_details() ? &request.details() : nullptr, request.identity()));
+  return Done<ws::RespondActivityTaskCanceledByIdResponse>();
+}
+
+StatusOr<ws::RecordActivityTaskHeartbeatResponse> Activities::Heartbeat(
+    const ws::RecordActivityTaskHeartbeatRequest& request) {
+  SQUALL_ASSIGN_OR_RETURN(const Found found, FindByToken(request.task_token()));
+  RecordHeartbeat(found, request.has_details() ? &request.details() : nullptr, request.identity());
+  ws::RecordActivityTaskHeartbeatResponse response;
+  response.set_cancel_requested(found.activity->cancel_requested);
+  return response;
+}
+
+StatusOr<ws::RecordActivityTaskHeartbeatByIdResponse> Activities::HeartbeatById(
+    const ws::RecordActivityTaskHeartbeatByIdRequest& request) {
+  SQUALL_ASSIGN_OR_RETURN(const Found found, FindById(request.namespace_(), request.workflow_id(), request.run_id(),
+                                                      request.activity_id(), false));
+  RecordHeartbeat(found, request.has_details() ? &request.details() : nullptr, request.identity());
+  ws::RecordActivityTaskHeartbeatByIdResponse response;
+  response.set_cancel_requested(found.activity->cancel_requested);
+  return response;
+}
+
+workflowpb::PendingActivityInfo Activities::Describe(const Activity& activity) const {
+  workflowpb::PendingActivityInfo info;
+  info.set_activity_id(activity.attributes.activity_id());
+  *info.mutable_activity_type() = activity.attributes.activity_type();
+  info.set_attempt(activity.attempt);
+  info.set_maximum_attempts(activity.attributes.retry_policy().maximum_attempts());
+  if (activity.cancel_requested) {
+    info.set_state(enums::PENDING_ACTIVITY_STATE_CANCEL_REQUESTED);
+  } else {
+    info.set_state(activity.started ? enums::PENDING_ACTIVITY_STATE_STARTED : enums::PENDING_ACTIVITY_STATE_SCHEDULED);
+  }
+  if (activity.last_complete_time != WallTime{}) {
+    *info.mutable_last_attempt_complete_time() = ToProto(activity.last_complete_time);
+  }
+  if (!activity.started && activity.retry != 0) {
+    *info.mutable_next_attempt_schedule_time() = ToProto(activity.scheduled);
+    *info.mutable_current_retry_interval() = ToProto(activity.retry_interval);
+  }
+  if (activity.last_heartbeat_time != WallTime{}) {
+    *info.mutable_last_heartbeat_time() = ToProto(activity.last_heartbeat_time);
+    if (activity.heartbeat_details) *info.mutable_heartbeat_details() = *activity.heartbeat_details;
+  }
+  *info.mutable_scheduled_time() = ToProto(activity.scheduled);
+  if (activity.started) *info.mutable_last_started_time() = ToProto(activity.started_time);
+  info.set_last_worker_identity(activity.identity.empty() ? activity.last_identity : activity.identity);
+  if (const Duration limit = FromProto(activity.attributes.schedule_to_close_timeout()); limit.count() > 0) {
+    *info.mutable_expiration_time() = ToProto(activity.first_scheduled + limit);
+  }
+  if (activity.last_failure) *info.mutable_last_failure() = *activity.last_failure;
+  if (activity.attributes.has_priority()) *info.mutable_priority() = activity.attributes.priority();
+  auto* options = info.mutable_activity_options();
+  options->mutable_task_queue()->set_name(activity.attributes.task_queue().name());
+  options->mutable_task_queue()->set_normal_name(activity.attributes.task_queue().name());
+  *options->mutable_schedule_to_close_timeout() = activity.attributes.schedule_to_close_timeout();
+  *options->mutable_schedule_to_start_timeout() = activity.attributes.schedule_to_start_timeout();
+  *options->mutable_start_to_close_timeout() = activity.attributes.start_to_close_timeout();
+  *options->mutable_heartbeat_timeout() = activity.attributes.heartbeat_timeout();
+  *options->mutable_retry_policy() = activity.attributes.retry_policy();
+  return info;
+}
+
+}  // namespace squall::fakes::engine

@@ -1,0 +1,140 @@
+#include "fakes/engine/engine.h"
+
+#include <algorithm>
+
+#include "fakes/engine/core.h"
+#include "fakes/engine/errors.h"
+#include "fakes/engine/invariants.h"
+#include "fakes/engine/rpc_table.h"
+
+namespace squall::fakes {
+
+class Engine::Impl {
+ public:
+  Impl(EngineOptions options, journal::Sink& sink) : core_(std::move(options), sink) { RegisterNamespaces(); }
+
+  void Call(Moment now, std::uint64_t call, RpcRequest request) {
+    Enter(now);
+    const engine::RpcEntry* entry = engine::FindRpc(request.service, request.method);
+    engine::CallInfo info;
+    if (entry != nullptr && entry->describe != nullptr && core_.options.journal_rpcs) {
+      info = entry->describe(request.message);
+    }
+    info.method = request.method;
+    core_.calls.Open(call, std::move(info), request.deadline);
+    std::optional<RpcStatus> refusal;
+    if (hook_) refusal = hook_(request);
+    if (refusal && refusal->code != 0) {
+      core_.calls.Refuse(call, *refusal, fault_id_);
+    } else if (entry == nullptr) {
+      const bool service = std::any_of(engine::RpcTable().begin(), engine::RpcTable().end(),
+                                       [&](const auto& known) { return known.support.service == request.service; });
+      // The texts of grpc-go.
+      core_.calls.Fail(call, service ? MakeStatus(StatusCode::kUnimplemented, "unknown method {} for service {}",
+                                                  request.method, request.service)
+                                     : MakeStatus(StatusCode::kUnimplemented, "unknown service {}", request.service));
+    } else if (entry->handle == nullptr) {
+      core_.calls.Fail(call, engine::Unimplemented(request.method, entry->support.note));
+    } else if (request.deadline && *request.deadline <= core_.now.steady) {
+      core_.calls.Fail(call, engine::Calls::DeadlineExceeded());
+    } else {
+      entry->handle(core_, call, request.message);
+    }
+    Leave();
+  }
+
+  void Cancel(Moment now, std::uint64_t call) {
+    Enter(now);
+    core_.calls.Cancel(call);
+    Leave();
+  }
+
+  void Advance(Moment now) {
+    Enter(now);
+    Leave();
+  }
+
+  void Restart(Moment now, bool keep_data) {
+    Enter(now);
+    core_.calls.DropAll();
+    core_.matching.Reset(!keep_data);
+    if (keep_data) {
+      for (const auto& [name, ns] : core_.namespaces.by_name()) {
+        ns->workers.clear();
+        for (const auto& [key, run] : ns->by_visibility) ForgetWaiters(*run);
+      }
+    } else {
+      core_.deferred.clear();
+      core_.timers = TimerQueue();
+      core_.namespaces.Clear();
+      RegisterNamespaces();
+    }
+    Leave();
+  }
+
+  engine::Core core_;
+  RpcHook hook_;
+  std::string fault_id_;
+
+ private:
+  void RegisterNamespaces() {
+    for (const std::string& name : core_.options.namespaces) core_.namespaces.Add(name);
+  }
+
+  // Time stands at each deadline while it fires, so that what follows from it is on time too.
+  void Enter(Moment now) {
+    const Moment target{std::max(now.steady, core_.now.steady), now.wall};
+    const bool first = core_.now.steady == SteadyTime{} && core_.now.wall == WallTime{};
+    if (first) core_.now = target;
+    while (auto next = core_.timers.NextDeadline()) {
+      if (*next > target.steady) break;
+      core_.now = {std::max(*next, core_.now.steady), target.wall - (target.steady - std::max(*next, core_.now.steady))};
+      if (auto work = core_.timers.TakeDue(target.steady)) work();
+      core_.RunDeferred();
+    }
+    core_.now = target;
+  }
+
+  void Leave() {
+    core_.RunDeferred();
+    if (core_.options.check_invariants) {
+      const std::string broken = engine::CheckInvariants(core_);
+      SQUALL_CHECK(broken.empty(), broken);
+    }
+  }
+
+  static void ForgetWaiters(engine::Run& run) {
+    run.queries.clear();
+    run.history_waiters.clear();
+    for (auto& [id, update] : run.updates) update.waiters.clear();
+  }
+};
+
+Engine::Engine(EngineOptions options, journal::Sink& sink) : impl_(std::make_unique<Impl>(std::move(options), sink)) {}
+Engine::~Engine() = default;
+
+void Engine::Call(Moment now, std::uint64_t call, RpcRequest request) { impl_->Call(now, call, std::move(request)); }
+void Engine::Cancel(Moment now, std::uint64_t call) { impl_->Cancel(now, call); }
+void Engine::Advance(Moment now) { impl_->Advance(now); }
+std::optional<SteadyTime> Engine::NextDeadline() const { return impl_->core_.timers.NextDeadline(); }
+std::vector<RpcResponse> Engine::TakeResponses() { return impl_->core_.calls.Take(); }
+void Engine::SetRpcHook(RpcHook hook) { impl_->hook_ = std::move(hook); }
+void Engine::SetFaultId(std::string fault_id) { impl_->fault_id_ = std::move(fault_id); }
+void Engine::Restart(Moment now, bool keep_data) { impl_->Restart(now, keep_data); }
+std::size_t Engine::held_calls() const { return impl_->core_.calls.size(); }
+
+std::size_t Engine::open_workflows() const {
+  std::size_t count = 0;
+  for (const auto& [name, ns] : impl_->core_.namespaces.by_name()) count += ns->open_runs;
+  return count;
+}
+
+std::string Engine::CheckInvariants() const { return engine::CheckInvariants(impl_->core_); }
+
+std::vector<RpcSupport> Engine::SupportTable() {
+  std::vector<RpcSupport> table;
+  for (const engine::RpcEntry& entry : engine::RpcTable()) table.push_back(entry.support);
+  return table;
+}
+
+}  // namespace squall::fakes

@@ -1,0 +1,55 @@
+#pragma once
+// The history of one run: events in their serialized form, in which they are stored once and handed out many times, and
+// the buffer of events that wait for the workflow task in progress to end (historybuilder in the real server).
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fakes/engine/pb.h"
+
+namespace squall::fakes::engine {
+
+class History {
+ public:
+  // The id that the next appended event gets; ids are dense from 1.
+  std::int64_t next_event_id() const { return static_cast<std::int64_t>(ends_.size()) + 1; }
+  std::int64_t size_bytes() const { return static_cast<std::int64_t>(bytes_.size()); }
+
+  // Appends `event` under the next id, which is returned and set in it.
+  std::int64_t Append(historypb::HistoryEvent& event);
+
+  // Keeps `event` until Flush.
+  void Buffer(historypb::HistoryEvent event) { buffer_.push_back(std::move(event)); }
+  bool has_buffered() const { return !buffer_.empty(); }
+  const std::vector<historypb::HistoryEvent>& buffered() const { return buffer_; }
+  // Appends the buffered events: completions of activities and children behind all others, as the real server
+  // orders them, and their started_event_id set to the started events that came with them. Returns initiated event
+  // id -> event id for the child-started events among them.
+  std::map<std::int64_t, std::int64_t> Flush();
+  void DropBuffer() { buffer_.clear(); }
+  // Takes the fired event of `timer_id` out of the buffer; false when it is not there.
+  bool RemoveTimerFired(std::string_view timer_id);
+  // Whether a closing event of the activity waits in the buffer.
+  bool HasBufferedActivityClose(std::int64_t scheduled_event_id) const;
+
+  // Events first..last (both included, clipped to what exists) as the serialized fields of a
+  // temporal.api.history.v1.History: a valid message by itself, and any two slices in a row are too.
+  std::string_view Slice(std::int64_t first, std::int64_t last) const;
+  // One event, parsed.
+  historypb::HistoryEvent Read(std::int64_t event_id) const;
+
+ private:
+  std::string bytes_;
+  std::vector<std::size_t> ends_;  // ends_[i]: where event i+1 ends in bytes_
+  std::vector<historypb::HistoryEvent> buffer_;
+};
+
+// `event` as one serialized field of History, for events that are handed out but not stored.
+std::string AsHistoryField(const historypb::HistoryEvent& event);
+// Appends a length-delimited field to a serialized message.
+void AppendField(std::string& message, int field_number, std::string_view bytes);
+
+}  // namespace squall::fakes::engine

@@ -1,0 +1,81 @@
+// ExecuteMultiOperation: start a workflow and update it, in one request.
+
+#include "fakes/engine/core.h"
+#include "fakes/engine/errors.h"
+#include "google/rpc/status.pb.h"
+#include "temporal/api/errordetails/v1/message.pb.h"
+
+namespace squall::fakes::engine {
+namespace {
+
+namespace details = ::temporal::api::errordetails::v1;
+
+// The failed operation carries its own error, the other one was aborted.
+Status Failed(const Status& status, int failed_operation) {
+  details::MultiOperationExecutionFailure failure;
+  for (int i = 0; i < 2; ++i) {
+    auto* operation = failure.add_statuses();
+    if (i == failed_operation) {
+      const RpcStatus rpc = ToRpcStatus(status);
+      operation->set_code(rpc.code);
+      operation->set_message(rpc.message);
+      google::rpc::Status parsed;
+      if (parsed.ParseFromString(rpc.details)) {
+        for (const auto& detail : parsed.details()) *operation->add_details() = detail;
+      }
+    } else {
+      operation->set_code(static_cast<int>(StatusCode::kAborted));
+      operation->set_message("Operation was aborted.");
+    }
+  }
+  return WithDetail(status.code(), failed_operation == 0 ? "MultiOperation could not be executed (reason: Start failed)."
+                                                         : "MultiOperation could not be executed (reason: Update failed).",
+                    failure);
+}
+
+}  // namespace
+
+void Starts::MultiOperation(CallId call, ws::ExecuteMultiOperationRequest& request) {
+  if (auto ns = core_.namespaces.Get(request.namespace_()); !ns.ok()) return core_.calls.Fail(call, ns.status());
+  if (request.operations_size() != 2 || !request.operations(0).has_start_workflow() ||
+      !request.operations(1).has_update_workflow()) {
+    return core_.calls.Fail(call, InvalidArgument("Operations have to be exactly [Start, Update]."));
+  }
+  auto& start = *request.mutable_operations(0)->mutable_start_workflow();
+  auto& update = *request.mutable_operations(1)->mutable_update_workflow();
+  Status bad;
+  if (start.namespace_() != request.namespace_() || update.namespace_() != request.namespace_()) {
+    bad = InvalidArgument("Operation namespace did not match request's namespace.");
+  } else if (!start.cron_schedule().empty()) {
+    bad = InvalidArgument("CronSchedule is not allowed.");
+  } else if (start.request_eager_execution()) {
+    bad = InvalidArgument("RequestEagerExecution is not supported.");
+  } else if (start.has_workflow_start_delay()) {
+    bad = InvalidArgument("WorkflowStartDelay is not supported.");
+  }
+  auto prepared = bad.ok() ? Prepare(start) : StatusOr<StartRequest>(bad);
+  if (!prepared.ok()) return core_.calls.Fail(call, Failed(prepared.status(), 0));
+  bad = Updates::CheckRequest(update);
+  if (bad.ok() && !update.first_execution_run_id().empty()) bad = InvalidArgument("FirstExecutionRunId is not allowed.");
+  if (bad.ok() && !update.workflow_execution().run_id().empty()) bad = InvalidArgument("RunId is not allowed.");
+  if (bad.ok() && update.workflow_execution().workflow_id() != start.workflow_id()) {
+    bad = InvalidArgument("WorkflowId is not consistent with previous operation(s).");
+  }
+  if (!bad.ok()) return core_.calls.Fail(call, Failed(bad, 1));
+  if (update.request().meta().update_id().empty()) {
+    update.mutable_request()->mutable_meta()->set_update_id(core_.rng.Uuid());
+  }
+  auto outcome = StartOrReuse(*std::move(prepared));
+  if (!outcome.ok()) return core_.calls.Fail(call, Failed(outcome.status(), 0));
+  Run& run = *outcome->run;
+  if (Status begun = core_.updates.Begin(run, update); !begun.ok()) return core_.calls.Fail(call, Failed(begun, 1));
+  ws::StartWorkflowExecutionResponse started;
+  started.set_run_id(run.run_id);
+  started.set_first_execution_run_id(run.first_run_id);
+  started.set_started(outcome->started);
+  started.set_status(run.status);
+  *started.mutable_link() = StartedLink(run);
+  core_.updates.WaitWithStart(call, run, update, std::move(started));
+}
+
+}  // namespace squall::fakes::engine

@@ -1,0 +1,227 @@
+#include "fakes/engine/reads.h"
+
+#include <algorithm>
+
+#include "fakes/engine/core.h"
+#include "fakes/engine/errors.h"
+#include "fakes/engine/times.h"
+#include "fakes/engine/tokens.h"
+
+namespace squall::fakes::engine {
+namespace {
+constexpr int kMaxPage = 1000;  // frontend.historyMaxPageSize
+
+int PageSize(int wanted) { return wanted <= 0 || wanted > kMaxPage ? kMaxPage : wanted; }
+
+// A response that consists of a history and a page token.
+std::string HistoryResponse(std::string_view events, const std::string& token) {
+  ws::GetWorkflowExecutionHistoryResponse rest;
+  rest.set_next_page_token(token);
+  std::string bytes = SerializeSorted(rest);
+  AppendField(bytes, ws::GetWorkflowExecutionHistoryResponse::kHistoryFieldNumber, events);
+  return bytes;
+}
+
+}  // namespace
+
+void Reads::History(CallId call, const ws::GetWorkflowExecutionHistoryRequest& request) {
+  if (auto ns = core_.namespaces.Get(request.namespace_()); !ns.ok()) return core_.calls.Fail(call, ns.status());
+  common::WorkflowExecution execution = request.execution();
+  PageToken token;
+  if (!request.next_page_token().empty()) {
+    const auto parsed = PageToken::Parse(request.next_page_token());
+    if (!parsed) return core_.calls.Fail(call, InvalidArgument("Invalid NextPageToken."));
+    token = *parsed;
+    if (!execution.run_id().empty() && execution.run_id() != token.run_id) {
+      return core_.calls.Fail(call, InvalidArgument("RunId in the request does not match the NextPageToken."));
+    }
+    execution.set_run_id(token.run_id);
+  }
+  if (request.maximum_page_size() < 0) return core_.calls.Fail(call, InvalidArgument("Invalid PageSize."));
+  auto found = core_.namespaces.FindRun(request.namespace_(), execution);
+  if (!found.ok()) return core_.calls.Fail(call, found.status());
+  Run& run = **found;
+  if (token.last != 0) {  // the rest of a workflow task's history
+    std::string next;
+    const std::string page = core_.tasks.NextPage(run, token.first, token.last, token.stamp, &next);
+    return core_.calls.ReplyBytes(call, HistoryResponse(page, next));
+  }
+  Answer(call, run,
+         {.first = std::max<std::int64_t>(token.first, 1),
+          .size = PageSize(request.maximum_page_size()),
+          .wait = request.wait_new_event(),
+          .close_only = request.history_event_filter_type() == enums::HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT});
+}
+
+void Reads::Answer(CallId call, Run& run, const Page& page) {
+  const std::int64_t last = run.history.next_event_id() - 1;
+  const auto token = [&](std::int64_t first) {
+    return PageToken{.run_id = run.run_id, .first = first, .waiting = page.wait}.Serialize();
+  };
+  if (page.close_only) {
+    // Without waiting the last event so far is the answer; with waiting only the closing one.
+    if (!run.open()) return core_.calls.ReplyBytes(call, HistoryResponse(run.history.Slice(last, last), ""));
+    if (page.wait) return Wait(call, run, page);
+    return core_.calls.ReplyBytes(call, HistoryResponse(run.history.Slice(last, last), ""));
+  }
+  if (page.first > last) {
+    if (page.wait && run.open()) return Wait(call, run, page);
+    return core_.calls.ReplyBytes(call, HistoryResponse("", ""));
+  }
+  const std::int64_t end = std::min(last, page.first + page.size - 1);
+  const bool more = end < last || (page.wait && run.open());
+  core_.calls.ReplyBytes(call, HistoryResponse(run.history.Slice(page.first, end), more ? token(end + 1) : ""));
+}
+
+void Reads::Wait(CallId call, Run& run, const Page& page) {
+  HistoryWaiter waiter{.call = call, .next = page.first, .close_only = page.close_only, .page_size = page.size};
+  SteadyTime until = core_.now.steady + core_.options.history_long_poll;
+  if (auto deadline = core_.calls.deadline(call)) until = std::min(until, *deadline - core_.options.long_poll_margin);
+  waiter.timer = core_.timers.Add(until, [this, weak = run.weak_from_this(), call] {
+    auto held = weak.lock();
+    if (held == nullptr) return;
+    for (const HistoryWaiter& waiting : held->history_waiters) {
+      if (waiting.call != call) continue;
+      const std::string again =
+          PageToken{.run_id = held->run_id, .first = waiting.next, .waiting = true}.Serialize();
+      std::erase_if(held->history_waiters, [&](const HistoryWaiter& other) { return other.call == call; });
+      core_.calls.ReplyBytes(call, HistoryResponse("", again));
+      return;
+    }
+  });
+  run.history_waiters.push_back(waiter);
+  core_.calls.Hold(call, [this, weak = run.weak_from_this(), call] {
+    auto held = weak.lock();
+    if (held == nullptr) return;
+    std::erase_if(held->history_waiters, [&](const HistoryWaiter& waiting) {
+      if (waiting.call != call) return false;
+      core_.timers.Cancel(waiting.timer);
+      return true;
+    });
+  });
+}
+
+void Reads::Notify(Run& run) {
+  if (run.history_waiters.empty()) return;
+  const std::int64_t last = run.history.next_event_id() - 1;
+  std::vector<HistoryWaiter> ready, left;
+  for (const HistoryWaiter& waiter : run.history_waiters) {
+    const bool done = !run.open() || (!waiter.close_only && waiter.next <= last);
+    (done ? ready : left).push_back(waiter);
+  }
+  run.history_waiters = std::move(left);
+  for (const HistoryWaiter& waiter : ready) {
+    core_.timers.Cancel(waiter.timer);
+    Answer(waiter.call, run,
+           {.first = waiter.next, .size = waiter.page_size, .wait = true, .close_only = waiter.close_only});
+  }
+}
+
+void Reads::Gone(Run& run) {
+  for (const HistoryWaiter& waiter : std::exchange(run.history_waiters, {})) {
+    core_.timers.Cancel(waiter.timer);
+    core_.calls.Fail(waiter.call, NotFound("workflow not found for ID: " + run.workflow_id));
+  }
+}
+
+StatusOr<ws::GetWorkflowExecutionHistoryReverseResponse> Reads::HistoryReverse(
+    const ws::GetWorkflowExecutionHistoryReverseRequest& request) {
+  SQUALL_RETURN_IF_ERROR(core_.namespaces.Get(request.namespace_()).status());
+  common::WorkflowExecution execution = request.execution();
+  std::int64_t first = 0;
+  if (!request.next_page_token().empty()) {
+    const auto token = PageToken::Parse(request.next_page_token());
+    if (!token) return InvalidArgument("Invalid NextPageToken.");
+    execution.set_run_id(token->run_id);
+    first = token->first;
+  }
+  SQUALL_ASSIGN_OR_RETURN(auto run, core_.namespaces.FindRun(request.namespace_(), execution));
+  if (first == 0) first = run->history.next_event_id() - 1;
+  ws::GetWorkflowExecutionHistoryReverseResponse response;
+  std::int64_t next = first;
+  for (int count = 0; next >= 1 && count < PageSize(request.maximum_page_size()); ++count, --next) {
+    *response.mutable_history()->add_events() = run->history.Read(next);
+  }
+  if (next >= 1) response.set_next_page_token(PageToken{.run_id = run->run_id, .first = next}.Serialize());
+  return response;
+}
+
+workflowpb::WorkflowExecutionInfo Reads::Info(const Run& run) {
+  workflowpb::WorkflowExecutionInfo info;
+  info.mutable_execution()->set_workflow_id(run.workflow_id);
+  info.mutable_execution()->set_run_id(run.run_id);
+  info.mutable_type()->set_name(run.start.workflow_type().name());
+  *info.mutable_start_time() = ToProto(run.started);
+  *info.mutable_execution_time() = ToProto(run.execution_time);
+  info.set_status(run.status);
+  if (!run.open()) {
+    *info.mutable_close_time() = ToProto(run.closed);
+    *info.mutable_execution_duration() = ToProto(run.closed - run.execution_time);
+  }
+  info.set_history_length(run.history.next_event_id() - 1);
+  info.set_history_size_bytes(run.history.size_bytes());
+  info.set_state_transition_count(run.transitions);
+  if (run.start.has_parent_workflow_execution()) {
+    info.set_parent_namespace_id(run.start.parent_workflow_namespace_id());
+    *info.mutable_parent_execution() = run.start.parent_workflow_execution();
+  }
+  if (run.start.has_root_workflow_execution()) {
+    *info.mutable_root_execution() = run.start.root_workflow_execution();
+  } else {
+    *info.mutable_root_execution() = info.execution();
+  }
+  info.mutable_memo();
+  for (const auto& [key, value] : run.memo) (*info.mutable_memo()->mutable_fields())[key] = value;
+  info.mutable_search_attributes();
+  for (const auto& [key, value] : run.search_attributes) {
+    (*info.mutable_search_attributes()->mutable_indexed_fields())[key] = value;
+  }
+  info.set_task_queue(run.start.task_queue().name());
+  info.set_first_run_id(run.first_run_id);
+  if (run.start.has_priority()) *info.mutable_priority() = run.start.priority();
+  return info;
+}
+
+StatusOr<ws::DescribeWorkflowExecutionResponse> Reads::Describe(const ws::DescribeWorkflowExecutionRequest& request) {
+  SQUALL_ASSIGN_OR_RETURN(auto run, core_.namespaces.FindRun(request.namespace_(), request.execution()));
+  ws::DescribeWorkflowExecutionResponse response;
+  auto* config = response.mutable_execution_config();
+  config->mutable_task_queue()->set_name(run->start.task_queue().name());
+  config->mutable_task_queue()->set_kind(enums::TASK_QUEUE_KIND_NORMAL);
+  *config->mutable_workflow_execution_timeout() = run->start.workflow_execution_timeout();
+  *config->mutable_workflow_run_timeout() = run->start.workflow_run_timeout();
+  *config->mutable_default_workflow_task_timeout() = run->start.workflow_task_timeout();
+  if (run->user_metadata) *config->mutable_user_metadata() = *run->user_metadata;
+  *response.mutable_workflow_execution_info() = Info(*run);
+  for (const auto& [id, activity] : run->activities) {
+    *response.add_pending_activities() = core_.activities.Describe(activity);
+  }
+  for (const auto& [id, child] : run->children) {
+    auto* pending = response.add_pending_children();
+    pending->set_workflow_id(child.attributes.workflow_id());
+    pending->set_run_id(child.run_id);
+    pending->set_workflow_type_name(child.attributes.workflow_type().name());
+    pending->set_initiated_id(id);
+    pending->set_parent_close_policy(child.attributes.parent_close_policy());
+  }
+  if (run->task.pending()) {
+    auto* task = response.mutable_pending_workflow_task();
+    task->set_state(run->task.is_started() ? enums::PENDING_WORKFLOW_TASK_STATE_STARTED
+                                           : enums::PENDING_WORKFLOW_TASK_STATE_SCHEDULED);
+    *task->mutable_scheduled_time() = ToProto(run->task.scheduled);
+    *task->mutable_original_scheduled_time() = ToProto(run->task.original_scheduled);
+    if (run->task.is_started()) *task->mutable_started_time() = ToProto(run->task.started);
+    task->set_attempt(run->task.attempt);
+  }
+  auto* extended = response.mutable_workflow_extended_info();
+  if (run->execution_expires) *extended->mutable_execution_expiration_time() = ToProto(*run->execution_expires);
+  if (run->run_expires) *extended->mutable_run_expiration_time() = ToProto(*run->run_expires);
+  extended->set_cancel_requested(run->cancel_requested);
+  *extended->mutable_original_start_time() = ToProto(run->started);
+  auto& request_info = (*extended->mutable_request_id_infos())[run->create_request_id];
+  request_info.set_event_type(enums::EVENT_TYPE_WORKFLOW_EXECUTION_STARTED);
+  request_info.set_event_id(1);
+  return response;
+}
+
+}  // namespace squall::fakes::engine

@@ -1,0 +1,244 @@
+#include "fakes/engine/rpc_table.h"
+
+#include "fakes/engine/core.h"
+#include "fakes/engine/errors.h"
+#include "health/v1/health.pb.h"
+
+namespace squall::fakes::engine {
+namespace {
+
+using Level = RpcSupport::Level;
+
+// The fields that most requests have, found by name: the journal's view of a call.
+CallInfo Describe(const google::protobuf::Message& message) {
+  const auto* descriptor = message.GetDescriptor();
+  const auto* reflection = message.GetReflection();
+  const auto text = [&](const google::protobuf::Message& in, const char* name) -> std::string {
+    const auto* field = in.GetDescriptor()->FindFieldByName(name);
+    if (field == nullptr || field->is_repeated() || field->type() != google::protobuf::FieldDescriptor::TYPE_STRING) {
+      return {};
+    }
+    return in.GetReflection()->GetString(in, field);
+  };
+  const auto nested = [&](const char* name, const char* inner) -> std::string {
+    const auto* field = descriptor->FindFieldByName(name);
+    if (field == nullptr || field->is_repeated() || field->message_type() == nullptr ||
+        !reflection->HasField(message, field)) {
+      return {};
+    }
+    return text(reflection->GetMessage(message, field), inner);
+  };
+  CallInfo info;
+  info.ns = text(message, "namespace");
+  info.identity = text(message, "identity");
+  info.workflow_id = text(message, "workflow_id");
+  if (info.workflow_id.empty()) info.workflow_id = nested("workflow_execution", "workflow_id");
+  if (info.workflow_id.empty()) info.workflow_id = nested("execution", "workflow_id");
+  info.task_queue = nested("task_queue", "name");
+  return info;
+}
+
+template <typename Request>
+CallInfo DescribeBytes(const std::string& bytes) {
+  Request request;
+  if (!request.ParseFromString(bytes)) return {};
+  return Describe(request);
+}
+
+// What grpc-go answers to bytes that are no message of the type.
+Status Unparsable() {
+  return {StatusCode::kInternal, "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data"};
+}
+
+template <typename T>
+struct Handler;
+// Answers at once.
+template <typename C, typename Response, typename Request>
+struct Handler<StatusOr<Response> (C::*)(Request)> {
+  using Message = std::remove_cvref_t<Request>;
+  template <auto Part, auto Function>
+  static void Handle(Core& core, CallId call, const std::string& bytes) {
+    Message request;
+    if (!request.ParseFromString(bytes)) return core.calls.Fail(call, Unparsable());
+    auto response = ((core.*Part).*Function)(request);
+    if (response.ok()) {
+      core.calls.Reply(call, *response);
+    } else {
+      core.calls.Fail(call, response.status());
+    }
+  }
+};
+// Answers when it is ready.
+template <typename C, typename Request>
+struct Handler<void (C::*)(CallId, Request)> {
+  using Message = std::remove_cvref_t<Request>;
+  template <auto Part, auto Function>
+  static void Handle(Core& core, CallId call, const std::string& bytes) {
+    Message request;
+    if (!request.ParseFromString(bytes)) return core.calls.Fail(call, Unparsable());
+    ((core.*Part).*Function)(call, request);
+  }
+};
+
+template <auto Part, auto Function>
+RpcEntry Entry(std::string_view service, std::string_view method, Level level, std::string_view note = {}) {
+  using H = Handler<decltype(Function)>;
+  return {.support = {service, method, level, note},
+          .describe = &DescribeBytes<typename H::Message>,
+          .handle = &H::template Handle<Part, Function>};
+}
+
+template <auto Part, auto Function>
+RpcEntry Full(std::string_view method, std::string_view note = {}) {
+  return Entry<Part, Function>(kWorkflowService, method, note.empty() ? Level::kFull : Level::kPartial, note);
+}
+
+RpcEntry None(std::string_view method, std::string_view why, std::string_view service = kWorkflowService) {
+  return {.support = {service, method, Level::kRefused, why}};
+}
+
+void HealthCheck(Core& core, CallId call, const std::string& bytes) {
+  grpc::health::v1::HealthCheckRequest request;
+  if (!request.ParseFromString(bytes)) return core.calls.Fail(call, Unparsable());
+  const std::string& service = request.service();
+  if (!service.empty() && service != kWorkflowService && service != kOperatorService && service != kHealthService) {
+    return core.calls.Fail(call, Status(StatusCode::kNotFound, "unknown service"));
+  }
+  grpc::health::v1::HealthCheckResponse response;
+  response.set_status(grpc::health::v1::HealthCheckResponse::SERVING);
+  core.calls.Reply(call, response);
+}
+
+std::vector<RpcEntry> MakeTable() {
+  constexpr std::string_view kVersioning = "worker versioning is not simulated";
+  constexpr std::string_view kSchedules = "schedules are not simulated";
+  constexpr std::string_view kNexus = "Nexus operations are not simulated";
+  constexpr std::string_view kStandalone = "standalone activities are not simulated";
+  constexpr std::string_view kBatch = "batch operations are not simulated";
+  constexpr std::string_view kRules = "workflow rules are not simulated";
+  constexpr std::string_view kPause = "pausing is not simulated";
+  constexpr std::string_view kClusters = "there is one cluster";
+  return {
+      Full<&Core::namespaces, &Namespaces::Register>("RegisterNamespace", "clusters and archival are ignored"),
+      Full<&Core::namespaces, &Namespaces::Describe>("DescribeNamespace"),
+      Full<&Core::namespaces, &Namespaces::List>("ListNamespaces"),
+      Full<&Core::namespaces, &Namespaces::Update>("UpdateNamespace", "state, description, owner, data, retention"),
+      Full<&Core::namespaces, &Namespaces::Deprecate>("DeprecateNamespace"),
+      Full<&Core::starts, &Starts::Start>("StartWorkflowExecution", "versioning overrides and callbacks have no effect"),
+      Full<&Core::starts, &Starts::MultiOperation>("ExecuteMultiOperation", "start and update, in this order"),
+      Full<&Core::reads, &Reads::History>("GetWorkflowExecutionHistory"),
+      Full<&Core::reads, &Reads::HistoryReverse>("GetWorkflowExecutionHistoryReverse"),
+      Full<&Core::matching, &Matching::PollWorkflow>("PollWorkflowTaskQueue", "versioning and poller groups are ignored"),
+      Full<&Core::commands, &Commands::RespondCompleted>("RespondWorkflowTaskCompleted", "Nexus commands fail the task; no pages"),
+      Full<&Core::tasks, &WorkflowTasks::RespondFailed>("RespondWorkflowTaskFailed"),
+      Full<&Core::matching, &Matching::PollActivity>("PollActivityTaskQueue", "rate limits, versioning and poller groups are ignored"),
+      Full<&Core::activities, &Activities::Heartbeat>("RecordActivityTaskHeartbeat"),
+      Full<&Core::activities, &Activities::HeartbeatById>("RecordActivityTaskHeartbeatById"),
+      Full<&Core::activities, &Activities::Completed>("RespondActivityTaskCompleted"),
+      Full<&Core::activities, &Activities::CompletedById>("RespondActivityTaskCompletedById"),
+      Full<&Core::activities, &Activities::Failed>("RespondActivityTaskFailed"),
+      Full<&Core::activities, &Activities::FailedById>("RespondActivityTaskFailedById"),
+      Full<&Core::activities, &Activities::Canceled>("RespondActivityTaskCanceled"),
+      Full<&Core::activities, &Activities::CanceledById>("RespondActivityTaskCanceledById"),
+      Full<&Core::signals, &Signals::RequestCancel>("RequestCancelWorkflowExecution"),
+      Full<&Core::signals, &Signals::Signal>("SignalWorkflowExecution"),
+      Full<&Core::starts, &Starts::SignalWithStart>("SignalWithStartWorkflowExecution"),
+      None("ResetWorkflowExecution", "resets are not simulated"),
+      Full<&Core::signals, &Signals::Terminate>("TerminateWorkflowExecution"),
+      Full<&Core::signals, &Signals::Delete>("DeleteWorkflowExecution"),
+      Full<&Core::visibility, &Visibility::ListOpen>("ListOpenWorkflowExecutions"),
+      Full<&Core::visibility, &Visibility::ListClosed>("ListClosedWorkflowExecutions"),
+      Full<&Core::visibility, &Visibility::List>("ListWorkflowExecutions", "a part of the query language: visibility_query.h"),
+      None("ListArchivedWorkflowExecutions", "there is no archive"),
+      Full<&Core::visibility, &Visibility::Scan>("ScanWorkflowExecutions", "a part of the query language: visibility_query.h"),
+      Full<&Core::visibility, &Visibility::Count>("CountWorkflowExecutions", "a part of the query language: visibility_query.h"),
+      Full<&Core::namespaces, &Namespaces::GetSearchAttributes>("GetSearchAttributes"),
+      Full<&Core::matching, &Matching::RespondQuery>("RespondQueryTaskCompleted"),
+      Full<&Core::tasks, &WorkflowTasks::ResetSticky>("ResetStickyTaskQueue"),
+      Full<&Core::matching, &Matching::ShutdownWorker>("ShutdownWorker"),
+      Full<&Core::queries, &Queries::Query>("QueryWorkflow"),
+      Full<&Core::reads, &Reads::Describe>("DescribeWorkflowExecution", "no callbacks, no Nexus operations"),
+      Full<&Core::matching, &Matching::Describe>("DescribeTaskQueue", "versions are not told apart"),
+      Full<&Core::workers, &Workers::ClusterInfo>("GetClusterInfo"),
+      Full<&Core::workers, &Workers::SystemInfo>("GetSystemInfo"),
+      Full<&Core::matching, &Matching::ListPartitions>("ListTaskQueuePartitions"),
+      None("CreateSchedule", kSchedules), None("DescribeSchedule", kSchedules), None("UpdateSchedule", kSchedules),
+      None("PatchSchedule", kSchedules), None("ListScheduleMatchingTimes", kSchedules),
+      None("DeleteSchedule", kSchedules), None("ListSchedules", kSchedules), None("CountSchedules", kSchedules),
+      None("UpdateWorkerBuildIdCompatibility", kVersioning), None("GetWorkerBuildIdCompatibility", kVersioning),
+      None("UpdateWorkerVersioningRules", kVersioning), None("GetWorkerVersioningRules", kVersioning),
+      None("GetWorkerTaskReachability", kVersioning), None("DescribeDeployment", kVersioning),
+      None("DescribeWorkerDeploymentVersion", kVersioning), None("ListDeployments", kVersioning),
+      None("GetDeploymentReachability", kVersioning), None("GetCurrentDeployment", kVersioning),
+      None("SetCurrentDeployment", kVersioning), None("SetWorkerDeploymentCurrentVersion", kVersioning),
+      None("DescribeWorkerDeployment", kVersioning), None("DeleteWorkerDeployment", kVersioning),
+      None("DeleteWorkerDeploymentVersion", kVersioning), None("SetWorkerDeploymentRampingVersion", kVersioning),
+      None("ListWorkerDeployments", kVersioning), None("CreateWorkerDeployment", kVersioning),
+      None("CreateWorkerDeploymentVersion", kVersioning), None("UpdateWorkerDeploymentVersionComputeConfig", kVersioning),
+      None("ValidateWorkerDeploymentVersionComputeConfig", kVersioning),
+      None("UpdateWorkerDeploymentVersionMetadata", kVersioning), None("SetWorkerDeploymentManager", kVersioning),
+      Full<&Core::updates, &Updates::UpdateWorkflow>("UpdateWorkflowExecution", "callbacks have no effect"),
+      Full<&Core::updates, &Updates::Poll>("PollWorkflowExecutionUpdate"),
+      None("StartBatchOperation", kBatch), None("StopBatchOperation", kBatch), None("DescribeBatchOperation", kBatch),
+      None("ListBatchOperations", kBatch),
+      Full<&Core::matching, &Matching::PollNexus>("PollNexusTaskQueue", "held, but there are no Nexus tasks"),
+      None("RespondNexusTaskCompleted", kNexus), None("RespondNexusTaskFailed", kNexus),
+      None("UpdateActivityOptions", kPause), None("UpdateWorkflowExecutionOptions", kVersioning),
+      None("PauseActivity", kPause), None("UnpauseActivity", kPause), None("ResetActivity", kPause),
+      None("CreateWorkflowRule", kRules), None("DescribeWorkflowRule", kRules), None("DeleteWorkflowRule", kRules),
+      None("ListWorkflowRules", kRules), None("TriggerWorkflowRule", kRules),
+      Full<&Core::workers, &Workers::Record>("RecordWorkerHeartbeat"),
+      Full<&Core::workers, &Workers::List>("ListWorkers", "without queries and pages"),
+      None("CountWorkers", "not simulated"),
+      None("UpdateTaskQueueConfig", "rate limits are not simulated"), None("FetchWorkerConfig", "not simulated"),
+      None("UpdateWorkerConfig", "not simulated"),
+      Full<&Core::workers, &Workers::Describe>("DescribeWorker"),
+      None("PauseWorkflowExecution", kPause), None("UnpauseWorkflowExecution", kPause),
+      None("StartActivityExecution", kStandalone), None("StartNexusOperationExecution", kNexus),
+      None("DescribeActivityExecution", kStandalone), None("DescribeNexusOperationExecution", kNexus),
+      None("PollActivityExecution", kStandalone), None("PollNexusOperationExecution", kNexus),
+      None("ListActivityExecutions", kStandalone), None("ListNexusOperationExecutions", kNexus),
+      None("CountActivityExecutions", kStandalone), None("CountNexusOperationExecutions", kNexus),
+      None("RequestCancelActivityExecution", kStandalone), None("RequestCancelNexusOperationExecution", kNexus),
+      None("TerminateActivityExecution", kStandalone), None("DeleteActivityExecution", kStandalone),
+      None("PauseActivityExecution", kStandalone), None("ResetActivityExecution", kStandalone),
+      None("UnpauseActivityExecution", kStandalone), None("UpdateActivityExecutionOptions", kStandalone),
+      None("TerminateNexusOperationExecution", kNexus), None("DeleteNexusOperationExecution", kNexus),
+      None("PollWorkflowExecutionTimeSkipping", "time skipping is not simulated"),
+
+      Entry<&Core::namespaces, &Namespaces::AddSearchAttributes>(kOperatorService, "AddSearchAttributes", Level::kFull),
+      Entry<&Core::namespaces, &Namespaces::RemoveSearchAttributes>(kOperatorService, "RemoveSearchAttributes", Level::kFull),
+      Entry<&Core::namespaces, &Namespaces::ListSearchAttributes>(kOperatorService, "ListSearchAttributes", Level::kFull),
+      Entry<&Core::namespaces, &Namespaces::Delete>(kOperatorService, "DeleteNamespace", Level::kFull),
+      None("AddOrUpdateRemoteCluster", kClusters, kOperatorService),
+      None("RemoveRemoteCluster", kClusters, kOperatorService), None("ListClusters", kClusters, kOperatorService),
+      None("GetNexusEndpoint", kNexus, kOperatorService), None("CreateNexusEndpoint", kNexus, kOperatorService),
+      None("UpdateNexusEndpoint", kNexus, kOperatorService), None("DeleteNexusEndpoint", kNexus, kOperatorService),
+      None("ListNexusEndpoints", kNexus, kOperatorService),
+
+      {.support = {kHealthService, "Check", Level::kFull, {}},
+       .describe = &DescribeBytes<grpc::health::v1::HealthCheckRequest>,
+       .handle = &HealthCheck},
+      None("Watch", "streams are not simulated", kHealthService),
+  };
+}
+
+}  // namespace
+
+const std::vector<RpcEntry>& RpcTable() {
+  static const std::vector<RpcEntry>* const table = new std::vector<RpcEntry>(MakeTable());
+  return *table;
+}
+
+const RpcEntry* FindRpc(std::string_view service, std::string_view method) {
+  using Key = std::pair<std::string_view, std::string_view>;
+  static const std::map<Key, const RpcEntry*>* const index = [] {
+    auto* made = new std::map<Key, const RpcEntry*>;
+    for (const RpcEntry& entry : RpcTable()) (*made)[{entry.support.service, entry.support.method}] = &entry;
+    return made;
+  }();
+  const auto it = index->find({service, method});
+  return it == index->end() ? nullptr : it->second;
+}
+
+}  // namespace squall::fakes::engine

@@ -1,0 +1,17 @@
+#pragma once
+// Between protobuf's times and squall's.
+
+#include <google/protobuf/duration.pb.h>
+#include <google/protobuf/timestamp.pb.h>
+
+#include "base/util/clock.h"
+
+namespace squall::fakes::engine {
+
+google::protobuf::Timestamp ToProto(WallTime time);
+google::protobuf::Duration ToProto(Duration duration);
+WallTime FromProto(const google::protobuf::Timestamp& time);
+// Durations beyond what nanoseconds can hold (292 years) are cut off there.
+Duration FromProto(const google::protobuf::Duration& duration);
+
+}  // namespace squall::fakes::engine

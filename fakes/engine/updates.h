@@ -1,0 +1,57 @@
+#pragma once
+// Workflow updates: admitted, sent with a workflow task, accepted or rejected, completed; and who waits for which stage.
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/util/status.h"
+#include "fakes/engine/calls.h"
+#include "fakes/engine/pb.h"
+#include "fakes/engine/run.h"
+
+namespace squall::fakes::engine {
+
+class Updates {
+ public:
+  explicit Updates(Core& core) : core_(core) {}
+
+  void UpdateWorkflow(CallId call, const ws::UpdateWorkflowExecutionRequest& request);
+  void Poll(CallId call, const ws::PollWorkflowExecutionUpdateRequest& request);
+  // Admits the update and makes sure that a workflow task will carry it.
+  Status Begin(Run& run, const ws::UpdateWorkflowExecutionRequest& request);
+
+  // Answers an update-with-start once the update has reached its stage.
+  void WaitWithStart(CallId call, Run& run, const ws::UpdateWorkflowExecutionRequest& request,
+                     ws::StartWorkflowExecutionResponse started);
+
+  // The requests that go with the workflow task being handed out.
+  void Send(Run& run, bool again, google::protobuf::RepeatedPtrField<protocol::Message>* messages);
+  bool HasOutgoing(const Run& run) const;
+  // What is wrong with a worker's message; `states` carries what earlier messages of the same task made of updates.
+  std::optional<std::string> Check(const Run& run, const protocol::Message& message,
+                                   std::map<std::string, int>* states) const;
+  void Apply(Run& run, const protocol::Message& message);
+  // Sent with the task, but the worker said nothing about them.
+  void RejectUnprocessed(Run& run);
+  void TaskFailed(Run& run);
+  void RunClosed(Run& run);
+
+  static Status CheckRequest(const ws::UpdateWorkflowExecutionRequest& request);
+  // The stage that an update has reached.
+  static enums::UpdateWorkflowExecutionLifecycleStage StageOf(const Update& update);
+  ws::UpdateWorkflowExecutionResponse Response(const Run& run, const Update& update) const;
+
+ private:
+  void Wait(CallId call, Run& run, Update& update, UpdateWaiter waiter);
+  static enums::UpdateWorkflowExecutionLifecycleStage Wanted(const updatepb::WaitPolicy& policy);
+  void Answer(Run& run, Update& update, const UpdateWaiter& waiter);
+  // Answers who waited for no more than the stage reached.
+  void Notify(Run& run, Update& update);
+  void FailWaiters(Update& update, const Status& status);
+
+  Core& core_;
+  std::uint64_t next_admitted_ = 1;
+};
+
+}  // namespace squall::fakes::engine

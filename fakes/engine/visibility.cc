@@ -1,0 +1,145 @@
+#include "fakes/engine/visibility.h"
+
+#include <fmt/format.h>
+
+#include "fakes/engine/core.h"
+#include "fakes/engine/errors.h"
+#include "fakes/engine/times.h"
+#include "fakes/engine/tokens.h"
+#include "fakes/engine/visibility_query.h"
+
+namespace squall::fakes::engine {
+namespace {
+
+constexpr int kMaxPage = 1000;  // frontend.visibilityMaxPageSize
+
+// The rows of one page, in the order of the index, and where the next page begins.
+template <typename Response>
+Status Fill(const Namespace& ns, const std::function<bool(const Run&)>& matches, int page_size,
+            const std::string& page_token, Response* response) {
+  std::int64_t skip = 0;
+  if (!page_token.empty()) {
+    const auto token = PageToken::Parse(page_token);
+    if (!token) return InvalidArgument("unable to deserialize page token");
+    skip = token->first;
+  }
+  if (page_size <= 0 || page_size > kMaxPage) page_size = kMaxPage;
+  std::int64_t at = 0;
+  for (const auto& [key, run] : ns.by_visibility) {
+    if (!matches(*run)) continue;
+    if (at++ < skip) continue;
+    if (response->executions_size() == page_size) {
+      response->set_next_page_token(PageToken{.first = at - 1}.Serialize());
+      break;
+    }
+    *response->add_executions() = Reads::Info(*run);
+  }
+  return absl::OkStatus();
+}
+
+template <typename Request>
+bool Filtered(const Request& request, const Run& run) {
+  const auto& start = request.start_time_filter();
+  if (start.has_earliest_time() && run.started < FromProto(start.earliest_time())) return false;
+  if (start.has_latest_time() && run.started > FromProto(start.latest_time())) return false;
+  if (request.has_execution_filter()) {
+    if (run.workflow_id != request.execution_filter().workflow_id()) return false;
+    const std::string& run_id = request.execution_filter().run_id();
+    if (!run_id.empty() && run.run_id != run_id) return false;
+  }
+  return !request.has_type_filter() || run.start.workflow_type().name() == request.type_filter().name();
+}
+
+}  // namespace
+
+StatusOr<ws::ListWorkflowExecutionsResponse> Visibility::List(const ws::ListWorkflowExecutionsRequest& request) {
+  SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
+  SQUALL_ASSIGN_OR_RETURN(const VisibilityQuery query, ParseVisibilityQuery(request.query(), *ns));
+  if (!query.group_by.empty()) return InvalidArgument("'group by' clause is only supported for count");
+  ws::ListWorkflowExecutionsResponse response;
+  SQUALL_RETURN_IF_ERROR(Fill(*ns, query.matches, request.page_size(), request.next_page_token(), &response));
+  return response;
+}
+
+StatusOr<ws::ScanWorkflowExecutionsResponse> Visibility::Scan(const ws::ScanWorkflowExecutionsRequest& request) {
+  SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
+  SQUALL_ASSIGN_OR_RETURN(const VisibilityQuery query, ParseVisibilityQuery(request.query(), *ns));
+  ws::ScanWorkflowExecutionsResponse response;
+  SQUALL_RETURN_IF_ERROR(Fill(*ns, query.matches, request.page_size(), request.next_page_token(), &response));
+  return response;
+}
+
+StatusOr<ws::CountWorkflowExecutionsResponse> Visibility::Count(const ws::CountWorkflowExecutionsRequest& request) {
+  SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
+  SQUALL_ASSIGN_OR_RETURN(const VisibilityQuery query, ParseVisibilityQuery(request.query(), *ns));
+  std::map<std::string, std::int64_t> groups;
+  ws::CountWorkflowExecutionsResponse response;
+  for (const auto& [key, run] : ns->by_visibility) {
+    if (!query.matches(*run)) continue;
+    response.set_count(response.count() + 1);
+    ++groups[PascalName(enums::WorkflowExecutionStatus_Name(run->status), "WORKFLOW_EXECUTION_STATUS_")];
+  }
+  if (query.group_by.empty()) return response;
+  for (const auto& [name, count] : groups) {
+    auto* group = response.add_groups();
+    group->set_count(count);
+    auto* value = group->add_group_values();
+    (*value->mutable_metadata())["encoding"] = "json/plain";
+    (*value->mutable_metadata())["type"] = "Keyword";
+    value->set_data("\"" + name + "\"");
+  }
+  return response;
+}
+
+StatusOr<ws::ListOpenWorkflowExecutionsResponse> Visibility::ListOpen(
+    const ws::ListOpenWorkflowExecutionsRequest& request) {
+  SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
+  ws::ListOpenWorkflowExecutionsResponse response;
+  SQUALL_RETURN_IF_ERROR(Fill(*ns, [&](const Run& run) { return run.open() && Filtered(request, run); },
+                              request.maximum_page_size(), request.next_page_token(), &response));
+  return response;
+}
+
+StatusOr<ws::ListClosedWorkflowExecutionsResponse> Visibility::ListClosed(
+    const ws::ListClosedWorkflowExecutionsRequest& request) {
+  SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
+  ws::ListClosedWorkflowExecutionsResponse response;
+  const auto matches = [&](const Run& run) {
+    return !run.open() && Filtered(request, run) &&
+           (!request.has_status_filter() || run.status == request.status_filter().status());
+  };
+  SQUALL_RETURN_IF_ERROR(Fill(*ns, matches, request.maximum_page_size(), request.next_page_token(), &response));
+  return response;
+}
+
+Status Visibility::CheckAttributes(const Namespace& ns, const common::SearchAttributes& attributes) const {
+  static const std::map<std::string, int> kPredefined = {
+      {"TemporalChangeVersion", 0}, {"BinaryChecksums", 0},     {"BuildIds", 0},
+      {"BatcherNamespace", 0},      {"BatcherUser", 0},         {"TemporalScheduledStartTime", 0},
+      {"TemporalScheduledById", 0}, {"TemporalSchedulePaused", 0}, {"TemporalNamespaceDivision", 0},
+      {"TemporalPauseInfo", 0},     {"TemporalReportedProblems", 0}, {"TemporalWorkerDeploymentVersion", 0},
+      {"TemporalWorkerDeployment", 0}, {"TemporalWorkflowVersioningBehavior", 0}};
+  std::map<std::string, const common::Payload*> ordered;
+  for (const auto& [key, value] : attributes.indexed_fields()) ordered[key] = &value;
+  for (const auto& [key, value] : ordered) {
+    if (ns.search_attributes.contains(key) || kPredefined.contains(key)) continue;
+    return InvalidArgument(fmt::format(
+        "Namespace {} has no mapping defined for search attribute {}", ns.name, key));
+  }
+  return absl::OkStatus();
+}
+
+void Visibility::Upsert(std::map<std::string, common::Payload>& fields, const std::string& key,
+                        const common::Payload& value) {
+  const auto encoding = value.metadata().find("encoding");
+  const bool null = value.data().empty() ||
+                    (encoding != value.metadata().end() && encoding->second == "binary/null") ||
+                    value.data() == "null" || value.data() == "[]";
+  if (null) {
+    fields.erase(key);
+  } else {
+    fields[key] = value;
+  }
+}
+
+}  // namespace squall::fakes::engine
