@@ -1,0 +1,49 @@
+// Writes the reports of the sample run into a folder, and tells the run on standard output as squall does: for the scripts that
+// read the reports back, and for looking at the console with one's own eyes.
+//
+//   reports_sample DIR      DIR/junit.xml and DIR/summary.json
+//   reports_sample --show   the console, as on this terminal
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <string_view>
+
+#include "reports/console.h"
+#include "reports/junit.h"
+#include "reports/summary.h"
+#include "tests/unit/reports/sample.h"
+
+int main(int argc, char** argv) {
+  using namespace squall::reports;
+  if (argc != 2) {
+    std::fputs("usage: reports_sample DIR | --show\n", stderr);
+    return 2;
+  }
+  const RunReport run = SampleRun();
+  if (std::string_view(argv[1]) == "--show") {
+    Console console(ConsoleOptionsFor(STDOUT_FILENO), [](std::string_view text) {
+      std::fwrite(text.data(), 1, text.size(), stdout);
+      std::fflush(stdout);
+    });
+    console.Begin(run);
+    squall::Duration now{};
+    for (const SubjectReport& subject : run.subjects) {
+      const std::string label = subject.Label() + "@" + subject.world;
+      console.Started(label, now);
+      now += subject.took;
+      console.Tick(now);
+      // Somebody who looks goes on with a key.
+      if (::isatty(STDIN_FILENO) == 1) std::getchar();
+      console.Finished(label, subject, now);
+    }
+    console.Notice("signal 2: stopping 3 running subjects; once more kills them");
+    console.End(run);
+    return 0;
+  }
+  std::ofstream(std::string(argv[1]) + "/junit.xml", std::ios::binary) << JUnitXml(run, "box.example");
+  std::ofstream(std::string(argv[1]) + "/summary.json", std::ios::binary) << SummaryJson(run);
+  return 0;
+}
