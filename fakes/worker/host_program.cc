@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -31,6 +30,9 @@ Output: one JSON object per line on standard output, {"squall_event":"polling","
 SIGTERM, SIGINT: graceful stop; a second one ends the process at once, with 1.
 Exit codes: 0 stopped as asked; 1 fatal at run time (worker failed, shutdown did not end); 2 wrong usage or
   configuration; 3 could not start (connect, validate).)";
+
+// A stop often comes twice, to the process and to its group (timeout(1), terminals): signals this close are one.
+constexpr Duration kOneStop = std::chrono::milliseconds(200);
 
 struct Flags {
   std::string kind;
@@ -174,12 +176,14 @@ int RunHost(const Flags& flags, const Settings& settings, const Limits& limits, 
     }
     lines.Write(std::move(event));
   };
-  std::atomic<bool> asked = false;
+  std::optional<SteadyTime> first_signal;  // the listener's thread only
   const SignalListener signals([&](int signal) {
-    if (asked.exchange(true)) {
+    if (first_signal) {
+      if (clock.Now() - *first_signal < kOneStop) return;
       lines.Write(MakeEvent("fatal", fmt::format("second signal ({}): leaving at once", signal)));
       _exit(kExitFatal);
     }
+    first_signal = clock.Now();
     if (limits.shutdown > Duration::zero()) watchdog.Arm(limits.grace + limits.shutdown);
     loop.Post([&host] {
       if (host != nullptr) host->Stop();

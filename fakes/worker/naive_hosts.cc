@@ -4,6 +4,10 @@
 
 namespace squall::fakes {
 
+std::string Describe(const Status& status) {
+  return status.ok() ? "OK" : fmt::format("{}: {}", CodeName(status.raw_code()), status.message());
+}
+
 SingleHost::SingleHost(Environment environment) : environment_(std::move(environment)) {}
 
 SingleHost::~SingleHost() {
@@ -84,10 +88,16 @@ void CancellingHost::Cancel() {
   // Posted: the completion of the workflow at hand is still to be given to core.
   environment_.executor.Post([this, alive = std::weak_ptr(alive_)] {
     if (alive.lock() == nullptr || asked()) return;
-    Emit("stopping", "Worker cancelled, shutting down");
+    cancelled_ = true;
     StopWorker();
-    Exit(options_.exit_code);
   });
+}
+
+void CancellingHost::OnStopping() { Emit("stopping", cancelled_ ? "Worker cancelled, shutting down" : ""); }
+
+void CancellingHost::OnStopped(const Status& status) {
+  if (!cancelled_ || asked()) return SingleHost::OnStopped(status);
+  Exit(options_.exit_code);
 }
 
 SharedClientHost::SharedClientHost(Environment environment, SharedClientOptions options)

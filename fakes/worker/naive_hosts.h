@@ -62,10 +62,13 @@ class CancellingHost final : public SingleHost {
  private:
   void OnPolling(const std::string& types) override;
   void OnWorkflowClosed(const core::WorkflowInfo& info, const std::string& outcome) override;
+  void OnStopping() override;
+  void OnStopped(const Status& status) override;
   void Cancel();
 
   const CancellingOptions options_;
   int closed_ = 0;
+  bool cancelled_ = false;
 };
 
 // I3: a client runs one workflow and closes its connection. Broken (shared = true): it is the worker's connection, and the

@@ -14,10 +14,6 @@ bool IsNamespaceProblem(const Status& status) {
 
 }  // namespace
 
-std::string Describe(const Status& status) {
-  return fmt::format("{}: {}", CodeName(status.raw_code()), status.message());
-}
-
 struct SupervisingHost::Slot final : core::WorkerRunner::Listener {
   Slot(SupervisingHost& host, std::uint64_t id, int number) : host_(host), id_(id), number_(number) {}
   ~Slot() override {
