@@ -39,15 +39,15 @@ int HexValue(char c) {
   return -1;
 }
 
-constexpr std::array<std::int8_t, 256> MakeBase64Values() {
-  std::array<std::int8_t, 256> values = {};
+constexpr std::array<int, 256> MakeBase64Values() {
+  std::array<int, 256> values = {};
   values.fill(-1);
   for (std::size_t i = 0; i < kBase64.size(); ++i) {
-    values[static_cast<unsigned char>(kBase64[i])] = static_cast<std::int8_t>(i);
+    values[static_cast<unsigned char>(kBase64[i])] = static_cast<int>(i);
   }
   return values;
 }
-constexpr std::array<std::int8_t, 256> kBase64Values = MakeBase64Values();
+constexpr std::array<int, 256> kBase64Values = MakeBase64Values();
 
 // zlib wants non-const input in its oldest interface only; it never writes there.
 Bytef* ZlibInput(std::string_view bytes) {

@@ -88,6 +88,7 @@ class Http2Handler {
   virtual void OnHeaders(StreamId stream, Headers headers) = 0;
   virtual void OnData(StreamId /*stream*/, std::string_view /*data*/) {}
   // A second header block, which ends the peer's side.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): for handlers to take over
   virtual void OnTrailers(StreamId /*stream*/, Headers /*trailers*/) {}
   // The peer sends nothing more on this stream. Comes once, after headers, data and trailers.
   virtual void OnEndStream(StreamId /*stream*/) {}

@@ -73,7 +73,9 @@ class FakeServer {
   void Shutdown();
 
   // Runs `function` on the server's thread, between requests, and waits for it. Answers that it
-  // causes are sent.
+  // causes are sent. Calls that it makes on the engine itself need numbers from kOwnCalls on; their
+  // answers are dropped.
+  static constexpr std::uint64_t kOwnCalls = std::uint64_t{1} << 63;
   void WithEngine(const std::function<void(Engine&, Moment)>& function);
 
   // Open connections at this moment.
