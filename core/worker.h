@@ -146,10 +146,12 @@ class Worker {
                                                   std::shared_ptr<Connection> connection, WorkerOptions options,
                                                   Executor& executor);
 
-  // A worker that is fed with histories instead of a server. Activations come for one history after the other, each ending
-  // with an eviction (RemoveFromCache) whose reason says whether the replay was faithful (LANG_REQUESTED or CACHE_FULL
-  // when it was, NONDETERMINISM otherwise). Of the options only namespace, task queue and slots matter.
-  // Feed it with PushHistory, end with CloseHistories; then the polls end with shutdown.
+  // A worker that is fed with histories instead of a server. The activations of a history end with an eviction
+  // (RemoveFromCache), whose reason says how the replay went: NONDETERMINISM when code and history differ. Of the options
+  // only namespace, task queue and slots matter.
+  // Order: PushHistory, poll and complete until its eviction, then the next history; CloseHistories after the last
+  // eviction, and the polls end with shutdown. Core drops what is under way when it finds that there is no more, so
+  // closing early may lose evictions.
   static StatusOr<std::unique_ptr<Worker>> CreateReplay(std::shared_ptr<Runtime> runtime, WorkerOptions options,
                                                         Executor& executor);
   ~Worker();

@@ -440,7 +440,7 @@ uint64_t squall_test_panic_later(const struct SquallRuntime *runtime,
                                  SquallDone done,
                                  void *user_data);
 
-// Occupies one of tokio's threads for `nanoseconds`: a core that hangs.
+// Occupies one of tokio's threads for `nanoseconds`, once it has logged "hanging": a core that hangs.
 //
 // `runtime` must be valid.
 uint64_t squall_test_hang(const struct SquallRuntime *runtime,

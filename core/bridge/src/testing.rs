@@ -28,7 +28,7 @@ pub unsafe extern "C" fn squall_test_panic_later(
     })
 }
 
-/// Occupies one of tokio's threads for `nanoseconds`: a core that hangs.
+/// Occupies one of tokio's threads for `nanoseconds`, once it has logged "hanging": a core that hangs.
 ///
 /// # Safety
 /// `runtime` must be valid.
@@ -39,8 +39,12 @@ pub unsafe extern "C" fn squall_test_hang(
     done: SquallDone,
     user_data: *mut c_void,
 ) -> u64 {
-    unsafe { &*runtime }.shared.start(0, Completion::Done(done), user_data, async move {
-        std::thread::sleep(duration(nanoseconds).unwrap_or(Duration::ZERO));
+    let shared = unsafe { &*runtime }.shared.clone();
+    let gate = shared.gate.clone();
+    shared.start(0, Completion::Done(done), user_data, async move {
+        gate.log(2, "squall_bridge", "hanging", "", std::time::SystemTime::now());
+        // Nobody unparks it.
+        std::thread::park_timeout(duration(nanoseconds).unwrap_or(Duration::ZERO));
         Ok(Output::Bytes(vec![]))
     })
 }

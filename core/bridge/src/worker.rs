@@ -19,12 +19,15 @@ use temporalio_sdk_core::{
     PollError, PollerBehavior, Worker, WorkerConfig, WorkerValidationError, WorkerVersioningStrategy,
     WorkflowErrorType, init_replay_worker, init_worker,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tonic::Code;
 
 use crate::abi::*;
 use crate::connection::SquallConnection;
 use crate::runtime::{Completion, Output, Shared, SquallRuntime};
+
+/// How long finalizing waits for the next operation that still holds the worker after its shutdown.
+const FINALIZE_LIMIT: Duration = Duration::from_secs(1);
 
 /// How many polls of one kind are open.
 #[repr(C)]
@@ -82,6 +85,8 @@ pub struct SquallWorker {
     owner: u64,
     /// None once squall_worker_finalize_shutdown was called.
     worker: Mutex<Option<Arc<Worker>>>,
+    /// Told whenever an operation has let go of the worker.
+    released: Arc<Notify>,
     histories: Mutex<Histories>,
 }
 
@@ -193,6 +198,7 @@ impl SquallWorker {
             shared,
             owner,
             worker: Mutex::new(Some(Arc::new(worker))),
+            released: Arc::default(),
             histories: Mutex::new(histories),
         }))
     }
@@ -210,8 +216,11 @@ impl SquallWorker {
         F: Future<Output = Result<Vec<u8>, Failure>> + Send + 'static,
     {
         let worker = self.get();
+        let released = self.released.clone();
         self.shared.start(self.owner, Completion::Done(done), user_data, async move {
-            Ok(Output::Bytes(work(worker?).await?))
+            let result = work(worker?).await;
+            released.notify_one();
+            Ok(Output::Bytes(result?))
         })
     }
 }
@@ -458,19 +467,22 @@ pub unsafe extern "C" fn squall_worker_finalize_shutdown(
     let worker = unsafe { &*worker };
     let core = worker.get();
     lock(&worker.worker).take();
+    let released = worker.released.clone();
     worker.shared.start(worker.owner, Completion::Done(done), user_data, async move {
         let mut core = core?;
         core.shutdown().await;
-        // Operations let go of the worker just before they call back, so at most a moment is needed.
-        for _ in 0..100 {
-            match Arc::try_unwrap(core) {
+        // What is still pending then (a completion, say) is about to end, unless a poll was left open against the rules.
+        loop {
+            core = match Arc::try_unwrap(core) {
                 Ok(alone) => {
                     alone.finalize_shutdown().await;
                     return Ok(Output::Bytes(vec![]));
                 }
-                Err(shared) => core = shared,
+                Err(shared) => shared,
+            };
+            if tokio::time::timeout(FINALIZE_LIMIT, released.notified()).await.is_err() {
+                break;
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         Err(Failure::new(
             Code::FailedPrecondition,

@@ -34,7 +34,8 @@ class ScriptedServer {
       if (answer == answers_.end()) {
         reply.Succeed("");
       } else {
-        answer->second(request, std::move(reply));
+        const Answer current = answer->second;  // it may set another
+        current(request, std::move(reply));
       }
     };
   }
@@ -123,11 +124,14 @@ class CoreTest : public ::testing::Test {
   ManualClock clock_;
   ManualExecutor executor_{clock_};
   ScriptedServer server_;
-  std::shared_ptr<Runtime> runtime_;
 
  private:
   std::mutex log_mutex_;
   std::vector<LogRecord> logs_;
+
+ protected:
+  // After what its callbacks touch, so that it goes first.
+  std::shared_ptr<Runtime> runtime_;
 };
 
 }  // namespace squall::core

@@ -1,5 +1,6 @@
 #include "core/runtime.h"
 
+#include <algorithm>
 #include <atomic>
 #include <optional>
 #include <string>
@@ -128,6 +129,10 @@ TEST_F(RuntimeTest, AHungCoreCostsTheDestructorItsLimitAndItsOperationIsCancelle
   // Longer than the test may take; the thread goes with the process.
   squall_test_hang(runtime_->handle(), std::chrono::nanoseconds(std::chrono::minutes(10)).count(), &Ended::Done,
                    &ended);
+  ASSERT_TRUE(RunUntil([&] {
+    const auto lines = logs();
+    return std::any_of(lines.begin(), lines.end(), [](const LogRecord& line) { return line.message == "hanging"; });
+  }));
   const SteadyTime before = real_.Now();
   runtime_.reset();
   const Duration took = real_.Now() - before;

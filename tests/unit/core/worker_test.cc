@@ -405,12 +405,13 @@ class ReplayTest : public WorkerTest {
 };
 
 TEST_F(ReplayTest, AFaithfulReplayEndsWithoutNondeterminism) {
-  ASSERT_OK(worker_->PushHistory({"wf-1", CompletedHistory("run-1")}));
-  ASSERT_OK(worker_->PushHistory({"wf-2", CompletedHistory("run-2")}));
-  ASSERT_OK(worker_->CloseHistories());
   PumpActivations(&CompleteWorkflow);
+  ASSERT_OK(worker_->PushHistory({"wf-1", CompletedHistory("run-1")}));
+  ASSERT_TRUE(RunUntil([&] { return evictions_.size() == 1; }));
+  ASSERT_OK(worker_->PushHistory({"wf-2", CompletedHistory("run-2")}));
+  ASSERT_TRUE(RunUntil([&] { return evictions_.size() == 2; }));
+  ASSERT_OK(worker_->CloseHistories());
   ASSERT_TRUE(RunUntil([&] { return workflow_shutdown_; }));
-  ASSERT_EQ(evictions_.size(), 2U);
   for (const RemoveFromCache& eviction : evictions_) {
     EXPECT_NE(eviction.reason(), RemoveFromCache::NONDETERMINISM) << eviction.message();
   }
@@ -420,7 +421,6 @@ TEST_F(ReplayTest, AFaithfulReplayEndsWithoutNondeterminism) {
 
 TEST_F(ReplayTest, ADifferentDecisionIsNondeterminism) {
   ASSERT_OK(worker_->PushHistory({"wf", CompletedHistory("run")}));
-  ASSERT_OK(worker_->CloseHistories());
   PumpActivations([](const WorkflowActivation&, WorkflowActivationCompletion& completion) {
     auto* timer = completion.mutable_successful()->add_commands()->mutable_start_timer();
     timer->set_seq(1);
