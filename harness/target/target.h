@@ -34,7 +34,7 @@ using Done = std::function<void(Status)>;
 
 // ---------------------------------------------------------------------------------------------------------- certificates
 
-// W2's catalogue as PEM files, for programs that take paths.
+// The catalogue as PEM files, for programs that take paths.
 struct CertificateFiles {
   std::string directory;
   std::string ca_pem, wrong_ca_pem;  // paths
@@ -110,8 +110,8 @@ class ServerUnderTest {
 
   virtual void RegisterNamespace(const std::string& ns, Done done) = 0;
   virtual void DeleteNamespace(const std::string& ns, Done done) = 0;
-  // Calls of these methods (a trailing * matches any ending) are answered with this status before they are handled; each one is
-  // a "hit" of the fault. UNIMPLEMENTED for every kind but kFakeInProcess. A new start of the server keeps it in force.
+  // Calls of these methods (a trailing * matches any ending) are answered with this status before they are handled; the first
+  // is the fault's "hit". UNIMPLEMENTED for every kind but kFakeInProcess. A new start of the server keeps it in force.
   virtual Status RefuseRpcs(std::string fault_id, std::vector<std::string> methods, int code, std::string message) = 0;
   virtual Status AcceptRpcs(std::string_view fault_id) = 0;
   // The harness's own client, directly connected (around every link and fault).
@@ -194,7 +194,7 @@ class WorkerUnderTest {
 };
 
 // One line of a worker's output as an event: {"squall_event":"started","task_queue":"q","pid":1}; null for any other line.
-// NOT_FOUND-free by design: a line that claims to be one and is not (unknown word, wrong type) is an error that says why.
+// A line that claims to be one and is not (unknown word, wrong type) is INVALID_ARGUMENT, which says why.
 StatusOr<std::optional<journal::WorkerEvent>> ParseLifecycleLine(std::string_view line);
 
 // -------------------------------------------------------------------------------------------------------------- ingresses

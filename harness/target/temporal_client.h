@@ -104,6 +104,8 @@ class TemporalClient {
   const TemporalClientOptions& options() const;
   // Drops the channel and makes a new one (to `address` when given): what a client does that is closed and opened again.
   void Reconnect(std::optional<std::string> address = std::nullopt);
+  // Forgets how long it was going to wait after failed connections: the next call connects at once. Open calls go on.
+  void ResetBackoff();
 
   // Any unary method: "StartWorkflowExecution" (of WorkflowService), "operator/AddSearchAttributes",
   // "/grpc.health.v1.Health/Check". Request and response are serialized messages.
@@ -132,7 +134,7 @@ class TemporalClient {
                       Callback<std::string> done);
   void CancelWorkflow(std::string workflow_id, CallOptions options, Done done);
   void TerminateWorkflow(std::string workflow_id, std::string reason, CallOptions options, Done done);
-  // All events of a run as protobuf's JSON array, for the work folder and failure reports.
+  // All events of a run, as the JSON of a History message ({"events": [...]}): for the work folder and for replay.
   void History(std::string workflow_id, std::string run_id, CallOptions options, Callback<std::string> done);
 
  private:

@@ -1,0 +1,113 @@
+#include <utility>
+
+#include "fakes/server/ingress_server.h"
+#include "harness/net/port.h"
+#include "harness/target/target.h"
+
+namespace squall::harness {
+
+struct IngressUnderTest::Impl {
+  Impl(AsioExecutor& the_executor, journal::Sink& the_journal, IngressUnderTestOptions the_options, PortLease the_lease)
+      : executor(the_executor),
+        journal(the_journal),
+        options(std::move(the_options)),
+        source("ingress:" + options.name),
+        lease(std::move(the_lease)) {}
+
+  StatusOr<fakes::IngressServerOptions> Settings() const {
+    const auto find = [&](const std::string& name) -> StatusOr<wire::TlsIdentity> {
+      const wire::TlsIdentity* identity = options.certificates == nullptr ? nullptr : options.certificates->Find(name);
+      if (identity == nullptr) {
+        return MakeStatus(StatusCode::kInvalidArgument, "ingress {}: no certificate '{}': an ingress terminates TLS", options.name, name);
+      }
+      return *identity;
+    };
+    fakes::IngressServerOptions settings;
+    settings.ingress.name = options.name;
+    SQUALL_ASSIGN_OR_RETURN(settings.ingress.tls.identity, find(options.identity));
+    for (const auto& [server_name, name] : options.identity_by_sni) {
+      SQUALL_ASSIGN_OR_RETURN(settings.ingress.tls.by_sni[server_name], find(name));
+    }
+    settings.ingress.tls.refuse_unknown_sni = options.refuse_unknown_sni;
+    if (options.require_client_certificate) {
+      settings.ingress.tls.client_ca_pem = options.certificates->ca_pem;
+      settings.ingress.tls.require_client_certificate = true;
+    }
+    settings.ingress.alpn = options.alpn;
+    if (options.transport == "http1") {
+      settings.ingress.transport = fakes::IngressTransport::kHttp1;
+    } else if (options.transport != "http2") {
+      return MakeStatus(StatusCode::kInvalidArgument, "ingress {}: no transport '{}': http2 or http1", options.name, options.transport);
+    }
+    SQUALL_ASSIGN_OR_RETURN(const HostPort upstream, ParseHostPort(options.upstream));
+    settings.upstream_host = upstream.host;
+    settings.upstream_port = upstream.port;
+    settings.port = lease.port();
+    settings.journal = &journal;
+    settings.clock = &executor.clock();
+    return settings;
+  }
+
+  Status Serve() {
+    SQUALL_ASSIGN_OR_RETURN(fakes::IngressServerOptions settings, Settings());
+    server.reset();
+    SQUALL_ASSIGN_OR_RETURN(server, fakes::IngressServer::Start(std::move(settings)));
+    return absl::OkStatus();
+  }
+
+  void Tell(std::string_view word, std::string_view reason = "") {
+    journal.Append(source, journal::ProcessEvent{.what = std::string(word), .process = options.name, .role = "ingress", .reason = std::string(reason)});
+  }
+
+  AsioExecutor& executor;
+  journal::Sink& journal;
+  IngressUnderTestOptions options;
+  const std::string source;
+  PortLease lease;
+  std::unique_ptr<fakes::IngressServer> server;
+};
+
+StatusOr<std::unique_ptr<IngressUnderTest>> IngressUnderTest::Start(AsioExecutor& executor, journal::Sink& journal,
+                                                                    IngressUnderTestOptions options) {
+  SQUALL_ASSIGN_OR_RETURN(PortLease lease, PortLease::Take());
+  auto impl = std::make_unique<Impl>(executor, journal, std::move(options), std::move(lease));
+  impl->Tell("starting");
+  if (const Status status = impl->Serve(); !status.ok()) {
+    impl->Tell("start_failed");
+    return status;
+  }
+  impl->Tell("ready");
+  return std::unique_ptr<IngressUnderTest>(new IngressUnderTest(std::move(impl)));
+}
+
+IngressUnderTest::IngressUnderTest(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+IngressUnderTest::~IngressUnderTest() {
+  impl_->server.reset();
+  impl_->Tell("exited", "asked");
+}
+
+const std::string& IngressUnderTest::name() const { return impl_->options.name; }
+std::string IngressUnderTest::address() const { return "127.0.0.1:" + std::to_string(impl_->lease.port()); }
+
+void IngressUnderTest::SetUpstream(const std::string& address) {
+  const StatusOr<HostPort> parsed = ParseHostPort(address);
+  SQUALL_CHECK(parsed.ok(), "an upstream is host:port");
+  impl_->options.upstream = address;
+  impl_->server->SetUpstream(parsed->host, parsed->port);
+}
+
+Status IngressUnderTest::Reconfigure(IngressUnderTestOptions options) {
+  options.name = impl_->options.name;
+  const IngressUnderTestOptions before = std::exchange(impl_->options, std::move(options));
+  // Settings that do not hold leave the old ones in force.
+  if (const Status status = impl_->Settings().status(); !status.ok()) {
+    impl_->options = before;
+    return status;
+  }
+  return impl_->Serve();
+}
+
+void IngressUnderTest::CloseConnections() { impl_->server->CloseConnections(); }
+
+}  // namespace squall::harness
