@@ -97,7 +97,7 @@ void Runner::Fill() {
       SubjectResult result = Base(job);
       result.skipped = *missing;
       result.verdict = Outcome::kPass;
-      Report(index, std::move(result));
+      Report(index, job, std::move(result));
       continue;
     }
     Begin(std::move(job), index);
@@ -141,7 +141,7 @@ void Runner::Begin(Job job, std::size_t index) {
   if (error) {
     SubjectResult result = Base(job);
     result.explanation = fmt::format("{}: {}", active->folder, error.message());
-    return Report(index, std::move(result));
+    return Report(index, job, std::move(result));
   }
   ChildOptions child;
   child.name = "run-one";
@@ -227,13 +227,13 @@ void Runner::Ended(Active* raw, const ProcessExit& exit) {
     fs::remove_all(active->folder, ignored);
     result.work_directory.clear();
   }
-  Report(active->index, std::move(result));
+  Report(active->index, active->job, std::move(result));
   Fill();
 }
 
-void Runner::Report(std::size_t index, SubjectResult result) {
+void Runner::Report(std::size_t index, const Job& job, SubjectResult result) {
   failed_ = failed_ || !AsItShouldBe(result);
-  if (listener_.on_result) listener_.on_result(result);
+  if (listener_.on_result) listener_.on_result(job, result);
   results_[index] = std::move(result);
 }
 

@@ -34,7 +34,7 @@ class Runner {
  public:
   struct Listener {
     std::function<void(const Job&)> on_started;
-    std::function<void(const SubjectResult&)> on_result;
+    std::function<void(const Job&, const SubjectResult&)> on_result;
   };
 
   Runner(AsioExecutor& executor, RunOptions options, Listener listener);
@@ -56,7 +56,7 @@ class Runner {
   void BeginRound();
   void Begin(Job job, std::size_t index);
   void Ended(Active* active, const ProcessExit& exit);
-  void Report(std::size_t index, SubjectResult result);
+  void Report(std::size_t index, const Job& job, SubjectResult result);
   SubjectResult Base(const Job& job) const;
 
   AsioExecutor& executor_;

@@ -52,7 +52,7 @@ StatusOr<SubjectResult> RunSubject(const SubjectRunOptions& options) {
 
   SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<journal::Journal> journal,
                           journal::Journal::Create(clock, options.work_directory + "/" + kJournalFile));
-  SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<scenarios::ChecksJudge> judge, scenarios::ChecksJudge::Create(scenario.checks));
+  SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<scenarios::ChecksJudge> judge, scenarios::ChecksJudge::Create(subject->checks));
   {
     AsioExecutor executor(clock);
     HarnessWorldOptions world_options;
