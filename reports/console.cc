@@ -13,35 +13,45 @@
 namespace squall::reports {
 namespace {
 
-constexpr std::string_view kBold = "\033[1m", kDim = "\033[2m", kRed = "\033[31;1m", kGreen = "\033[32m", kYellow = "\033[33m",
-                           kMagenta = "\033[35m", kCyan = "\033[36m", kReset = "\033[0m";
+constexpr std::string_view kBold = "\033[1m", kDim = "\033[2m", kRed = "\033[31;1m",
+                           kGreen = "\033[32m", kYellow = "\033[33m", kMagenta = "\033[35m",
+                           kCyan = "\033[36m", kReset = "\033[0m";
 constexpr std::string_view kErase = "\r\033[K";
 constexpr std::size_t kWidthMin = 40;
-constexpr std::size_t kWordWidth = 7;      // UNKNOWN
-constexpr std::size_t kTimeWidth = 8;      // 123.45ms
+constexpr std::size_t kWordWidth = 7;  // UNKNOWN
+constexpr std::size_t kTimeWidth = 8;  // 123.45ms
 constexpr std::size_t kKeyWidth = 10;
 
 std::string_view ColourOf(StatusWord word) {
   switch (word) {
     case StatusWord::kPass:
-    case StatusWord::kCaught: return kGreen;
+    case StatusWord::kCaught:
+      return kGreen;
     case StatusWord::kFail:
-    case StatusWord::kMissed: return kRed;
+    case StatusWord::kMissed:
+      return kRed;
     case StatusWord::kUnknown:
-    case StatusWord::kLeak: return kMagenta;
-    case StatusWord::kSkip: return kCyan;
-    case StatusWord::kFlaky: return kYellow;
+    case StatusWord::kLeak:
+      return kMagenta;
+    case StatusWord::kSkip:
+      return kCyan;
+    case StatusWord::kFlaky:
+      return kYellow;
   }
   return "";
 }
 
 std::string Right(std::string_view text, std::size_t width) {
-  return text.size() >= width ? std::string(text) : std::string(width - text.size(), ' ') + std::string(text);
+  return text.size() >= width ? std::string(text)
+                              : std::string(width - text.size(), ' ') + std::string(text);
 }
 
-std::string Plural(std::size_t n, std::string_view noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
+std::string Plural(std::size_t n, std::string_view noun) {
+  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
+}
 
-// The part of a cell that speaks of some subjects of one scenario in one world: "caught", "2 green", "MISSED".
+// The part of a cell that speaks of some subjects of one scenario in one world: "caught", "2
+// green", "MISSED".
 struct CellPart {
   std::string text = "-";
   StatusWord word = StatusWord::kPass;
@@ -53,11 +63,16 @@ CellPart PartOf(const std::vector<const SubjectReport*>& subjects, std::string_v
   const auto rank = [](StatusWord word) {
     switch (word) {
       case StatusWord::kFail:
-      case StatusWord::kMissed: return 4;
-      case StatusWord::kUnknown: return 3;
-      case StatusWord::kLeak: return 2;
-      case StatusWord::kFlaky: return 1;
-      default: return 0;
+      case StatusWord::kMissed:
+        return 4;
+      case StatusWord::kUnknown:
+        return 3;
+      case StatusWord::kLeak:
+        return 2;
+      case StatusWord::kFlaky:
+        return 1;
+      default:
+        return 0;
     }
   };
   for (const SubjectReport* subject : subjects) {
@@ -90,7 +105,8 @@ ConsoleOptions ConsoleOptionsFor(int fd) {
   if (tty && ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
     options.width = size.ws_col;
   } else if (const std::string_view columns = set("COLUMNS"); !columns.empty()) {
-    if (const long n = std::strtol(columns.data(), nullptr, 10); n > 0 && n < 10000) options.width = static_cast<std::size_t>(n);
+    if (const long n = std::strtol(columns.data(), nullptr, 10); n > 0 && n < 10000)
+      options.width = static_cast<std::size_t>(n);
   }
   return options;
 }
@@ -121,10 +137,12 @@ void Console::EraseStatus() {
 void Console::DrawStatus(Duration elapsed) {
   if (!options_.terminal) return;
   const std::string total = planned_ == 0 ? "" : fmt::format("/{}", planned_);
-  std::string text = fmt::format("{}{} done, {}", finished_, total, FormatDuration(std::chrono::floor<std::chrono::seconds>(elapsed)));
+  std::string text = fmt::format("{}{} done, {}", finished_, total,
+                                 FormatDuration(std::chrono::floor<std::chrono::seconds>(elapsed)));
   std::string separator = "  running: ";
   for (const auto& [label, since] : running_) {
-    text += fmt::format("{}{} {}s", separator, label, std::chrono::floor<std::chrono::seconds>(elapsed - since).count());
+    text += fmt::format("{}{} {}s", separator, label,
+                        std::chrono::floor<std::chrono::seconds>(elapsed - since).count());
     separator = ", ";
   }
   // One column is left free: a cursor behind the last one wraps on some terminals.
@@ -135,10 +153,12 @@ void Console::DrawStatus(Duration elapsed) {
 void Console::Begin(const RunReport& run) {
   planned_ = run.planned;
   for (const std::string& world : run.worlds) worlds_width_ = std::max(worlds_width_, world.size());
-  const std::string what = run.planned == 0 ? "subjects until one fails" : Plural(run.planned, "subject");
-  const std::string head = fmt::format("squall {}: {} in {}, {}, seed {}", run.version, what,
-                                       run.worlds.empty() ? "no world" : fmt::format("{}", fmt::join(run.worlds, " and ")),
-                                       run.jobs == 1 ? "one at a time" : fmt::format("{} at a time", run.jobs), run.seed);
+  const std::string what =
+      run.planned == 0 ? "subjects until one fails" : Plural(run.planned, "subject");
+  const std::string head = fmt::format(
+      "squall {}: {} in {}, {}, seed {}", run.version, what,
+      run.worlds.empty() ? "no world" : fmt::format("{}", fmt::join(run.worlds, " and ")),
+      run.jobs == 1 ? "one at a time" : fmt::format("{} at a time", run.jobs), run.seed);
   for (const std::string& line : Wrapped(OneLine(head), options_.width)) Line(Painted(line, kBold));
   Line("");
 }
@@ -154,27 +174,32 @@ void Console::Tick(Duration elapsed) {
 
 void Console::Notice(std::string_view text) {
   EraseStatus();
-  for (const std::string& line : Wrapped(OneLine(text), options_.width)) Line(Painted(line, kYellow));
+  for (const std::string& line : Wrapped(OneLine(text), options_.width))
+    Line(Painted(line, kYellow));
 }
 
 std::string Console::SubjectLine(const SubjectReport& subject) const {
   const StatusWord word = StatusOf(subject);
   std::string note = subject.title;
   if (word == StatusWord::kSkip) note = subject.skipped;
-  if (word == StatusWord::kCaught) note = fmt::format("by {}: {}", fmt::join(subject.expected_failures, ", "), subject.title);
-  const std::string head = fmt::format("{} [{}] {} {}", Right(StatusWordText(word), kWordWidth),
-                                       Right(subject.ran() ? FormatDuration(subject.took) : "", kTimeWidth),
-                                       Padded(subject.world, worlds_width_),
-                                       // A longer label is not cut: it is what one looks for. It moves its title instead.
-                                       DisplayWidth(subject.Label()) > label_width_ ? OneLine(subject.Label())
-                                                                                    : Padded(OneLine(subject.Label()), label_width_));
+  if (word == StatusWord::kCaught)
+    note = fmt::format("by {}: {}", fmt::join(subject.expected_failures, ", "), subject.title);
+  const std::string head = fmt::format(
+      "{} [{}] {} {}", Right(StatusWordText(word), kWordWidth),
+      Right(subject.ran() ? FormatDuration(subject.took) : "", kTimeWidth),
+      Padded(subject.world, worlds_width_),
+      // A longer label is not cut: it is what one looks for. It moves its title instead.
+      DisplayWidth(subject.Label()) > label_width_
+          ? OneLine(subject.Label())
+          : Padded(OneLine(subject.Label()), label_width_));
   const std::size_t used = DisplayWidth(head);
   std::string line = head;
   if (used + 2 < options_.width) line += " " + Truncated(OneLine(note), options_.width - used - 1);
   while (!line.empty() && line.back() == ' ') line.pop_back();
   // The word alone is coloured; it stands right-aligned in front.
   const std::size_t at = kWordWidth - StatusWordText(word).size();
-  return line.substr(0, at) + Painted(StatusWordText(word), ColourOf(word)) + line.substr(kWordWidth);
+  return line.substr(0, at) + Painted(StatusWordText(word), ColourOf(word)) +
+         line.substr(kWordWidth);
 }
 
 void Console::Entry(std::string_view key, std::string_view text, std::size_t indent) {
@@ -196,16 +221,22 @@ void Console::Explain(const SubjectReport& subject) {
   constexpr std::size_t kIndent = 4;
   const StatusWord word = StatusOf(subject);
   // "failed: reconnects" says nothing that does not follow in full.
-  if (!subject.explanation.empty() && (word != StatusWord::kFail || subject.checks.empty())) Entry("why", subject.explanation, kIndent);
+  if (!subject.explanation.empty() && (word != StatusWord::kFail || subject.checks.empty()))
+    Entry("why", subject.explanation, kIndent);
   if (subject.broken() && word == StatusWord::kMissed) {
-    Entry("broken", fmt::format("to be caught by {}, and by nothing else", fmt::join(subject.expected_failures, ", ")), kIndent);
+    Entry("broken",
+          fmt::format("to be caught by {}, and by nothing else",
+                      fmt::join(subject.expected_failures, ", ")),
+          kIndent);
   }
   for (const CheckOutcome& check : subject.checks) {
-    const bool named = std::find(subject.expected_failures.begin(), subject.expected_failures.end(), check.check) !=
-                       subject.expected_failures.end();
+    const bool named = std::find(subject.expected_failures.begin(), subject.expected_failures.end(),
+                                 check.check) != subject.expected_failures.end();
     // What went as it should needs no explanation.
     if (named ? check.outcome == Verdict::kFail : check.outcome == Verdict::kPass) continue;
-    const std::string verdict = check.outcome == Verdict::kPass ? "passed" : check.outcome == Verdict::kFail ? "failed" : "unknown";
+    const std::string verdict = check.outcome == Verdict::kPass   ? "passed"
+                                : check.outcome == Verdict::kFail ? "failed"
+                                                                  : "unknown";
     Line(std::string(kIndent, ' ') + Painted(OneLine(check.check), kBold) + " " + verdict);
     Entry("expected", check.expected, kIndent + 2);
     Entry("happened", check.happened, kIndent + 2);
@@ -214,19 +245,23 @@ void Console::Explain(const SubjectReport& subject) {
   if (!subject.last_lines.empty()) {
     Line(std::string(kIndent, ' ') + Painted("last lines", kDim));
     for (const std::string& line : subject.last_lines) {
-      for (const std::string& part : Wrapped(OneLine(line), options_.width - kIndent - 2)) Line(std::string(kIndent + 2, ' ') + part);
+      for (const std::string& part : Wrapped(OneLine(line), options_.width - kIndent - 2))
+        Line(std::string(kIndent + 2, ' ') + part);
     }
   }
   // Commands and paths are for copying: never broken by us.
   const std::string left = std::string(kIndent, ' ');
-  if (!subject.repeat_command.empty()) Line(left + Painted(Padded("repeat", kKeyWidth), kDim) + OneLine(subject.repeat_command));
-  if (!subject.work_directory.empty()) Line(left + Painted(Padded("files", kKeyWidth), kDim) + OneLine(subject.work_directory));
+  if (!subject.repeat_command.empty())
+    Line(left + Painted(Padded("repeat", kKeyWidth), kDim) + OneLine(subject.repeat_command));
+  if (!subject.work_directory.empty())
+    Line(left + Painted(Padded("files", kKeyWidth), kDim) + OneLine(subject.work_directory));
   Line("");
 }
 
 void Console::Finished(const std::string& label, const SubjectReport& subject, Duration elapsed) {
   ++finished_;
-  const auto it = std::find_if(running_.begin(), running_.end(), [&](const auto& r) { return r.first == label; });
+  const auto it = std::find_if(running_.begin(), running_.end(),
+                               [&](const auto& r) { return r.first == label; });
   if (it != running_.end()) running_.erase(it);
   EraseStatus();
   Line(SubjectLine(subject));
@@ -239,7 +274,8 @@ namespace {
 std::vector<std::string> Table(const RunReport& run, std::size_t width, const Paint& paint) {
   struct Row {
     std::string title;
-    std::map<std::string, std::array<std::vector<const SubjectReport*>, 2>> cells;  // by world: broken, fixed
+    std::map<std::string, std::array<std::vector<const SubjectReport*>, 2>>
+        cells;  // by world: broken, fixed
   };
   std::map<std::string, Row, decltype(&NaturalLess)> rows(&NaturalLess);
   std::vector<std::string> worlds = run.worlds;
@@ -247,10 +283,12 @@ std::vector<std::string> Table(const RunReport& run, std::size_t width, const Pa
     Row& row = rows[subject.scenario];
     row.title = OneLine(subject.title);
     row.cells[subject.world][subject.broken() ? 0 : 1].push_back(&subject);
-    if (std::find(worlds.begin(), worlds.end(), subject.world) == worlds.end()) worlds.push_back(subject.world);
+    if (std::find(worlds.begin(), worlds.end(), subject.world) == worlds.end())
+      worlds.push_back(subject.world);
   }
   if (rows.empty()) return {};
-  // Columns: id, title (what is left), and for each world what became of the broken and of the fixed subjects.
+  // Columns: id, title (what is left), and for each world what became of the broken and of the
+  // fixed subjects.
   std::size_t id_width = std::string_view("incident").size();
   std::array<std::size_t, 2> part_width = {6, 5};  // caught, green
   std::map<std::string, std::map<std::string, std::array<CellPart, 2>>> parts;
@@ -313,7 +351,8 @@ std::string SumLine(const RunReport& run) {
   part(counts.passed, "passed");
   part(counts.caught, "caught");
   part(counts.skipped, "skipped");
-  return fmt::format("{}{} in {}: {}", run.aborted ? "aborted: " : "", Plural(counts.ran, "subject"), FormatDuration(run.took),
+  return fmt::format("{}{} in {}: {}", run.aborted ? "aborted: " : "",
+                     Plural(counts.ran, "subject"), FormatDuration(run.took),
                      parts.empty() ? "nothing ran" : fmt::format("{}", fmt::join(parts, ", ")));
 }
 
@@ -336,13 +375,17 @@ void Console::End(const RunReport& run) {
   }
   if (any) Line("");
   std::vector<std::string> versions;
-  for (const auto& [name, version] : VersionsOf(run.subjects)) versions.push_back(fmt::format("{} {}", name, version));
+  for (const auto& [name, version] : VersionsOf(run.subjects))
+    versions.push_back(fmt::format("{} {}", name, version));
   if (!versions.empty()) Entry("versions", fmt::format("{}", fmt::join(versions, ", ")), 0);
   const Counts counts = CountOf(run.subjects);
   const bool bad = counts.failed + counts.missed > 0;
-  const bool doubtful = counts.unknown + counts.leaky + counts.flaky > 0 || run.aborted || counts.ran == 0;
-  for (const std::string& line : Wrapped(SumLine(run), options_.width)) Line(Painted(line, bad ? kRed : doubtful ? kYellow : kGreen));
-  if (!run.directory.empty()) Line(Painted(Padded("report", kKeyWidth), kDim) + OneLine(run.directory));
+  const bool doubtful =
+      counts.unknown + counts.leaky + counts.flaky > 0 || run.aborted || counts.ran == 0;
+  for (const std::string& line : Wrapped(SumLine(run), options_.width))
+    Line(Painted(line, bad ? kRed : doubtful ? kYellow : kGreen));
+  if (!run.directory.empty())
+    Line(Painted(Padded("report", kKeyWidth), kDim) + OneLine(run.directory));
 }
 
 }  // namespace squall::reports

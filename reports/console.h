@@ -1,9 +1,10 @@
 #pragma once
-// What a run says on the terminal: a head, progress, one line per finished subject with failures explained, and at the end a table of
-// incidents and the sum.
+// What a run says on the terminal: a head, progress, one line per finished subject with failures
+// explained, and at the end a table of incidents and the sum.
 //
-// A pure state machine: text goes out through a function, time comes in with every call. On a terminal the last line tells what runs
-// and is rewritten in place; elsewhere only finished lines appear, so that a log stays readable. Single-threaded.
+// A pure state machine: text goes out through a function, time comes in with every call. On a
+// terminal the last line tells what runs and is rewritten in place; elsewhere only finished lines
+// appear, so that a log stays readable. Single-threaded.
 
 #include <functional>
 #include <map>
@@ -17,13 +18,13 @@
 namespace squall::reports {
 
 struct ConsoleOptions {
-  std::size_t width = 100;   // columns; texts are cut and wrapped to it. At least 40.
-  bool terminal = false;     // a status line that is rewritten
+  std::size_t width = 100;  // columns; texts are cut and wrapped to it. At least 40.
+  bool terminal = false;    // a status line that is rewritten
   bool colour = false;
 };
 
-// How the given descriptor wants it: its width where it is a terminal (else COLUMNS, else 100), colours on a terminal unless
-// NO_COLOR is set or TERM is "dumb".
+// How the given descriptor wants it: its width where it is a terminal (else COLUMNS, else 100),
+// colours on a terminal unless NO_COLOR is set or TERM is "dumb".
 ConsoleOptions ConsoleOptionsFor(int fd);
 
 class Console {
@@ -35,9 +36,11 @@ class Console {
   void Begin(const RunReport& run);
   // `label` with its world: "E1/broken@fake"; `elapsed` since the run began, as everywhere below.
   void Started(const std::string& label, Duration elapsed);
-  // The subject's line, and the explanation where it is not as it should be. Takes `label` off what runs.
+  // The subject's line, and the explanation where it is not as it should be. Takes `label` off what
+  // runs.
   void Finished(const std::string& label, const SubjectReport& subject, Duration elapsed);
-  // Rewrites the status line; to be called about every 100 ms to 1 s on a terminal, does nothing elsewhere.
+  // Rewrites the status line; to be called about every 100 ms to 1 s on a terminal, does nothing
+  // elsewhere.
   void Tick(Duration elapsed);
   // One line of its own: "stopping 3 running subjects".
   void Notice(std::string_view text);
@@ -61,8 +64,8 @@ class Console {
   bool status_shown_ = false, blank_ = false;
 };
 
-// The table alone: one row per scenario in natural order, one column per world, in each whether its broken subjects were caught and
-// its fixed ones are green.
+// The table alone: one row per scenario in natural order, one column per world, in each whether its
+// broken subjects were caught and its fixed ones are green.
 std::vector<std::string> IncidentTable(const RunReport& run, std::size_t width);
 
 // "24 subjects in 1m23s: 11 passed, 12 caught, 1 failed".

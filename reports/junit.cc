@@ -10,19 +10,28 @@
 namespace squall::reports {
 namespace {
 
-// Text for XML 1.0: markup escaped, characters that it does not allow made visible. In attributes line breaks and tabs would be
-// read back as spaces, so they are written as references.
+// Text for XML 1.0: markup escaped, characters that it does not allow made visible. In attributes
+// line breaks and tabs would be read back as spaces, so they are written as references.
 std::string Escaped(std::string_view text, bool attribute) {
   std::string out;
   const auto line = [&](std::string_view part) {
     // OneLine leaves only characters that are text; of these XML refuses two.
     for (const char c : OneLine(part)) {
       switch (c) {
-        case '&': out += "&amp;"; break;
-        case '<': out += "&lt;"; break;
-        case '>': out += "&gt;"; break;
-        case '"': out += "&quot;"; break;
-        default: out += c;
+        case '&':
+          out += "&amp;";
+          break;
+        case '<':
+          out += "&lt;";
+          break;
+        case '>':
+          out += "&gt;";
+          break;
+        case '"':
+          out += "&quot;";
+          break;
+        default:
+          out += c;
       }
     }
   };
@@ -30,11 +39,13 @@ std::string Escaped(std::string_view text, bool attribute) {
   for (std::size_t i = 0; i <= text.size(); ++i) {
     if (i < text.size() && text[i] != '\n' && text[i] != '\t') continue;
     line(text.substr(start, i - start));
-    if (i < text.size()) out += attribute ? (text[i] == '\n' ? "&#10;" : "&#9;") : std::string_view(&text[i], 1);
+    if (i < text.size())
+      out += attribute ? (text[i] == '\n' ? "&#10;" : "&#9;") : std::string_view(&text[i], 1);
     start = i + 1;
   }
   for (const std::string_view bad : {"\xef\xbf\xbe", "\xef\xbf\xbf"}) {  // U+FFFE, U+FFFF
-    for (std::size_t at = out.find(bad); at != std::string::npos; at = out.find(bad, at)) out.replace(at, 3, "\xef\xbf\xbd");
+    for (std::size_t at = out.find(bad); at != std::string::npos; at = out.find(bad, at))
+      out.replace(at, 3, "\xef\xbf\xbd");
   }
   return out;
 }
@@ -43,56 +54,69 @@ std::string Attribute(std::string_view name, std::string_view value) {
   return fmt::format(" {}=\"{}\"", name, Escaped(value, true));
 }
 
-std::string Seconds(Duration d) { return fmt::format("{:.3f}", static_cast<double>(d.count()) / 1e9); }
+std::string Seconds(Duration d) {
+  return fmt::format("{:.3f}", static_cast<double>(d.count()) / 1e9);
+}
 
 // xs:dateTime without a fraction.
 std::string Timestamp(WallTime time) { return FormatWall(time).substr(0, 19) + "Z"; }
 
 std::string Explanation(const SubjectReport& subject) {
   std::string text = fmt::format("{}\n", subject.title);
-  if (subject.broken()) text += fmt::format("expected to fail: {}\n", fmt::join(subject.expected_failures, ", "));
+  if (subject.broken())
+    text += fmt::format("expected to fail: {}\n", fmt::join(subject.expected_failures, ", "));
   for (const CheckOutcome& check : subject.checks) {
-    if (check.outcome == Verdict::kPass && std::find(subject.expected_failures.begin(), subject.expected_failures.end(),
-                                                     check.check) == subject.expected_failures.end()) {
+    if (check.outcome == Verdict::kPass &&
+        std::find(subject.expected_failures.begin(), subject.expected_failures.end(),
+                  check.check) == subject.expected_failures.end()) {
       continue;
     }
-    text += fmt::format("\n{}: {}\n  expected: {}\n  happened: {}\n", check.check, VerdictName(check.outcome), check.expected,
-                        check.happened);
+    text += fmt::format("\n{}: {}\n  expected: {}\n  happened: {}\n", check.check,
+                        VerdictName(check.outcome), check.expected, check.happened);
   }
   for (const std::string& leak : subject.leaks) text += fmt::format("\nleft behind: {}\n", leak);
   text += fmt::format("\nseed: {}\nrepeat: {}\n", subject.seed, subject.repeat_command);
-  if (!subject.work_directory.empty()) text += fmt::format("work folder: {}\n", subject.work_directory);
+  if (!subject.work_directory.empty())
+    text += fmt::format("work folder: {}\n", subject.work_directory);
   return text;
 }
 
-std::string Result(std::string_view tag, std::string_view type, const std::string& message, const std::string& text) {
-  return fmt::format("      <{0}{1}{2}>{3}</{0}>\n", tag, Attribute("message", message), Attribute("type", type), Escaped(text, false));
+std::string Result(std::string_view tag, std::string_view type, const std::string& message,
+                   const std::string& text) {
+  return fmt::format("      <{0}{1}{2}>{3}</{0}>\n", tag, Attribute("message", message),
+                     Attribute("type", type), Escaped(text, false));
 }
 
 std::string Case(const SubjectReport& subject) {
-  std::string out = fmt::format("    <testcase{}{}{}>\n", Attribute("name", subject.Label()),
-                                Attribute("classname", fmt::format("squall.{}.{}", subject.world, subject.scenario)),
-                                Attribute("time", Seconds(subject.took)));
+  std::string out = fmt::format(
+      "    <testcase{}{}{}>\n", Attribute("name", subject.Label()),
+      Attribute("classname", fmt::format("squall.{}.{}", subject.world, subject.scenario)),
+      Attribute("time", Seconds(subject.took)));
   const std::string message = subject.explanation.empty() ? subject.title : subject.explanation;
   const StatusWord word = StatusOf(subject);
   // In the order of Surefire's schema: failure, flakyFailure, skipped, error, system-out.
   if (word == StatusWord::kFail || word == StatusWord::kMissed) {
-    out += Result("failure", word == StatusWord::kFail ? "fail" : "missed", message, Explanation(subject));
+    out += Result("failure", word == StatusWord::kFail ? "fail" : "missed", message,
+                  Explanation(subject));
   }
   if (word == StatusWord::kFlaky) {
     out += fmt::format("      <flakyFailure{}{}><stackTrace>{}</stackTrace></flakyFailure>\n",
-                       Attribute("message", "its repetitions differ"), Attribute("type", "flaky"), Escaped(Explanation(subject), false));
+                       Attribute("message", "its repetitions differ"), Attribute("type", "flaky"),
+                       Escaped(Explanation(subject), false));
   }
-  if (word == StatusWord::kSkip) out += fmt::format("      <skipped{}/>\n", Attribute("message", subject.skipped));
+  if (word == StatusWord::kSkip)
+    out += fmt::format("      <skipped{}/>\n", Attribute("message", subject.skipped));
   if (word == StatusWord::kUnknown) {
     const char* type = subject.aborted ? "aborted" : subject.timed_out ? "timeout" : "unknown";
     out += Result("error", type, message, Explanation(subject));
   }
   if (word == StatusWord::kLeak) {
-    out += Result("error", "leaky", fmt::format("left behind: {}", fmt::join(subject.leaks, ", ")), Explanation(subject));
+    out += Result("error", "leaky", fmt::format("left behind: {}", fmt::join(subject.leaks, ", ")),
+                  Explanation(subject));
   }
   if (!subject.last_lines.empty()) {
-    out += fmt::format("      <system-out>{}</system-out>\n", Escaped(fmt::format("{}\n", fmt::join(subject.last_lines, "\n")), false));
+    out += fmt::format("      <system-out>{}</system-out>\n",
+                       Escaped(fmt::format("{}\n", fmt::join(subject.last_lines, "\n")), false));
   }
   return out + "    </testcase>\n";
 }
@@ -106,11 +130,18 @@ struct Tally {
     took += subject.took;
     switch (StatusOf(subject)) {
       case StatusWord::kFail:
-      case StatusWord::kMissed: ++failures; break;
+      case StatusWord::kMissed:
+        ++failures;
+        break;
       case StatusWord::kUnknown:
-      case StatusWord::kLeak: ++errors; break;
-      case StatusWord::kSkip: ++skipped; break;
-      default: break;
+      case StatusWord::kLeak:
+        ++errors;
+        break;
+      case StatusWord::kSkip:
+        ++skipped;
+        break;
+      default:
+        break;
     }
   }
   std::string Attributes() const {
@@ -129,10 +160,12 @@ std::string JUnitXml(const RunReport& run, const std::string& hostname) {
   Tally all;
   for (const SubjectReport& subject : run.subjects) {
     all.Add(subject);
-    if (std::find(worlds.begin(), worlds.end(), subject.world) == worlds.end()) worlds.push_back(subject.world);
+    if (std::find(worlds.begin(), worlds.end(), subject.world) == worlds.end())
+      worlds.push_back(subject.world);
   }
   std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
-  out += fmt::format("<testsuites name=\"squall\"{} time=\"{}\">\n", all.Attributes(), Seconds(run.took));
+  out += fmt::format("<testsuites name=\"squall\"{} time=\"{}\">\n", all.Attributes(),
+                     Seconds(run.took));
   for (const std::string& world : worlds) {
     std::vector<SubjectReport> subjects;
     Tally tally;
@@ -141,11 +174,15 @@ std::string JUnitXml(const RunReport& run, const std::string& hostname) {
       tally.Add(subject);
       subjects.push_back(subject);
     }
-    out += fmt::format("  <testsuite{}{} skipped=\"{}\" time=\"{}\"{}{}>\n", Attribute("name", "squall." + world), tally.Attributes(),
-                       tally.skipped, Seconds(tally.took), Attribute("timestamp", Timestamp(run.began)), Attribute("hostname", hostname));
-    out += "    <properties>\n" + Property("world", world) + Property("seed", std::to_string(run.seed)) +
-           Property("jobs", std::to_string(run.jobs)) + Property("squall", run.version);
-    for (const auto& [name, version] : VersionsOf(subjects)) out += Property("version." + name, version);
+    out += fmt::format("  <testsuite{}{} skipped=\"{}\" time=\"{}\"{}{}>\n",
+                       Attribute("name", "squall." + world), tally.Attributes(), tally.skipped,
+                       Seconds(tally.took), Attribute("timestamp", Timestamp(run.began)),
+                       Attribute("hostname", hostname));
+    out += "    <properties>\n" + Property("world", world) +
+           Property("seed", std::to_string(run.seed)) + Property("jobs", std::to_string(run.jobs)) +
+           Property("squall", run.version);
+    for (const auto& [name, version] : VersionsOf(subjects))
+      out += Property("version." + name, version);
     if (run.aborted) out += Property("aborted", "true");
     out += "    </properties>\n";
     for (const SubjectReport& subject : subjects) out += Case(subject);

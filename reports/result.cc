@@ -1,9 +1,9 @@
 #include "reports/result.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
-
-#include <fmt/format.h>
 
 #include "base/util/text.h"
 
@@ -11,9 +11,12 @@ namespace squall::reports {
 
 std::string_view VerdictName(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kPass: return "pass";
-    case Verdict::kUnknown: return "unknown";
-    case Verdict::kFail: return "fail";
+    case Verdict::kPass:
+      return "pass";
+    case Verdict::kUnknown:
+      return "unknown";
+    case Verdict::kFail:
+      return "fail";
   }
   return "unknown";
 }
@@ -26,7 +29,8 @@ std::string SubjectReport::Label() const {
 
 StatusWord StatusOf(const SubjectReport& subject) {
   if (!subject.ran()) return StatusWord::kSkip;
-  if (subject.verdict == Verdict::kFail) return subject.broken() ? StatusWord::kMissed : StatusWord::kFail;
+  if (subject.verdict == Verdict::kFail)
+    return subject.broken() ? StatusWord::kMissed : StatusWord::kFail;
   if (subject.verdict == Verdict::kUnknown) return StatusWord::kUnknown;
   if (!subject.leaks.empty()) return StatusWord::kLeak;
   if (subject.flaky) return StatusWord::kFlaky;
@@ -35,14 +39,22 @@ StatusWord StatusOf(const SubjectReport& subject) {
 
 std::string_view StatusWordText(StatusWord word) {
   switch (word) {
-    case StatusWord::kPass: return "PASS";
-    case StatusWord::kCaught: return "CAUGHT";
-    case StatusWord::kFail: return "FAIL";
-    case StatusWord::kMissed: return "MISSED";
-    case StatusWord::kUnknown: return "UNKNOWN";
-    case StatusWord::kSkip: return "SKIP";
-    case StatusWord::kFlaky: return "FLAKY";
-    case StatusWord::kLeak: return "LEAK";
+    case StatusWord::kPass:
+      return "PASS";
+    case StatusWord::kCaught:
+      return "CAUGHT";
+    case StatusWord::kFail:
+      return "FAIL";
+    case StatusWord::kMissed:
+      return "MISSED";
+    case StatusWord::kUnknown:
+      return "UNKNOWN";
+    case StatusWord::kSkip:
+      return "SKIP";
+    case StatusWord::kFlaky:
+      return "FLAKY";
+    case StatusWord::kLeak:
+      return "LEAK";
   }
   return "UNKNOWN";
 }
@@ -69,11 +81,13 @@ std::map<std::string, std::string> VersionsOf(std::span<const SubjectReport> sub
   for (const SubjectReport& subject : subjects) {
     for (const auto& [name, version] : subject.versions) {
       auto& versions = seen[name];
-      if (std::find(versions.begin(), versions.end(), version) == versions.end()) versions.push_back(version);
+      if (std::find(versions.begin(), versions.end(), version) == versions.end())
+        versions.push_back(version);
     }
   }
   std::map<std::string, std::string> joined;
-  for (const auto& [name, versions] : seen) joined[name] = fmt::format("{}", fmt::join(versions, ", "));
+  for (const auto& [name, versions] : seen)
+    joined[name] = fmt::format("{}", fmt::join(versions, ", "));
   return joined;
 }
 
@@ -101,7 +115,8 @@ bool NaturalLess(std::string_view a, std::string_view b) {
   return a.empty() && !b.empty();
 }
 
-std::vector<std::string> LastLines(std::span<const journal::Event> events, std::size_t count, std::string_view of) {
+std::vector<std::string> LastLines(std::span<const journal::Event> events, std::size_t count,
+                                   std::string_view of) {
   std::vector<std::string> lines;
   for (auto it = events.rbegin(); it != events.rend() && lines.size() < count; ++it) {
     const auto* log = it->As<journal::LogEvent>();

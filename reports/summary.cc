@@ -12,7 +12,9 @@ using nlohmann::json;
 json ToJson(const SubjectReport& s) {
   json checks = json::array();
   for (const CheckOutcome& check : s.checks) {
-    checks.push_back({{"check", check.check}, {"outcome", VerdictName(check.outcome)}, {"expected", check.expected},
+    checks.push_back({{"check", check.check},
+                      {"outcome", VerdictName(check.outcome)},
+                      {"expected", check.expected},
                       {"happened", check.happened}});
   }
   return {{"scenario", s.scenario},
@@ -66,8 +68,9 @@ SubjectReport SubjectFrom(const json& in) {
   get("caught", s.caught);
   get("explanation", s.explanation);
   for (const json& check : in.at("checks")) {
-    s.checks.push_back({check.at("check").get<std::string>(), VerdictFrom(check.at("outcome").get<std::string>()),
-                        check.at("expected").get<std::string>(), check.at("happened").get<std::string>()});
+    s.checks.push_back(
+        {check.at("check").get<std::string>(), VerdictFrom(check.at("outcome").get<std::string>()),
+         check.at("expected").get<std::string>(), check.at("happened").get<std::string>()});
   }
   get("flaky", s.flaky);
   get("timed_out", s.timed_out);
@@ -83,7 +86,9 @@ SubjectReport SubjectFrom(const json& in) {
 }
 
 // Output of programs under test may be any bytes; they are replaced, not refused.
-std::string Dump(const json& out) { return out.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
+std::string Dump(const json& out) {
+  return out.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
 
 }  // namespace
 
@@ -130,8 +135,10 @@ std::string SummaryJson(const RunReport& run) {
 StatusOr<RunReport> SummaryFromJson(std::string_view text) {
   try {
     const json in = json::parse(text);
-    if (in.at("schema").get<std::string>() != "squall-summary" || in.at("version").get<int>() != kSummaryVersion) {
-      return MakeStatus(StatusCode::kInvalidArgument, "not a summary of version {}", kSummaryVersion);
+    if (in.at("schema").get<std::string>() != "squall-summary" ||
+        in.at("version").get<int>() != kSummaryVersion) {
+      return MakeStatus(StatusCode::kInvalidArgument, "not a summary of version {}",
+                        kSummaryVersion);
     }
     RunReport run;
     in.at("squall").get_to(run.version);

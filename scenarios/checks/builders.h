@@ -26,7 +26,8 @@ StatusOr<std::unique_ptr<Checker>> Make(const Params& params) {
 }
 
 // An event pattern from a parameter; `otherwise` where it is not given.
-inline StatusOr<EventPattern> PatternOf(const Params& params, std::string_view name, std::string_view otherwise) {
+inline StatusOr<EventPattern> PatternOf(const Params& params, std::string_view name,
+                                        std::string_view otherwise) {
   StatusOr<EventPattern> pattern = EventPattern::Parse(params.Text(name, otherwise));
   if (!pattern.ok()) return Annotate(pattern.status(), name);
   return pattern;

@@ -42,12 +42,15 @@ class Calls {
 
   void Observe(const Event& event) {
     if (const auto* r = event.As<RpcEvent>()) {
-      if (r->side != "client" || r->method != method_ || (!client_.empty() && r->endpoint != client_)) return;
+      if (r->side != "client" || r->method != method_ ||
+          (!client_.empty() && r->endpoint != client_))
+        return;
       if (r->what != "answered" && r->what != "failed") return;
       // A call belongs to the time in which it began.
       const SteadyTime began = event.time - r->latency;
       if (!from_ || began < *from_ || (to_ && began > *to_)) return;
-      calls_.push_back({event.time, r->code.value_or(r->what == "answered" ? 0 : 2), r->latency, r->detail});
+      calls_.push_back(
+          {event.time, r->code.value_or(r->what == "answered" ? 0 : 2), r->latency, r->detail});
       return;
     }
     if (!from_ && after_ && after_->Matches(event)) from_ = event.time;
@@ -73,11 +76,12 @@ class Calls {
 };
 
 std::string DescribeCall(const Calls::Call& call) {
-  return fmt::format("{} after {}{}{}", CodeName(call.code), FormatDuration(call.latency), call.detail.empty() ? "" : ": ",
-                     call.detail);
+  return fmt::format("{} after {}{}{}", CodeName(call.code), FormatDuration(call.latency),
+                     call.detail.empty() ? "" : ": ", call.detail);
 }
 
-// --------------------------------------------------------------------------------------------------------------- rpc_fails
+// ---------------------------------------------------------------------------------------------------------------
+// rpc_fails
 
 class RpcFails final : public Checker {
  public:
@@ -86,7 +90,9 @@ class RpcFails final : public Checker {
     for (const std::string& name : params.Texts("code")) {
       const int code = CodeFromName(name);
       if (code <= 0) {
-        return MakeStatus(StatusCode::kInvalidArgument, "code: '{}' is no gRPC status of a failure: UNAVAILABLE, NOT_FOUND, ...", name);
+        return MakeStatus(StatusCode::kInvalidArgument,
+                          "code: '{}' is no gRPC status of a failure: UNAVAILABLE, NOT_FOUND, ...",
+                          name);
       }
       codes.insert(code);
     }
@@ -99,8 +105,9 @@ class RpcFails final : public Checker {
   Verdict Finish(SteadyTime) const override {
     std::vector<std::string> names;
     for (const int code : codes_) names.emplace_back(CodeName(code));
-    const std::string expected = fmt::format("{} fails within {}{}{}", calls_.Describe(), FormatDuration(within_),
-                                             names.empty() ? "" : " with ", fmt::join(names, " or "));
+    const std::string expected =
+        fmt::format("{} fails within {}{}{}", calls_.Describe(), FormatDuration(within_),
+                    names.empty() ? "" : " with ", fmt::join(names, " or "));
     if (!calls_.begun()) return Unknown(expected, calls_.NotBegun());
     if (calls_.calls().empty()) return Unknown(expected, "it was never called");
     std::size_t failed = 0;
@@ -109,18 +116,25 @@ class RpcFails final : public Checker {
       if (call.code == 0) continue;
       ++failed;
       slowest = std::max(slowest, call.latency);
-      if (call.latency > within_ || (!codes_.empty() && !codes_.contains(call.code))) return Fail(expected, DescribeCall(call));
+      if (call.latency > within_ || (!codes_.empty() && !codes_.contains(call.code)))
+        return Fail(expected, DescribeCall(call));
     }
-    if (failed == 0) return Fail(expected, fmt::format("{} succeeded", Counted(calls_.calls().size(), "call")));
+    if (failed == 0)
+      return Fail(expected, fmt::format("{} succeeded", Counted(calls_.calls().size(), "call")));
     if (all_ && failed < calls_.calls().size()) {
-      return Fail(expected, fmt::format("only {} of {} failed", failed, Counted(calls_.calls().size(), "call")));
+      return Fail(expected, fmt::format("only {} of {} failed", failed,
+                                        Counted(calls_.calls().size(), "call")));
     }
-    return Pass(expected, fmt::format("{} failed, the slowest after {}", Counted(failed, "call"), FormatDuration(slowest)));
+    return Pass(expected, fmt::format("{} failed, the slowest after {}", Counted(failed, "call"),
+                                      FormatDuration(slowest)));
   }
 
  private:
   RpcFails(const Params& params, std::set<int> codes, Calls calls)
-      : within_(params.Time("within")), all_(params.Bool("all")), codes_(std::move(codes)), calls_(std::move(calls)) {}
+      : within_(params.Time("within")),
+        all_(params.Bool("all")),
+        codes_(std::move(codes)),
+        calls_(std::move(calls)) {}
 
   Duration within_;
   bool all_;
@@ -128,7 +142,8 @@ class RpcFails final : public Checker {
   Calls calls_;
 };
 
-// ------------------------------------------------------------------------------------------------------------ rpc_succeeds
+// ------------------------------------------------------------------------------------------------------------
+// rpc_succeeds
 
 class RpcSucceeds final : public Checker {
  public:
@@ -140,8 +155,9 @@ class RpcSucceeds final : public Checker {
   void Observe(const Event& event) override { calls_.Observe(event); }
 
   Verdict Finish(SteadyTime) const override {
-    const std::string expected = fmt::format("{} succeeds within {}{}", calls_.Describe(), FormatDuration(within_),
-                                             all_ ? ", every time" : ", at the last call");
+    const std::string expected =
+        fmt::format("{} succeeds within {}{}", calls_.Describe(), FormatDuration(within_),
+                    all_ ? ", every time" : ", at the last call");
     if (!calls_.begun()) return Unknown(expected, calls_.NotBegun());
     if (calls_.calls().empty()) return Unknown(expected, "it was never called");
     const std::size_t first = all_ ? 0 : calls_.calls().size() - 1;
@@ -149,8 +165,10 @@ class RpcSucceeds final : public Checker {
       const Calls::Call& call = calls_.calls()[i];
       if (call.code != 0 || call.latency > within_) return Fail(expected, DescribeCall(call));
     }
-    return Pass(expected, fmt::format("{} of {} OK, the last after {}", calls_.calls().size() - first,
-                                      Counted(calls_.calls().size(), "call"), FormatDuration(calls_.calls().back().latency)));
+    return Pass(expected,
+                fmt::format("{} of {} OK, the last after {}", calls_.calls().size() - first,
+                            Counted(calls_.calls().size(), "call"),
+                            FormatDuration(calls_.calls().back().latency)));
   }
 
  private:
@@ -165,31 +183,61 @@ class RpcSucceeds final : public Checker {
 }  // namespace
 
 std::vector<CheckKind> CallChecks() {
-  const ParamSpec method{.name = "method", .type = kText, .doc = "The method: StartWorkflowExecution.", .required = true};
-  const ParamSpec client{.name = "client", .type = kClient, .doc = "Whose calls; unset: of every client of squall."};
-  const ParamSpec after{.name = "after", .type = kText, .doc = "Only calls that began after the first such event: fault.injected."};
-  const ParamSpec until{.name = "until", .type = kText, .doc = "Only calls that began before the first such event after `after`."};
+  const ParamSpec method{.name = "method",
+                         .type = kText,
+                         .doc = "The method: StartWorkflowExecution.",
+                         .required = true};
+  const ParamSpec client{
+      .name = "client", .type = kClient, .doc = "Whose calls; unset: of every client of squall."};
+  const ParamSpec after{.name = "after",
+                        .type = kText,
+                        .doc = "Only calls that began after the first such event: fault.injected."};
+  const ParamSpec until{.name = "until",
+                        .type = kText,
+                        .doc = "Only calls that began before the first such event after `after`."};
   return {
       {.definition = {.name = "rpc_fails",
-                      .doc = "Calls of squall's own clients fail, fast and with the status expected: at least one fails, and every one that "
+                      .doc = "Calls of squall's own clients fail, fast and with the status "
+                             "expected: at least one fails, and every one that "
                              "fails does so in time and with such a status.",
-                      .params = {method, client,
-                                 {.name = "code", .type = kTextList, .doc = "Statuses allowed: UNAVAILABLE; unset: any failure."},
-                                 {.name = "within", .type = kDuration, .doc = "Longest time to the failure.", .required = true},
-                                 {.name = "all", .type = kBool, .doc = "No call may succeed.", .default_text = "false"},
-                                 after, until},
+                      .params = {method,
+                                 client,
+                                 {.name = "code",
+                                  .type = kTextList,
+                                  .doc = "Statuses allowed: UNAVAILABLE; unset: any failure."},
+                                 {.name = "within",
+                                  .type = kDuration,
+                                  .doc = "Longest time to the failure.",
+                                  .required = true},
+                                 {.name = "all",
+                                  .type = kBool,
+                                  .doc = "No call may succeed.",
+                                  .default_text = "false"},
+                                 after,
+                                 until},
                       .needs = {"rpc"}},
        .nothing_seen = "unknown when it was never called; fail when every call succeeded",
        .example = "- rpc_fails: {method: StartWorkflowExecution, within: 10s, code: UNAVAILABLE}",
        .make = &RpcFails::Create},
       {.definition = {.name = "rpc_succeeds",
-                      .doc = "The last call of a client of squall succeeds (or, with `all`, every one), in time.",
-                      .params = {method, client,
-                                 {.name = "within", .type = kDuration, .doc = "Longest time to the answer.", .default_text = "10s"},
-                                 {.name = "all", .type = kBool, .doc = "Every call must.", .default_text = "false"}, after, until},
+                      .doc = "The last call of a client of squall succeeds (or, with `all`, every "
+                             "one), in time.",
+                      .params = {method,
+                                 client,
+                                 {.name = "within",
+                                  .type = kDuration,
+                                  .doc = "Longest time to the answer.",
+                                  .default_text = "10s"},
+                                 {.name = "all",
+                                  .type = kBool,
+                                  .doc = "Every call must.",
+                                  .default_text = "false"},
+                                 after,
+                                 until},
                       .needs = {"rpc"}},
        .nothing_seen = "unknown when it was never called",
-       .example = "- rpc_succeeds: {method: StartWorkflowExecution, within: 2s, after: fault.healed}",
+       .example =
+           "- rpc_succeeds: {method: StartWorkflowExecution, within: 2s, after: fault.healed}",
        .make = &RpcSucceeds::Create},
   };
 }

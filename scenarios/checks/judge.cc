@@ -18,19 +18,27 @@ StatusOr<std::unique_ptr<ChecksJudge>> ChecksJudge::Create(std::span<const Check
   auto judge = std::make_unique<ChecksJudge>();
   std::vector<std::string> processes, faults;  // that a check speaks of
   bool exits_checked = false;
-  const auto add = [&](const std::string& id, const std::string& name, const Params& params, bool oracle) -> Status {
+  const auto add = [&](const std::string& id, const std::string& name, const Params& params,
+                       bool oracle) -> Status {
     auto checker = MakeChecker({.name = name, .id = id, .params = params, .pos = {}});
-    if (!checker.ok()) return oracle || id == name ? checker.status() : Annotate(checker.status(), id);
-    Entry entry{.id = id, .needs = FindCheck(name)->definition.needs, .oracle = oracle, .checker = *std::move(checker)};
+    if (!checker.ok())
+      return oracle || id == name ? checker.status() : Annotate(checker.status(), id);
+    Entry entry{.id = id,
+                .needs = FindCheck(name)->definition.needs,
+                .oracle = oracle,
+                .checker = *std::move(checker)};
     for (std::string& kind : entry.checker->Needs()) {
-      if (std::find(entry.needs.begin(), entry.needs.end(), kind) == entry.needs.end()) entry.needs.push_back(std::move(kind));
+      if (std::find(entry.needs.begin(), entry.needs.end(), kind) == entry.needs.end())
+        entry.needs.push_back(std::move(kind));
     }
     judge->entries_.push_back(std::move(entry));
     return absl::OkStatus();
   };
   for (const CheckSpec& spec : checks) {
-    SQUALL_RETURN_IF_ERROR(add(spec.id.empty() ? spec.name : spec.id, spec.name, spec.params, false));
-    if (spec.name == "exits" || spec.name == "stays_up" || spec.name == "same_process" || spec.name == "graceful_stop") {
+    SQUALL_RETURN_IF_ERROR(
+        add(spec.id.empty() ? spec.name : spec.id, spec.name, spec.params, false));
+    if (spec.name == "exits" || spec.name == "stays_up" || spec.name == "same_process" ||
+        spec.name == "graceful_stop") {
       processes.push_back(spec.params.Text("worker"));
     }
     if (spec.name == "nothing_left_running") {
@@ -39,7 +47,9 @@ StatusOr<std::unique_ptr<ChecksJudge>> ChecksJudge::Create(std::span<const Check
     if (spec.name == "no_unexpected_exit") exits_checked = true;
     if (spec.name == "fault_hit") faults.push_back(spec.params.Text("fault"));
   }
-  const auto oracle = [](std::string_view name) { return std::string(kOraclePrefix) + std::string(name); };
+  const auto oracle = [](std::string_view name) {
+    return std::string(kOraclePrefix) + std::string(name);
+  };
   if (!exits_checked) {
     Params params;
     params.Set("except", std::move(processes));
@@ -72,8 +82,11 @@ std::optional<SteadyTime> ChecksJudge::NextDeadline() const {
   std::optional<SteadyTime> latest;
   for (const Entry& entry : entries_) {
     // What the world cannot see is not worth waiting for.
-    if (!std::all_of(entry.needs.begin(), entry.needs.end(), [&](const auto& kind) { return Observed(kind); })) continue;
-    if (const auto deadline = entry.checker->NextDeadline()) latest = std::max(latest.value_or(*deadline), *deadline);
+    if (!std::all_of(entry.needs.begin(), entry.needs.end(),
+                     [&](const auto& kind) { return Observed(kind); }))
+      continue;
+    if (const auto deadline = entry.checker->NextDeadline())
+      latest = std::max(latest.value_or(*deadline), *deadline);
   }
   return latest;
 }
@@ -86,19 +99,23 @@ std::vector<CheckResult> ChecksJudge::Finish(SteadyTime end) {
     for (const std::string& kind : entry.needs) {
       if (!Observed(kind)) missing.push_back(kind);
     }
-    // Nothing to watch, or no way to watch it: an oracle stays silent rather than spoil the verdict.
+    // Nothing to watch, or no way to watch it: an oracle stays silent rather than spoil the
+    // verdict.
     if (entry.oracle && (!missing.empty() || !entry.checker->SawAnything())) continue;
     if (!missing.empty()) {
       verdict.outcome = Outcome::kUnknown;
-      verdict.happened = begun_ ? fmt::format("this world does not see {} events", Listed(missing, missing.size()))
-                                : "the journal does not say what its world could see";
+      verdict.happened =
+          begun_ ? fmt::format("this world does not see {} events", Listed(missing, missing.size()))
+                 : "the journal does not say what its world could see";
     }
-    results.push_back({entry.id, verdict.outcome, std::move(verdict.expected), std::move(verdict.happened)});
+    results.push_back(
+        {entry.id, verdict.outcome, std::move(verdict.expected), std::move(verdict.happened)});
   }
   return results;
 }
 
-SubjectJudgement JudgeSubject(std::span<const CheckResult> results, const Expectation& expectation) {
+SubjectJudgement JudgeSubject(std::span<const CheckResult> results,
+                              const Expectation& expectation) {
   SubjectJudgement judgement;
   if (results.empty()) {
     judgement.explanation = "nothing was checked";
@@ -110,30 +127,38 @@ SubjectJudgement JudgeSubject(std::span<const CheckResult> results, const Expect
     for (const CheckResult& result : results) {
       if (result.outcome > judgement.verdict) worst.clear();
       judgement.verdict = Worst(judgement.verdict, result.outcome);
-      if (result.outcome == judgement.verdict && result.outcome != Outcome::kPass) worst.push_back(result.check);
+      if (result.outcome == judgement.verdict && result.outcome != Outcome::kPass)
+        worst.push_back(result.check);
     }
     if (judgement.verdict == Outcome::kFail) judgement.explanation = "failed: " + Listed(worst);
-    if (judgement.verdict == Outcome::kUnknown) judgement.explanation = "cannot be told: " + Listed(worst);
+    if (judgement.verdict == Outcome::kUnknown)
+      judgement.explanation = "cannot be told: " + Listed(worst);
     return judgement;
   }
   const auto named = [&](const std::string& check) {
-    return std::find(expectation.fail.begin(), expectation.fail.end(), check) != expectation.fail.end();
+    return std::find(expectation.fail.begin(), expectation.fail.end(), check) !=
+           expectation.fail.end();
   };
   std::vector<std::string> also, passed, unknown;
   for (const std::string& check : expectation.fail) {
-    if (std::none_of(results.begin(), results.end(), [&](const auto& r) { return r.check == check; })) unknown.push_back(check);
+    if (std::none_of(results.begin(), results.end(),
+                     [&](const auto& r) { return r.check == check; }))
+      unknown.push_back(check);
   }
   for (const CheckResult& result : results) {
     const bool expected = named(result.check);
-    if (result.outcome == Outcome::kFail && !expected && result.check != kStepsCheck) also.push_back(result.check);
+    if (result.outcome == Outcome::kFail && !expected && result.check != kStepsCheck)
+      also.push_back(result.check);
     if (result.outcome == Outcome::kPass && expected) passed.push_back(result.check);
     // What else cannot be told of a broken subject is no news; whether the fault worked is.
     if (result.outcome != Outcome::kUnknown) continue;
-    if (expected || result.check.starts_with(kOraclePrefix) || result.check == kInfrastructureCheck) unknown.push_back(result.check);
+    if (expected || result.check.starts_with(kOraclePrefix) || result.check == kInfrastructureCheck)
+      unknown.push_back(result.check);
   }
   if (!passed.empty()) {
     judgement.verdict = Outcome::kFail;
-    judgement.explanation = fmt::format("this subject is broken, but {} did not fail", Listed(passed));
+    judgement.explanation =
+        fmt::format("this subject is broken, but {} did not fail", Listed(passed));
   } else if (!also.empty()) {
     judgement.verdict = Outcome::kFail;
     judgement.explanation = fmt::format("failed as well, which was not expected: {}", Listed(also));
@@ -147,7 +172,8 @@ SubjectJudgement JudgeSubject(std::span<const CheckResult> results, const Expect
   return judgement;
 }
 
-StatusOr<JournalJudgement> JudgeJournal(std::span<const Event> events, std::span<const CheckSpec> checks,
+StatusOr<JournalJudgement> JudgeJournal(std::span<const Event> events,
+                                        std::span<const CheckSpec> checks,
                                         const Expectation& expectation) {
   SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<ChecksJudge> judge, ChecksJudge::Create(checks));
   std::optional<SteadyTime> end;
@@ -158,10 +184,13 @@ StatusOr<JournalJudgement> JudgeJournal(std::span<const Event> events, std::span
     last = event.time;
     const auto* run = event.As<RunEvent>();
     const auto* assertion = event.As<AssertionEvent>();
-    if (!end && (assertion != nullptr || (run != nullptr && run->what == "finished"))) end = event.time;
-    if (assertion != nullptr && (assertion->check == kStepsCheck || assertion->check == kInfrastructureCheck)) {
-      machine.push_back({assertion->check, OutcomeFromName(assertion->what).value_or(Outcome::kUnknown), assertion->expected,
-                         assertion->happened});
+    if (!end && (assertion != nullptr || (run != nullptr && run->what == "finished")))
+      end = event.time;
+    if (assertion != nullptr &&
+        (assertion->check == kStepsCheck || assertion->check == kInfrastructureCheck)) {
+      machine.push_back({assertion->check,
+                         OutcomeFromName(assertion->what).value_or(Outcome::kUnknown),
+                         assertion->expected, assertion->happened});
     }
   }
   if (!end) {

@@ -1,6 +1,6 @@
 #pragma once
-// Judges a subject: all checks that its scenario asks for, and the oracles that watch every run, over one journal, live or
-// saved.
+// Judges a subject: all checks that its scenario asks for, and the oracles that watch every run,
+// over one journal, live or saved.
 
 #include <memory>
 #include <set>
@@ -19,16 +19,21 @@
 
 namespace squall::scenarios {
 
-// What an oracle's result is called: "oracle:fault_hit". The prefix keeps it apart from a scenario's own checks.
+// What an oracle's result is called: "oracle:fault_hit". The prefix keeps it apart from a
+// scenario's own checks.
 inline constexpr std::string_view kOraclePrefix = "oracle:";
 
 // The checks of a scenario as one Judge, plus the oracles:
-//   no_unexpected_exit  no process ended unasked; leaves out processes that a check of the scenario speaks of (exits, stays_up,
-//                       same_process, graceful_stop, nothing_left_running), which then judges their end
-//   fault_hit           every injected fault worked and was met by traffic; unknown otherwise, since then nothing was tested.
+//   no_unexpected_exit  no process ended unasked; leaves out processes that a check of the scenario
+//   speaks of (exits, stays_up,
+//                       same_process, graceful_stop, nothing_left_running), which then judges their
+//                       end
+//   fault_hit           every injected fault worked and was met by traffic; unknown otherwise,
+//   since then nothing was tested.
 //                       Leaves out faults that a check of the scenario names.
-// An oracle that had nothing to watch has no result. A check whose kinds of event the world does not observe (RunEvent::observes) is
-// unknown, whatever it saw. Events after the run was finished are clean-up and do not count.
+// An oracle that had nothing to watch has no result. A check whose kinds of event the world does
+// not observe (RunEvent::observes) is unknown, whatever it saw. Events after the run was finished
+// are clean-up and do not count.
 class ChecksJudge final : public Judge {
  public:
   // Errors as of MakeChecker, with the check's id in front.
@@ -47,7 +52,12 @@ class ChecksJudge final : public Judge {
     bool oracle = false;
     std::unique_ptr<Checker> checker;
   };
-  bool Observed(const std::string& kind) const { return observes_.contains(kind); }
+  // The machine's own kinds are in every journal.
+  bool Observed(const std::string& kind) const {
+    return observes_.contains(kind) ||
+           (begun_ && (kind == journal::RunEvent::kKind || kind == journal::StepEvent::kKind ||
+                       kind == journal::AssertionEvent::kKind));
+  }
 
   std::vector<Entry> entries_;
   std::set<std::string, std::less<>> observes_;
@@ -61,10 +71,10 @@ struct SubjectJudgement {
   std::string explanation;  // one line, empty where all is as it should be
 };
 
-// Expected to pass: the worst result. Expected to fail: pass (caught) when exactly the named checks fail; fail when a named
-// check passes or another one fails; unknown when a named check, an oracle or the infrastructure is unknown. A failed step of
-// a broken subject (`steps`) is no check of its own, unless it is named: what is broken seldom gets through. No result at all is
-// unknown.
+// Expected to pass: the worst result. Expected to fail: pass (caught) when exactly the named checks
+// fail; fail when a named check passes or another one fails; unknown when a named check, an oracle
+// or the infrastructure is unknown. A failed step of a broken subject (`steps`) is no check of its
+// own, unless it is named: what is broken seldom gets through. No result at all is unknown.
 SubjectJudgement JudgeSubject(std::span<const CheckResult> results, const Expectation& expectation);
 
 struct JournalJudgement {
@@ -72,10 +82,12 @@ struct JournalJudgement {
   SubjectJudgement subject;
 };
 
-// The same over a saved journal: what `squall judge` does. The end of observation is the time of the first conclusion in the
-// journal, else of its last event. The step machine's own results (`steps`, `infrastructure`) are taken from the journal; one that
-// ends before anything was concluded is unknown by infrastructure.
-StatusOr<JournalJudgement> JudgeJournal(std::span<const journal::Event> events, std::span<const CheckSpec> checks,
+// The same over a saved journal: what `squall judge` does. The end of observation is the time of
+// the first conclusion in the journal, else of its last event. The step machine's own results
+// (`steps`, `infrastructure`) are taken from the journal; one that ends before anything was
+// concluded is unknown by infrastructure.
+StatusOr<JournalJudgement> JudgeJournal(std::span<const journal::Event> events,
+                                        std::span<const CheckSpec> checks,
                                         const Expectation& expectation);
 
 }  // namespace squall::scenarios

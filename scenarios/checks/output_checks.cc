@@ -32,7 +32,8 @@ int Severity(std::string_view level) {
 std::string Shortened(std::string text, std::size_t bytes_max = 300) {
   if (text.size() <= bytes_max) return text;
   std::size_t cut = bytes_max;
-  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0U) == 0x80U) --cut;  // not inside a character
+  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0U) == 0x80U)
+    --cut;  // not inside a character
   return text.substr(0, cut) + "...";
 }
 
@@ -42,7 +43,10 @@ struct LineFilter {
   std::regex regex;
 
   explicit LineFilter(const Params& params)
-      : process(params.Text("process")), pattern(params.Text("pattern")), level(params.Text("level", "any")), regex(pattern) {}
+      : process(params.Text("process")),
+        pattern(params.Text("pattern")),
+        level(params.Text("level", "any")),
+        regex(pattern) {}
 
   bool OfProcess(const LogEvent& log) const { return process.empty() || log.process == process; }
   bool Matches(const LogEvent& log) const {
@@ -56,7 +60,8 @@ struct LineFilter {
   }
 };
 
-// ---------------------------------------------------------------------------------------------------------------- log_seen
+// ----------------------------------------------------------------------------------------------------------------
+// log_seen
 
 class LogSeen final : public Checker {
  public:
@@ -83,22 +88,27 @@ class LogSeen final : public Checker {
   }
 
   Verdict Finish(SteadyTime end) const override {
-    const std::string expected = fmt::format("a line {}{} within {} of {}", filter_.Describe(),
-                                             min_ == 1 ? "" : fmt::format(", {} times,", min_), FormatDuration(within_),
-                                             after_ ? after_->text() : "the start");
+    const std::string expected =
+        fmt::format("a line {}{} within {} of {}", filter_.Describe(),
+                    min_ == 1 ? "" : fmt::format(", {} times,", min_), FormatDuration(within_),
+                    after_ ? after_->text() : "the start");
     if (!from_) return Unknown(expected, after_->text() + " never happened");
     if (seen_ >= min_) return Pass(expected, first_);
-    const std::string happened = seen_ > 0 ? fmt::format("only {}, the first {}", Counted(seen_, "time"), first_)
-                                           : fmt::format("not among {}", Counted(lines_, "line"));
+    const std::string happened =
+        seen_ > 0 ? fmt::format("only {}, the first {}", Counted(seen_, "time"), first_)
+                  : fmt::format("not among {}", Counted(lines_, "line"));
     if (end < *from_ + within_) {
-      return Unknown(expected, happened + fmt::format(", when observation ended after {}", FormatDuration(end - *from_)));
+      return Unknown(expected, happened + fmt::format(", when observation ended after {}",
+                                                      FormatDuration(end - *from_)));
     }
     return Fail(expected, happened);
   }
 
  private:
   LogSeen(const Params& params, std::optional<EventPattern> after)
-      : filter_(params), after_(std::move(after)), within_(params.Time("within")),
+      : filter_(params),
+        after_(std::move(after)),
+        within_(params.Time("within")),
         min_(static_cast<std::size_t>(params.Int("min", 1))) {
     if (!after_) from_ = SteadyTime{};
   }
@@ -111,7 +121,8 @@ class LogSeen final : public Checker {
   std::string first_;
 };
 
-// --------------------------------------------------------------------------------------------------------------- log_never
+// ---------------------------------------------------------------------------------------------------------------
+// log_never
 
 class LogNever final : public Checker {
  public:
@@ -127,7 +138,8 @@ class LogNever final : public Checker {
 
   Verdict Finish(SteadyTime) const override {
     const std::string expected = fmt::format("no line {}", filter_.Describe());
-    if (seen_ > 0) return Fail(expected, fmt::format("{}, the first {}", Counted(seen_, "time"), first_));
+    if (seen_ > 0)
+      return Fail(expected, fmt::format("{}, the first {}", Counted(seen_, "time"), first_));
     if (lines_ == 0) return Unknown(expected, "no output was seen at all");
     return Pass(expected, fmt::format("none among {}", Counted(lines_, "line")));
   }
@@ -138,61 +150,75 @@ class LogNever final : public Checker {
   std::string first_;
 };
 
-// ------------------------------------------------------------------------------------------------------------- error_names
+// -------------------------------------------------------------------------------------------------------------
+// error_names
 
 class ErrorNames final : public Checker {
  public:
   static StatusOr<std::unique_ptr<Checker>> Create(const Params& params) {
-    if (params.Texts("text").empty()) return MakeStatus(StatusCode::kInvalidArgument, "text: at least one");
+    if (params.Texts("text").empty())
+      return MakeStatus(StatusCode::kInvalidArgument, "text: at least one");
     return std::unique_ptr<Checker>(new ErrorNames(params));
   }
 
   void Observe(const Event& event) override {
     if (const auto* p = event.As<ProcessEvent>(); p != nullptr && p->process == process_) {
-      if (p->what == "starting") started_ = true;
-      if (p->what == "start_failed" || (p->what == "exited" && p->reason == "unexpected")) Error(event.time, p->detail);
+      Begin(event.time);
+      if (p->what == "start_failed" || (p->what == "exited" && p->reason == "unexpected"))
+        Error(event.time, p->detail);
     }
     if (const auto* w = event.As<WorkerEvent>(); w != nullptr && w->worker == process_) {
-      started_ = true;
-      if (w->what == "fatal" || w->what == "retrying" || w->what == "unhealthy") Error(event.time, w->detail);
+      Begin(event.time);
+      if (w->what == "fatal" || w->what == "retrying" || w->what == "unhealthy")
+        Error(event.time, w->detail);
     }
-    if (const auto* r = event.As<RpcEvent>(); r != nullptr && r->side == "client" && r->endpoint == process_) {
-      started_ = true;
+    if (const auto* r = event.As<RpcEvent>();
+        r != nullptr && r->side == "client" && r->endpoint == process_) {
+      Begin(event.time);
       if (r->code.value_or(0) != 0) Error(event.time, r->detail);
     }
     if (const auto* log = event.As<LogEvent>(); log != nullptr && log->process == process_) {
-      started_ = true;
+      Begin(event.time);
       // Lines whose level is not known count when they went to standard error.
       const int severity = Severity(log->level);
-      if (severity >= Severity("WARN") || (severity < 0 && log->what == "stderr")) Error(event.time, log->line);
+      if (severity >= Severity("WARN") || (severity < 0 && log->what == "stderr"))
+        Error(event.time, log->line);
     }
   }
 
   std::optional<SteadyTime> NextDeadline() const override {
-    if (named_) return std::nullopt;
-    return SteadyTime(within_);
+    if (named_ || !begun_) return std::nullopt;
+    return *begun_ + within_;
   }
 
   Verdict Finish(SteadyTime end) const override {
-    const std::string expected = fmt::format("an error of {} names {} within {}", process_, fmt::join(texts_, " and "),
-                                             FormatDuration(within_));
+    const std::string expected = fmt::format("an error of {} names {} within {}", process_,
+                                             fmt::join(texts_, " and "), FormatDuration(within_));
     if (named_) return Pass(expected, fmt::format("at {}: {}", At(named_at_), Shortened(*named_)));
-    if (!started_) return Unknown(expected, "nothing was seen of it");
-    if (end < SteadyTime(within_)) return Unknown(expected, "not yet, when observation ended");
+    if (!begun_) return Unknown(expected, "nothing was seen of it");
+    if (end < *begun_ + within_) return Unknown(expected, "not yet, when observation ended");
     if (errors_ == 0) return Fail(expected, "it reported no error");
-    return Fail(expected, fmt::format("none of {} does, the last: {}", Counted(errors_, "error"), Shortened(last_)));
+    return Fail(expected, fmt::format("none of {} does, the last: {}", Counted(errors_, "error"),
+                                      Shortened(last_)));
   }
 
  private:
   explicit ErrorNames(const Params& params)
-      : process_(params.Text("process")), texts_(params.Texts("text")), within_(params.Time("within")) {}
+      : process_(params.Text("process")),
+        texts_(params.Texts("text")),
+        within_(params.Time("within")) {}
+
+  void Begin(SteadyTime time) {
+    if (!begun_) begun_ = time;
+  }
 
   void Error(SteadyTime at, const std::string& text) {
     if (text.empty()) return;
     ++errors_;
     last_ = text;
-    if (named_ || at > SteadyTime(within_)) return;
-    if (std::all_of(texts_.begin(), texts_.end(), [&](const std::string& t) { return text.find(t) != std::string::npos; })) {
+    if (named_ || at > *begun_ + within_) return;
+    if (std::all_of(texts_.begin(), texts_.end(),
+                    [&](const std::string& t) { return text.find(t) != std::string::npos; })) {
       named_ = text;
       named_at_ = at;
     }
@@ -201,7 +227,7 @@ class ErrorNames final : public Checker {
   std::string process_;
   std::vector<std::string> texts_;
   Duration within_;
-  bool started_ = false;
+  std::optional<SteadyTime> begun_;  // first sight of it
   std::size_t errors_ = 0;
   std::string last_;
   std::optional<std::string> named_;
@@ -212,21 +238,38 @@ class ErrorNames final : public Checker {
 
 std::vector<CheckKind> OutputChecks() {
   const ParamSpec process{.name = "process", .type = kNode, .doc = "Whose output; unset: of all."};
-  const ParamSpec pattern{.name = "pattern", .type = kRegex, .doc = "Regular expression to be found in the line.", .required = true};
-  const ParamSpec level{.name = "level", .type = kWord,
-                        .doc = "Only lines known to be of this level or a worse one.", .default_text = "any",
+  const ParamSpec pattern{.name = "pattern",
+                          .type = kRegex,
+                          .doc = "Regular expression to be found in the line.",
+                          .required = true};
+  const ParamSpec level{.name = "level",
+                        .type = kWord,
+                        .doc = "Only lines known to be of this level or a worse one.",
+                        .default_text = "any",
                         .words = {"any", "TRACE", "DEBUG", "INFO", "WARN", "ERROR"}};
   return {
       {.definition = {.name = "log_seen",
                       .doc = "A line of output is written in time.",
-                      .params = {process, pattern, level,
-                                 {.name = "min", .type = kInt, .doc = "How many such lines.", .default_text = "1", .min = 1},
-                                 {.name = "within", .type = kDuration, .doc = "Time allowed; it is waited for.", .default_text = "10s"},
-                                 {.name = "after", .type = kText,
-                                  .doc = "The event that starts the time, its first occurrence: fault.injected. Unset: the start of the run."}},
+                      .params = {process,
+                                 pattern,
+                                 level,
+                                 {.name = "min",
+                                  .type = kInt,
+                                  .doc = "How many such lines.",
+                                  .default_text = "1",
+                                  .min = 1},
+                                 {.name = "within",
+                                  .type = kDuration,
+                                  .doc = "Time allowed; it is waited for.",
+                                  .default_text = "10s"},
+                                 {.name = "after",
+                                  .type = kText,
+                                  .doc = "The event that starts the time, its first occurrence: "
+                                         "fault.injected. Unset: the start of the run."}},
                       .needs = {"log"}},
        .nothing_seen = "fail when no such line was seen; unknown when `after` never happened",
-       .example = "- log_seen: {process: w, pattern: 'shutting down', within: 5s, after: process.signalled process=w}",
+       .example = "- log_seen: {process: w, pattern: 'shutting down', within: 5s, after: "
+                  "process.signalled process=w}",
        .make = &LogSeen::Create},
       {.definition = {.name = "log_never",
                       .doc = "A line of output is never written.",
@@ -236,15 +279,26 @@ std::vector<CheckKind> OutputChecks() {
        .example = "- log_never: {process: w, pattern: 'secret-[a-z]+'}",
        .make = Make<LogNever>},
       {.definition = {.name = "error_names",
-                      .doc = "Of the errors that a program reports (its `fatal`, `retrying` and `unhealthy` lines, log lines at WARN or worse, "
-                             "standard error, its last lines when it ends unasked; for a client of squall, its failed calls) one contains all "
+                      .doc = "Of the errors that a program reports (its `fatal`, `retrying` and "
+                             "`unhealthy` lines, log lines at WARN or worse, "
+                             "standard error, its last lines when it ends unasked; for a client of "
+                             "squall, its failed calls) one contains all "
                              "these texts: the cause is named, not just felt.",
-                      .params = {{.name = "process", .type = kNode, .doc = "The worker, server or client.", .required = true},
-                                 {.name = "text", .type = kTextList, .doc = "Texts, all to be found in the same error.", .required = true},
-                                 {.name = "within", .type = kDuration, .doc = "Time allowed from the start of the run.",
+                      .params = {{.name = "process",
+                                  .type = kNode,
+                                  .doc = "The worker, server or client.",
+                                  .required = true},
+                                 {.name = "text",
+                                  .type = kTextList,
+                                  .doc = "Texts, all to be found in the same error.",
+                                  .required = true},
+                                 {.name = "within",
+                                  .type = kDuration,
+                                  .doc = "Time allowed from its start (for a client: its first call).",
                                   .default_text = "30s"}},
                       .needs = {}},
-       .nothing_seen = "fail when it ran and reported no error; unknown when nothing was seen of it",
+       .nothing_seen =
+           "fail when it ran and reported no error; unknown when nothing was seen of it",
        .example = "- error_names: {process: w, text: [orders, not found]}",
        .make = &ErrorNames::Create},
   };

@@ -8,7 +8,8 @@
 namespace squall::scenarios {
 namespace {
 
-// Splits at spaces outside double quotes and regular expressions; a quote or slash opens only right behind '='.
+// Splits at spaces outside double quotes and regular expressions; a quote or slash opens only right
+// behind '='.
 StatusOr<std::vector<std::string>> SplitFields(std::string_view text) {
   std::vector<std::string> parts;
   std::string part;
@@ -31,23 +32,29 @@ StatusOr<std::vector<std::string>> SplitFields(std::string_view text) {
       part += c;
     }
   }
-  if (closing != 0) return MakeStatus(StatusCode::kInvalidArgument, "'{}' has an open {}", text, closing);
+  if (closing != 0)
+    return MakeStatus(StatusCode::kInvalidArgument, "'{}' has an open {}", text, closing);
   if (!part.empty()) parts.push_back(std::move(part));
   return parts;
 }
 
-std::vector<std::string> Strings(std::span<const std::string_view> views) { return {views.begin(), views.end()}; }
+std::vector<std::string> Strings(std::span<const std::string_view> views) {
+  return {views.begin(), views.end()};
+}
 
 }  // namespace
 
 StatusOr<EventPattern> EventPattern::Parse(std::string_view text) {
   SQUALL_ASSIGN_OR_RETURN(const std::vector<std::string> parts, SplitFields(text));
-  if (parts.empty()) return MakeStatus(StatusCode::kInvalidArgument, "an event is missing: KIND.WORD, as in process.ready");
+  if (parts.empty())
+    return MakeStatus(StatusCode::kInvalidArgument,
+                      "an event is missing: KIND.WORD, as in process.ready");
   EventPattern pattern;
   pattern.text_ = std::string(text);
   const std::size_t dot = parts[0].find('.');
   if (dot == std::string::npos) {
-    return MakeStatus(StatusCode::kInvalidArgument, "'{}' is no event: write KIND.WORD, as in process.ready", parts[0]);
+    return MakeStatus(StatusCode::kInvalidArgument,
+                      "'{}' is no event: write KIND.WORD, as in process.ready", parts[0]);
   }
   pattern.kind_ = parts[0].substr(0, dot);
   pattern.word_ = parts[0].substr(dot + 1);
@@ -58,8 +65,8 @@ StatusOr<EventPattern> EventPattern::Parse(std::string_view text) {
                       DidYouMean(pattern.kind_, kinds));
   }
   if (std::find(words.begin(), words.end(), pattern.word_) == words.end()) {
-    return MakeStatus(StatusCode::kInvalidArgument, "unknown {} event '{}'{}", pattern.kind_, pattern.word_,
-                      DidYouMean(pattern.word_, words));
+    return MakeStatus(StatusCode::kInvalidArgument, "unknown {} event '{}'{}", pattern.kind_,
+                      pattern.word_, DidYouMean(pattern.word_, words));
   }
   const std::vector<std::string> names = EventFields(pattern.kind_);
   for (std::size_t i = 1; i < parts.size(); ++i) {
@@ -67,10 +74,12 @@ StatusOr<EventPattern> EventPattern::Parse(std::string_view text) {
     if (equals == std::string::npos) {
       return MakeStatus(StatusCode::kInvalidArgument, "'{}' is no field=value", parts[i]);
     }
-    Field field{.name = parts[i].substr(0, equals), .value = parts[i].substr(equals + 1), .regex = std::nullopt};
+    Field field{.name = parts[i].substr(0, equals),
+                .value = parts[i].substr(equals + 1),
+                .regex = std::nullopt};
     if (std::find(names.begin(), names.end(), field.name) == names.end()) {
-      return MakeStatus(StatusCode::kInvalidArgument, "{} events have no field '{}'{}", pattern.kind_, field.name,
-                        DidYouMean(field.name, names));
+      return MakeStatus(StatusCode::kInvalidArgument, "{} events have no field '{}'{}",
+                        pattern.kind_, field.name, DidYouMean(field.name, names));
     }
     const bool enclosed = field.value.size() >= 2 && field.value.front() == field.value.back();
     if (enclosed && field.value.front() == '/') {
@@ -78,7 +87,8 @@ StatusOr<EventPattern> EventPattern::Parse(std::string_view text) {
       try {
         field.regex.emplace(source, std::regex::ECMAScript);
       } catch (const std::regex_error& e) {
-        return MakeStatus(StatusCode::kInvalidArgument, "'{}' is no regular expression: {}", source, e.what());
+        return MakeStatus(StatusCode::kInvalidArgument, "'{}' is no regular expression: {}", source,
+                          e.what());
       }
     } else if (enclosed && field.value.front() == '"') {
       field.value = field.value.substr(1, field.value.size() - 2);
@@ -93,7 +103,8 @@ bool EventPattern::Matches(const journal::Event& event) const {
   for (const Field& field : fields_) {
     const std::optional<std::string> value = EventField(event, field.name);
     if (!value) return false;
-    if (field.regex ? !std::regex_search(*value, *field.regex) : *value != field.value) return false;
+    if (field.regex ? !std::regex_search(*value, *field.regex) : *value != field.value)
+      return false;
   }
   return true;
 }

@@ -1,5 +1,6 @@
 #pragma once
-// Events named in a scenario: "process.exited process=w reason=unexpected", "worker.retrying detail=/refused/".
+// Events named in a scenario: "process.exited process=w reason=unexpected", "worker.retrying
+// detail=/refused/".
 
 #include <optional>
 #include <regex>
@@ -12,8 +13,9 @@
 
 namespace squall::scenarios {
 
-// A kind, a word of it, and fields that must have a value: text to be equal to, or a regular expression between slashes that
-// must be found in it. Fields are separated by spaces; a value with spaces stands in double quotes.
+// A kind, a word of it, and fields that must have a value: text to be equal to, or a regular
+// expression between slashes that must be found in it. Fields are separated by spaces; a value with
+// spaces stands in double quotes.
 class EventPattern {
  public:
   // INVALID_ARGUMENT names the kind, word or field that does not exist, with the nearest that does.

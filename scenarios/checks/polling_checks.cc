@@ -15,17 +15,20 @@ using journal::Event;
 using journal::WorkflowEvent;
 using enum ParamType;
 
-// -------------------------------------------------------------------------------------------------------------- not_zombie
+// --------------------------------------------------------------------------------------------------------------
+// not_zombie
 //
-// Time counts while a poll is due: the worker's process is up (or, for a queue without a worker, work waits for one), nothing is
-// disturbed, and the server does not hold a poll. Each stretch of such time ends with evidence of a poll; one that is longer than
-// allowed is a zombie. Of each stretch that follows a start or a restoration, the first evidence is waited for.
+// Time counts while a poll is due: the worker's process is up (or, for a queue without a worker,
+// work waits for one), nothing is disturbed, and the server does not hold a poll. Each stretch of
+// such time ends with evidence of a poll; one that is longer than allowed is a zombie. Of each
+// stretch that follows a start or a restoration, the first evidence is waited for.
 
 class NotZombie final : public Checker {
  public:
   static StatusOr<std::unique_ptr<Checker>> Create(const Params& params) {
     if (!params.Has("worker") && params.Text("queue").empty()) {
-      return MakeStatus(StatusCode::kInvalidArgument, "say who is to poll: `worker`, `queue` or both");
+      return MakeStatus(StatusCode::kInvalidArgument,
+                        "say who is to poll: `worker`, `queue` or both");
     }
     return std::unique_ptr<Checker>(new NotZombie(params));
   }
@@ -55,8 +58,10 @@ class NotZombie final : public Checker {
     was_due_ = due;
     if (!due) return;
     was_due_once_ = true;
-    // A poller of an earlier life of the process is listed by the server for a while; it is none of this one's.
-    const bool of_this_life = evidence && (!track_.current() || evidence->since >= track_.current()->started);
+    // A poller of an earlier life of the process is listed by the server for a while; it is none of
+    // this one's.
+    const bool of_this_life =
+        evidence && (!track_.current() || evidence->since >= track_.current()->started);
     if (of_this_life || polls_.held()) {
       since_ = event.time;
       proved_ = true;
@@ -72,20 +77,24 @@ class NotZombie final : public Checker {
   Verdict Finish(SteadyTime end) const override {
     const std::string who = worker_.empty() ? std::string("somebody") : worker_;
     const std::string queue = polls_.queue().empty() ? "its queue" : "queue " + polls_.queue();
-    const std::string expected = fmt::format("{} polls {}, never silent for {} while {} up and the server well", who, queue,
-                                             FormatDuration(within_), worker_.empty() ? "work waits" : "it is");
+    const std::string expected =
+        fmt::format("{} polls {}, never silent for {} while {} up and the server well", who, queue,
+                    FormatDuration(within_), worker_.empty() ? "work waits" : "it is");
     std::optional<SteadyTime> zombie = zombie_since_;
     if (!zombie && since_ && !polls_.held() && end >= *since_ + within_) zombie = since_;
     if (zombie) {
-      return Fail(expected, fmt::format("{}, but nobody polled {} for {} from {} on",
-                                        worker_.empty() ? "work was waiting" : worker_ + " was up", queue,
-                                        FormatDuration(zombie_until_.value_or(end) - *zombie), At(*zombie)));
+      return Fail(expected,
+                  fmt::format("{}, but nobody polled {} for {} from {} on",
+                              worker_.empty() ? "work was waiting" : worker_ + " was up", queue,
+                              FormatDuration(zombie_until_.value_or(end) - *zombie), At(*zombie)));
     }
     if (!was_due_once_) {
-      return Unknown(expected, worker_.empty() ? "no work ever waited for it" : "it was never up while the server was well");
+      return Unknown(expected, worker_.empty() ? "no work ever waited for it"
+                                               : "it was never up while the server was well");
     }
     if (since_ && !proved_) {
-      return Unknown(expected, fmt::format("no poll yet when observation ended after {}", FormatDuration(end - *since_)));
+      return Unknown(expected, fmt::format("no poll yet when observation ended after {}",
+                                           FormatDuration(end - *since_)));
     }
     if (!ever_polled_) return Unknown(expected, "it was gone before it could be told");
     return Pass(expected, polls_.held() ? "a poll is held by the server" : "it polled");
@@ -93,7 +102,9 @@ class NotZombie final : public Checker {
 
  private:
   explicit NotZombie(const Params& params)
-      : worker_(params.Text("worker")), within_(params.Time("within")), track_(worker_),
+      : worker_(params.Text("worker")),
+        within_(params.Time("within")),
+        track_(worker_),
         polls_(worker_, params.Text("queue"), params.Time("fresh")) {}
 
   bool Due() const {
@@ -115,8 +126,10 @@ class NotZombie final : public Checker {
     if (!worker_.empty() || w.task_queue != polls_.queue()) {
       if (w.what == "accepted" || w.what == "requested" || w.what == "refused") return;
     }
-    if (w.what == "accepted") open_.insert(w.workflow_id);
-    else if (w.what != "requested" && w.what != "running" && w.what != "continued") open_.erase(w.workflow_id);
+    if (w.what == "accepted")
+      open_.insert(w.workflow_id);
+    else if (w.what != "requested" && w.what != "running" && w.what != "continued")
+      open_.erase(w.workflow_id);
   }
 
   std::string worker_;
@@ -124,9 +137,9 @@ class NotZombie final : public Checker {
   ProcessTrack track_;
   PollWatch polls_;
   Disturbances disturbances_;
-  std::set<std::string> open_;               // workflows that wait for somebody, without a worker
+  std::set<std::string> open_;  // workflows that wait for somebody, without a worker
   bool was_due_ = false, was_due_once_ = false, proved_ = false, ever_polled_ = false;
-  std::optional<SteadyTime> since_;          // of the stretch without a poll
+  std::optional<SteadyTime> since_;  // of the stretch without a poll
   std::optional<SteadyTime> zombie_since_, zombie_until_;
 };
 
@@ -134,20 +147,32 @@ class NotZombie final : public Checker {
 
 std::vector<CheckKind> PollingChecks() {
   return {
-      {.definition = {.name = "not_zombie",
-                      .doc = "While the worker's process is up (or work waits in the queue) and nothing is disturbed, somebody polls. A process "
-                             "that is alive, even one whose health page says 200, is no worker.",
-                      .params = {{.name = "worker", .type = kWorker, .doc = "Who is to poll; unset: anybody, when workflows wait in `queue`."},
-                                 {.name = "queue", .type = kText,
-                                  .doc = "The task queue. Unset: as the worker's lines tell, and until they do, any that no other worker claims.",
-                                  .default_text = ""},
-                                 {.name = "within", .type = kDuration, .doc = "Longest time without a poll.", .default_text = "5s"},
-                                 {.name = "fresh", .type = kDuration,
-                                  .doc = "How old a poller reported by DescribeTaskQueue may be to count: a long poll that waits was last seen "
-                                         "when it arrived.",
-                                  .default_text = "70s"}},
-                      .needs = {"poller"}},
-       .nothing_seen = "unknown when it was never up while the server was well, or was gone before the time was over",
+      {.definition =
+           {.name = "not_zombie",
+            .doc = "While the worker's process is up (or work waits in the queue) and nothing is "
+                   "disturbed, somebody polls. A process "
+                   "that is alive, even one whose health page says 200, is no worker.",
+            .params = {{.name = "worker",
+                        .type = kWorker,
+                        .doc = "Who is to poll; unset: anybody, when workflows wait in `queue`."},
+                       {.name = "queue",
+                        .type = kText,
+                        .doc = "The task queue. Unset: as the worker's lines tell, and until they "
+                               "do, any that no other worker claims.",
+                        .default_text = ""},
+                       {.name = "within",
+                        .type = kDuration,
+                        .doc = "Longest time without a poll.",
+                        .default_text = "5s"},
+                       {.name = "fresh",
+                        .type = kDuration,
+                        .doc = "How old a poller reported by DescribeTaskQueue may be to count: a "
+                               "long poll that waits was last seen "
+                               "when it arrived.",
+                        .default_text = "70s"}},
+            .needs = {"poller"}},
+       .nothing_seen = "unknown when it was never up while the server was well, or was gone before "
+                       "the time was over",
        .example = "- not_zombie: {worker: w, queue: orders, within: 5s}",
        .make = &NotZombie::Create},
   };

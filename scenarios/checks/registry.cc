@@ -14,10 +14,12 @@ namespace {
 
 std::vector<CheckKind> AllKinds() {
   std::vector<CheckKind> all;
-  for (auto* part : {&WorkflowChecks, &ProcessChecks, &ShutdownChecks, &ConnectionChecks, &PollingChecks, &CallChecks, &OutputChecks}) {
+  for (auto* part : {&WorkflowChecks, &ProcessChecks, &ShutdownChecks, &ConnectionChecks,
+                     &PollingChecks, &CallChecks, &OutputChecks}) {
     for (CheckKind& kind : part()) all.push_back(std::move(kind));
   }
-  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.definition.name < b.definition.name; });
+  std::sort(all.begin(), all.end(),
+            [](const auto& a, const auto& b) { return a.definition.name < b.definition.name; });
   for (std::size_t i = 1; i < all.size(); ++i) {
     SQUALL_CHECK(all[i - 1].definition.name != all[i].definition.name, "two checks of one name");
   }
@@ -28,37 +30,63 @@ std::vector<CheckKind> AllKinds() {
 ParamValue ParseDefault(const ParamSpec& spec) {
   const std::string& text = spec.default_text;
   switch (spec.type) {
-    case ParamType::kInt: return ParseInt(text).value();
-    case ParamType::kNumber: return ParseNumber(text).value();
-    case ParamType::kBool: return text == "true";
-    case ParamType::kDuration: return ParseDuration(text).value();
-    default: return text;
+    case ParamType::kInt:
+      return ParseInt(text).value();
+    case ParamType::kNumber:
+      return ParseNumber(text).value();
+    case ParamType::kBool:
+      return text == "true";
+    case ParamType::kDuration:
+      return ParseDuration(text).value();
+    default:
+      return text;
   }
 }
 
 std::string TypeName(const ParamSpec& spec) {
   switch (spec.type) {
-    case ParamType::kText: return "text";
-    case ParamType::kWord: return fmt::format("`{}`", fmt::join(spec.words, "`, `"));
-    case ParamType::kRegex: return "regular expression";
-    case ParamType::kInt: return "integer";
-    case ParamType::kNumber: return "number";
-    case ParamType::kBool: return "`true`, `false`";
-    case ParamType::kDuration: return "duration";
-    case ParamType::kSize: return "size";
-    case ParamType::kRate: return "rate";
-    case ParamType::kNode: return "name of a node";
-    case ParamType::kServer: return "name of a server";
-    case ParamType::kLink: return "name of a link";
-    case ParamType::kWorker: return "name of a worker";
-    case ParamType::kClient: return "name of a client";
-    case ParamType::kFaultLabel: return "label of a fault";
-    case ParamType::kTextList: return "list of text";
-    case ParamType::kDurationList: return "list of durations";
-    case ParamType::kIntList: return "list of integers";
-    case ParamType::kJson: return "any value";
-    case ParamType::kTextMap: return "map of text";
-    case ParamType::kObject: return "object";
+    case ParamType::kText:
+      return "text";
+    case ParamType::kWord:
+      return fmt::format("`{}`", fmt::join(spec.words, "`, `"));
+    case ParamType::kRegex:
+      return "regular expression";
+    case ParamType::kInt:
+      return "integer";
+    case ParamType::kNumber:
+      return "number";
+    case ParamType::kBool:
+      return "`true`, `false`";
+    case ParamType::kDuration:
+      return "duration";
+    case ParamType::kSize:
+      return "size";
+    case ParamType::kRate:
+      return "rate";
+    case ParamType::kNode:
+      return "name of a node";
+    case ParamType::kServer:
+      return "name of a server";
+    case ParamType::kLink:
+      return "name of a link";
+    case ParamType::kWorker:
+      return "name of a worker";
+    case ParamType::kClient:
+      return "name of a client";
+    case ParamType::kFaultLabel:
+      return "label of a fault";
+    case ParamType::kTextList:
+      return "list of text";
+    case ParamType::kDurationList:
+      return "list of durations";
+    case ParamType::kIntList:
+      return "list of integers";
+    case ParamType::kJson:
+      return "any value";
+    case ParamType::kTextMap:
+      return "map of text";
+    case ParamType::kObject:
+      return "object";
   }
   return "";
 }
@@ -120,7 +148,8 @@ const CheckTable& Checks() {
 Params WithDefaults(const ParamTable& table, Params params) {
   for (const ParamSpec& spec : table) {
     // An empty text is a default too ("any queue"), and reads the same as none.
-    if (!params.Has(spec.name) && !spec.default_text.empty()) params.Set(spec.name, ParseDefault(spec));
+    if (!params.Has(spec.name) && !spec.default_text.empty())
+      params.Set(spec.name, ParseDefault(spec));
   }
   return params;
 }
@@ -130,19 +159,23 @@ StatusOr<std::unique_ptr<Checker>> MakeChecker(const CheckSpec& spec) {
   if (kind == nullptr) {
     std::vector<std::string> names;
     for (const CheckKind& known : CheckKinds()) names.push_back(known.definition.name);
-    return MakeStatus(StatusCode::kNotFound, "unknown check '{}'{}", spec.name, DidYouMean(spec.name, names));
+    return MakeStatus(StatusCode::kNotFound, "unknown check '{}'{}", spec.name,
+                      DidYouMean(spec.name, names));
   }
   for (const ParamSpec& param : kind->definition.params) {
     if (param.required && !spec.params.Has(param.name)) {
-      return MakeStatus(StatusCode::kInvalidArgument, "{}: parameter '{}' is missing", spec.name, param.name);
+      return MakeStatus(StatusCode::kInvalidArgument, "{}: parameter '{}' is missing", spec.name,
+                        param.name);
     }
   }
   try {
-    StatusOr<std::unique_ptr<Checker>> checker = kind->make(WithDefaults(kind->definition.params, spec.params));
+    StatusOr<std::unique_ptr<Checker>> checker =
+        kind->make(WithDefaults(kind->definition.params, spec.params));
     if (!checker.ok()) return Annotate(checker.status(), spec.name);
     return checker;
   } catch (const std::regex_error& e) {
-    return MakeStatus(StatusCode::kInvalidArgument, "{}: not a regular expression: {}", spec.name, e.what());
+    return MakeStatus(StatusCode::kInvalidArgument, "{}: not a regular expression: {}", spec.name,
+                      e.what());
   }
 }
 
@@ -153,15 +186,17 @@ std::string ChecksPage() {
     page += fmt::format("\n### `{}`\n\n{}\n\n", check.name, check.doc);
     page += "| parameter | type | default | meaning |\n|---|---|---|---|\n";
     for (const ParamSpec& param : check.params) {
-      const std::string fallback = param.required               ? "required"
-                                   : param.default_text.empty() ? ""
-                                                                : fmt::format("`{}`", param.default_text);
-      page += fmt::format("| `{}` | {} | {} | {} |\n", param.name, TypeName(param), fallback, param.doc);
+      const std::string fallback = param.required ? "required"
+                                   : param.default_text.empty()
+                                       ? ""
+                                       : fmt::format("`{}`", param.default_text);
+      page += fmt::format("| `{}` | {} | {} | {} |\n", param.name, TypeName(param), fallback,
+                          param.doc);
     }
     std::string needs = "by its parameters";
     if (!check.needs.empty()) needs = fmt::format("`{}`", fmt::join(check.needs, "`, `"));
-    page += fmt::format("\nNeeds events of kind: {}. Nothing observed: {}.\n\n```yaml\n{}\n```\n", needs, kind.nothing_seen,
-                        kind.example);
+    page += fmt::format("\nNeeds events of kind: {}. Nothing observed: {}.\n\n```yaml\n{}\n```\n",
+                        needs, kind.nothing_seen, kind.example);
   }
   return page;
 }

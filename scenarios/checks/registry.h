@@ -1,5 +1,6 @@
 #pragma once
-// All checks that a scenario can ask for: their table for the loader and the documentation, and the making of checkers.
+// All checks that a scenario can ask for: their table for the loader and the documentation, and the
+// making of checkers.
 
 #include <functional>
 #include <memory>
@@ -18,7 +19,8 @@ struct CheckKind {
   CheckDefinition definition;
   std::string nothing_seen;  // the verdict where nothing relevant was observed, in words
   std::string example;       // one line of YAML
-  // Parameters are complete (defaults filled in). Errors name the parameter whose value makes no sense.
+  // Parameters are complete (defaults filled in). Errors name the parameter whose value makes no
+  // sense.
   std::function<StatusOr<std::unique_ptr<Checker>>(const Params&)> make;
 };
 
@@ -29,9 +31,9 @@ const CheckKind* FindCheck(std::string_view name);
 // The definitions alone: what the loader is given.
 const CheckTable& Checks();
 
-// Makes the checker that `spec` asks for; absent parameters take their defaults. NOT_FOUND for an unknown name (with the
-// nearest one); INVALID_ARGUMENT for values that the table alone cannot refuse (event patterns, combinations). `squall
-// check` calls it for every check of every file.
+// Makes the checker that `spec` asks for; absent parameters take their defaults. NOT_FOUND for an
+// unknown name (with the nearest one); INVALID_ARGUMENT for values that the table alone cannot
+// refuse (event patterns, combinations). `squall check` calls it for every check of every file.
 StatusOr<std::unique_ptr<Checker>> MakeChecker(const CheckSpec& spec);
 
 // `params` with the defaults of `table` where they lack a value.

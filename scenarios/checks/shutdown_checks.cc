@@ -18,27 +18,33 @@ using journal::WorkerEvent;
 using journal::WorkflowEvent;
 using enum ParamType;
 
-// ----------------------------------------------------------------------------------------------------------- graceful_stop
+// -----------------------------------------------------------------------------------------------------------
+// graceful_stop
 //
-// What is in flight at the signal is known in two ways. Our servers tell of activities: each that was started and had not ended must
-// end as completed in that very attempt. Without them (real server) the worker's own lines tell: each open workflow of which it had
-// a task must have its side effect after the signal, or complete.
+// What is in flight at the signal is known in two ways. Our servers tell of activities: each that was
+// started and had not ended must end as completed in that very attempt. Without them (real server) the
+// worker's own lines tell: each open workflow of which it had a task must have its side effect from
+// this worker after the signal, or complete before the worker has ended.
 
 class GracefulStop final : public Checker {
  public:
   explicit GracefulStop(const Params& params)
-      : track_(params.Text("worker")), within_(params.Time("within")), code_(static_cast<int>(params.Int("code"))),
+      : track_(params.Text("worker")),
+        within_(params.Time("within")),
+        code_(static_cast<int>(params.Int("code"))),
         in_flight_(params.Bool("in_flight", true)) {}
 
   void Observe(const Event& event) override {
-    if (const auto* p = event.As<ProcessEvent>();
-        p != nullptr && p->process == track_.process() && p->what == "signalled" && !signalled_ && IsRequest(p->signal)) {
+    if (const auto* p = event.As<ProcessEvent>(); p != nullptr && p->process == track_.process() &&
+                                                  p->what == "signalled" && !signalled_ &&
+                                                  IsRequest(p->signal)) {
       signalled_ = event.time;
       signal_ = p->signal.value_or(15);
       for (auto& [id, activity] : activities_) {
         if (activity.running) activity.attempt_in_flight = activity.attempt;
       }
-      for (auto& [id, workflow] : workflows_) workflow.in_flight = workflow.task_here && !workflow.closed;
+      for (auto& [id, workflow] : workflows_)
+        workflow.in_flight = workflow.task_here && !workflow.closed;
     }
     track_.Observe(event);
     if (const auto* a = event.As<ActivityEvent>()) ObserveActivity(*a);
@@ -48,14 +54,17 @@ class GracefulStop final : public Checker {
       Workflow& workflow = workflows_[w->workflow_id];
       if (w->what == "task") workflow.task_here = true;
       if (w->what == "effect" && signalled_) workflow.finished = true;
-      if (w->what == "effect" && !signalled_) workflow.task_here = false;  // done with, unless another task comes
+      if (w->what == "effect" && !signalled_)
+        workflow.task_here = false;  // done with, unless another task comes
     }
     if (const auto* w = event.As<WorkflowEvent>()) {
-      static constexpr std::array<std::string_view, 5> kEnds = {"completed", "failed", "timed_out", "cancelled", "terminated"};
+      static constexpr std::array<std::string_view, 5> kEnds = {"completed", "failed", "timed_out",
+                                                                "cancelled", "terminated"};
       if (std::find(kEnds.begin(), kEnds.end(), w->what) == kEnds.end()) return;
       Workflow& workflow = workflows_[w->workflow_id];
       workflow.closed = true;
-      workflow.finished = workflow.finished || w->what == "completed";
+      // Completed after its end, it was completed by another worker.
+      workflow.finished = workflow.finished || (w->what == "completed" && track_.up());
     }
   }
 
@@ -65,26 +74,32 @@ class GracefulStop final : public Checker {
   }
 
   Verdict Finish(SteadyTime end) const override {
-    const std::string expected =
-        fmt::format("{} finishes what is in flight when it is asked to stop, then exits with code {} within {}",
-                    track_.process(), code_, FormatDuration(within_));
+    const std::string expected = fmt::format(
+        "{} finishes what is in flight when it is asked to stop, then exits with code {} within {}",
+        track_.process(), code_, FormatDuration(within_));
     if (!signalled_) return Unknown(expected, "it was never asked to stop");
     const ProcessTrack::Life& life = EndAfterSignal();
     if (!life.ended) {
       const Duration waited = end - *signalled_;
-      const std::string happened = fmt::format("still running {} after signal {}", FormatDuration(waited), signal_);
-      return waited < within_ ? Unknown(expected, happened + ", when observation ended") : Fail(expected, happened);
+      const std::string happened =
+          fmt::format("still running {} after signal {}", FormatDuration(waited), signal_);
+      return waited < within_ ? Unknown(expected, happened + ", when observation ended")
+                              : Fail(expected, happened);
     }
     const Duration took = *life.ended - *signalled_;
     if (took > within_) {
-      return Fail(expected, fmt::format("ended only {} after signal {}: {}", FormatDuration(took), signal_, life.DescribeEndFully()));
+      return Fail(expected, fmt::format("ended only {} after signal {}: {}", FormatDuration(took),
+                                        signal_, life.DescribeEndFully()));
     }
     if (life.exit_code != code_) return Fail(expected, life.DescribeEndFully());
     const auto [count, unfinished] = InFlight();
     if (!unfinished.empty()) return Fail(expected, "not finished: " + Listed(unfinished));
-    if (in_flight_ && count == 0) return Unknown(expected, "nothing was in flight when it was asked to stop");
-    return Pass(expected, fmt::format("exited with code {} {} after signal {}, {} in flight finished", *life.exit_code,
-                                      FormatDuration(took), signal_, Counted(count, "task")));
+    if (in_flight_ && count == 0)
+      return Unknown(expected, "nothing was in flight when it was asked to stop");
+    return Pass(
+        expected,
+        fmt::format("exited with code {} {} after signal {}, {} in flight finished",
+                    *life.exit_code, FormatDuration(took), signal_, Counted(count, "task")));
   }
 
  private:
@@ -111,7 +126,8 @@ class GracefulStop final : public Checker {
 
   void ObserveActivity(const ActivityEvent& a) {
     Activity& activity = activities_[{a.workflow_id, a.run_id, a.activity_id}];
-    activity.name = fmt::format("activity {} of {}", a.type.empty() ? a.activity_id : a.type, a.workflow_id);
+    activity.name =
+        fmt::format("activity {} of {}", a.type.empty() ? a.activity_id : a.type, a.workflow_id);
     if (!a.task_queue.empty()) activity.queue = a.task_queue;
     if (a.attempt != 0) activity.attempt = a.attempt;
     if (a.what == "started") activity.running = true;
@@ -119,7 +135,9 @@ class GracefulStop final : public Checker {
       activity.completed = true;
       activity.completed_attempt = activity.attempt;
     }
-    if (a.what == "completed" || a.what == "failed" || a.what == "timed_out" || a.what == "cancelled") activity.running = false;
+    if (a.what == "completed" || a.what == "failed" || a.what == "timed_out" ||
+        a.what == "cancelled")
+      activity.running = false;
   }
 
   // How many were in flight at the signal, and those that did not end well.
@@ -127,13 +145,15 @@ class GracefulStop final : public Checker {
     std::size_t count = 0;
     std::vector<std::string> unfinished;
     for (const auto& [id, activity] : activities_) {
-      if (!activity.attempt_in_flight || (!queue_.empty() && !activity.queue.empty() && activity.queue != queue_)) continue;
+      if (!activity.attempt_in_flight ||
+          (!queue_.empty() && !activity.queue.empty() && activity.queue != queue_))
+        continue;
       ++count;
       if (!activity.completed) {
         unfinished.push_back(activity.name);
       } else if (activity.completed_attempt != *activity.attempt_in_flight) {
-        unfinished.push_back(fmt::format("{} (attempt {} was lost, {} completed)", activity.name, *activity.attempt_in_flight,
-                                         activity.completed_attempt));
+        unfinished.push_back(fmt::format("{} (attempt {} was lost, {} completed)", activity.name,
+                                         *activity.attempt_in_flight, activity.completed_attempt));
       }
     }
     if (!activities_.empty()) return {count, unfinished};
@@ -156,7 +176,8 @@ class GracefulStop final : public Checker {
   std::map<std::string, Workflow> workflows_;
 };
 
-// ------------------------------------------------------------------------------------------------------------------- order
+// -------------------------------------------------------------------------------------------------------------------
+// order
 
 class Order final : public Checker {
  public:
@@ -167,7 +188,8 @@ class Order final : public Checker {
       if (!pattern.ok()) return Annotate(pattern.status(), "events");
       patterns.push_back(*std::move(pattern));
     }
-    if (patterns.size() < 2) return MakeStatus(StatusCode::kInvalidArgument, "events: an order needs at least two");
+    if (patterns.size() < 2)
+      return MakeStatus(StatusCode::kInvalidArgument, "events: an order needs at least two");
     return std::unique_ptr<Checker>(new Order(std::move(patterns)));
   }
 
@@ -197,15 +219,17 @@ class Order final : public Checker {
     if (!missing.empty()) return Fail(expected, "never happened: " + Listed(missing));
     for (std::size_t i = 1; i < patterns_.size(); ++i) {
       if (first_[i]->first <= first_[i - 1]->first) {
-        return Fail(expected, fmt::format("{} at {}, before {} at {}", patterns_[i].text(), At(first_[i]->second),
-                                          patterns_[i - 1].text(), At(first_[i - 1]->second)));
+        return Fail(expected, fmt::format("{} at {}, before {} at {}", patterns_[i].text(),
+                                          At(first_[i]->second), patterns_[i - 1].text(),
+                                          At(first_[i - 1]->second)));
       }
     }
     return Pass(expected, "so it was");
   }
 
  private:
-  explicit Order(std::vector<EventPattern> patterns) : patterns_(std::move(patterns)), first_(patterns_.size()) {}
+  explicit Order(std::vector<EventPattern> patterns)
+      : patterns_(std::move(patterns)), first_(patterns_.size()) {}
 
   std::vector<EventPattern> patterns_;
   std::vector<std::optional<std::pair<std::uint64_t, SteadyTime>>> first_;
@@ -215,25 +239,35 @@ class Order final : public Checker {
 
 std::vector<CheckKind> ShutdownChecks() {
   return {
-      {.definition = {.name = "graceful_stop",
-                      .doc = "Asked to stop by a signal, the worker finishes the activities in flight in the attempt that runs, then exits. "
-                             "Where the server does not tell of activities (real world), the side effect or completion of the workflows "
-                             "whose tasks it held shows it.",
-                      .params = {{.name = "worker", .type = kWorker, .doc = "The worker.", .required = true},
-                                 {.name = "within", .type = kDuration, .doc = "Time allowed from the signal to the end.",
-                                  .default_text = "10s"},
-                                 {.name = "code", .type = kInt, .doc = "Its exit code.", .default_text = "0"},
-                                 {.name = "in_flight", .type = kBool,
-                                  .doc = "Something must have been in flight at the signal; else nothing was shown.",
-                                  .default_text = "true"}},
-                      .needs = {"process", "worker"}},
+      {.definition =
+           {.name = "graceful_stop",
+            .doc = "Asked to stop by a signal, the worker finishes the activities in flight in the "
+                   "attempt that runs, then exits. "
+                   "Where the server does not tell of activities (real world), the side effect or "
+                   "completion of the workflows "
+                   "whose tasks it held shows it.",
+            .params =
+                {{.name = "worker", .type = kWorker, .doc = "The worker.", .required = true},
+                 {.name = "within",
+                  .type = kDuration,
+                  .doc = "Time allowed from the signal to the end.",
+                  .default_text = "10s"},
+                 {.name = "code", .type = kInt, .doc = "Its exit code.", .default_text = "0"},
+                 {.name = "in_flight",
+                  .type = kBool,
+                  .doc =
+                      "Something must have been in flight at the signal; else nothing was shown.",
+                  .default_text = "true"}},
+            .needs = {"process", "worker"}},
        .nothing_seen = "unknown when it was never asked to stop, or nothing was in flight",
        .example = "- graceful_stop: {worker: w, within: 8s}",
        .make = Make<GracefulStop>},
       {.definition = {.name = "order",
                       .doc = "The first occurrences of these events come in this order.",
-                      .params = {{.name = "events", .type = kTextList,
-                                  .doc = "KIND.WORD, with fields that must match: process.exited process=w, worker.fatal detail=/refused/.",
+                      .params = {{.name = "events",
+                                  .type = kTextList,
+                                  .doc = "KIND.WORD, with fields that must match: process.exited "
+                                         "process=w, worker.fatal detail=/refused/.",
                                   .required = true}},
                       .needs = {}},
        .nothing_seen = "unknown when none of the events happened; fail when only some did",

@@ -26,16 +26,22 @@ std::string Listed(const std::vector<std::string>& names, std::size_t shown) {
   return text;
 }
 
-std::string Counted(std::size_t n, std::string_view noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
+std::string Counted(std::size_t n, std::string_view noun) {
+  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
+}
 
-// ------------------------------------------------------------------------------------------------------------ ProcessTrack
+// ------------------------------------------------------------------------------------------------------------
+// ProcessTrack
 
 std::string ProcessTrack::Life::DescribeEnd() const {
   if (!ended) return start_failed ? "could not be started" : "still runs";
   std::string how = "ended";
-  if (exit_code) how = fmt::format("exited with code {}", *exit_code);
-  else if (signal) how = fmt::format("was killed by signal {}", *signal);
-  else if (start_failed) how = "could not be started";
+  if (exit_code)
+    how = fmt::format("exited with code {}", *exit_code);
+  else if (signal)
+    how = fmt::format("was killed by signal {}", *signal);
+  else if (start_failed)
+    how = "could not be started";
   std::string why;
   if (reason == "unexpected") why = ", which nobody had asked for";
   if (reason == "injected") why = ", by an injected fault";
@@ -84,7 +90,8 @@ bool ProcessTrack::Observe(const Event& event) {
   return true;
 }
 
-// ------------------------------------------------------------------------------------------------------------ Disturbances
+// ------------------------------------------------------------------------------------------------------------
+// Disturbances
 
 void Disturbances::Restored(SteadyTime began, SteadyTime ended, std::string by) {
   restoring_since_ = began;
@@ -96,11 +103,15 @@ void Disturbances::Observe(const Event& event) {
   if (const auto* f = event.As<FaultEvent>()) {
     const FaultDefinition* definition = FindFault(f->fault);
     const bool one_shot = definition != nullptr && definition->one_shot;
-    if (f->what == "injecting" && !one_shot) in_force_[f->fault_id] = {f->fault, f->target, event.time};
+    if (f->what == "injecting" && !one_shot)
+      in_force_[f->fault_id] = {f->fault, f->target, event.time};
     if (f->what == "injected") {
-      // A fault that is over at once restores itself, except a kill: what was killed is restored by its next start.
-      if (!one_shot) in_force_.try_emplace(f->fault_id, Fault{f->fault, f->target, event.time});
-      else if (f->fault != "kill") Restored(event.time, event.time, fmt::format("{} on {} was over", f->fault, f->target));
+      // A fault that is over at once restores itself, except a kill: what was killed is restored by
+      // its next start.
+      if (!one_shot)
+        in_force_.try_emplace(f->fault_id, Fault{f->fault, f->target, event.time});
+      else if (f->fault != "kill")
+        Restored(event.time, event.time, fmt::format("{} on {} was over", f->fault, f->target));
     }
     const auto it = in_force_.find(f->fault_id);
     if (it == in_force_.end()) return;
@@ -108,7 +119,8 @@ void Disturbances::Observe(const Event& event) {
     if (f->what == "healed") {
       const Fault fault = it->second;
       in_force_.erase(it);
-      Restored(fault.healing, event.time, fmt::format("{} on {} was healed", fault.fault, fault.target));
+      Restored(fault.healing, event.time,
+               fmt::format("{} on {} was healed", fault.fault, fault.target));
     }
     return;
   }
@@ -124,17 +136,20 @@ void Disturbances::Observe(const Event& event) {
   if (p->what == "ready") {
     const bool again = servers_down_.erase(p->process) > 0 && server.was_up;
     if (again) Restored(server.starting, event.time, p->process + " was ready again");
-    if (!server.was_up && server.late) Restored(server.starting, event.time, p->process + " was ready at last");
+    if (!server.was_up && server.late)
+      Restored(server.starting, event.time, p->process + " was ready at last");
     server.was_up = true;
     server_seen_ = server_seen_ || p->role == "server";
   }
-  if (p->what == "exited" || p->what == "paused" || p->what == "start_failed") servers_down_.insert(p->process);
+  if (p->what == "exited" || p->what == "paused" || p->what == "start_failed")
+    servers_down_.insert(p->process);
   if (p->what == "resumed" && servers_down_.erase(p->process) > 0) {
     Restored(event.time, event.time, p->process + " was resumed");
   }
 }
 
-// --------------------------------------------------------------------------------------------------------------- PollWatch
+// ---------------------------------------------------------------------------------------------------------------
+// PollWatch
 
 bool PollWatch::Ours(std::string_view queue, std::string_view identity) const {
   if (!queue_.empty() && queue != queue_) return false;
@@ -169,13 +184,15 @@ std::optional<PollWatch::Evidence> PollWatch::Observe(const Event& event) {
   }
   if (const auto* r = event.As<RpcEvent>()) {
     const bool poll = r->method.starts_with("Poll") && r->method.ends_with("TaskQueue");
-    if (!poll || r->side != "server" || r->what != "received" || !r->fault_id.empty()) return std::nullopt;
+    if (!poll || r->side != "server" || r->what != "received" || !r->fault_id.empty())
+      return std::nullopt;
     if (!Ours(r->task_queue, r->identity)) return std::nullopt;
     return Evidence{event.time, fmt::format("{} of queue {}", r->method, r->task_queue)};
   }
   const auto* p = event.As<PollerEvent>();
   if (p == nullptr || p->what == "none" || !Ours(p->task_queue, p->identity)) return std::nullopt;
-  const std::string key = fmt::format("{}\n{}\n{}\n{}\n{}", p->server, p->ns, p->task_queue, p->task_type, p->identity);
+  const std::string key =
+      fmt::format("{}\n{}\n{}\n{}\n{}", p->server, p->ns, p->task_queue, p->task_type, p->identity);
   if (p->what == "left") {
     if (p->count == 0) held_.erase(key);
     return std::nullopt;
@@ -185,7 +202,8 @@ std::optional<PollWatch::Evidence> PollWatch::Observe(const Event& event) {
     return Evidence{event.time, fmt::format("poll of queue {} arrived", p->task_queue)};
   }
   if (p->age > fresh_) return std::nullopt;
-  return Evidence{event.time - p->age, fmt::format("poller of queue {} seen, {} old", p->task_queue, FormatDuration(p->age))};
+  return Evidence{event.time - p->age, fmt::format("poller of queue {} seen, {} old", p->task_queue,
+                                                   FormatDuration(p->age))};
 }
 
 }  // namespace squall::scenarios

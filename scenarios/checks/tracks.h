@@ -1,5 +1,6 @@
 #pragma once
-// What several checkers follow: the lives of a process, what is disturbed at the moment, and who polls.
+// What several checkers follow: the lives of a process, what is disturbed at the moment, and who
+// polls.
 
 #include <cstdint>
 #include <map>
@@ -29,8 +30,8 @@ class ProcessTrack {
     std::optional<SteadyTime> ready, ended;
     std::int64_t pid = 0;
     std::optional<int> exit_code, signal;
-    std::string reason;   // asked, injected, unexpected
-    std::string detail;   // last lines
+    std::string reason;  // asked, injected, unexpected
+    std::string detail;  // last lines
     bool start_failed = false;
 
     // "exited with code 1 after 0.31s, which nobody had asked for".
@@ -57,18 +58,19 @@ class ProcessTrack {
   bool paused_ = false;
 };
 
-// What keeps the system from being well at the moment: faults in force, and servers or ingresses that are down or paused.
-// Liveness may be asked for only while it is calm.
+// What keeps the system from being well at the moment: faults in force, and servers or ingresses
+// that are down or paused. Liveness may be asked for only while it is calm.
 class Disturbances {
  public:
   void Observe(const journal::Event& event);
 
   // Nothing is in force or down, and a server has been ready.
   bool calm() const { return in_force_.empty() && servers_down_.empty() && server_seen_; }
-  // The last time at which something was restored: a fault healed (or was over at once), a server ready again, resumed, or ready
-  // for the first time after a worker had been started.
+  // The last time at which something was restored: a fault healed (or was over at once), a server
+  // ready again, resumed, or ready for the first time after a worker had been started.
   std::optional<SteadyTime> restored() const { return restored_; }
-  // When that restoration began: what is seen from then on may be its effect, though the event that ends it comes later.
+  // When that restoration began: what is seen from then on may be its effect, though the event that
+  // ends it comes later.
   std::optional<SteadyTime> restoring_since() const { return restoring_since_; }
   // "refuse on w->temporal was healed", for messages.
   const std::string& restored_by() const { return restored_by_; }
@@ -93,13 +95,15 @@ class Disturbances {
   std::string restored_by_;
 };
 
-// Evidence that a worker, or anybody, polls a task queue. A worker's polls are known by its queue; where another worker shares
-// the queue, by an identity that carries the worker's name or process id.
+// Evidence that a worker, or anybody, polls a task queue. A worker's polls are known by its queue;
+// where another worker shares the queue, by an identity that carries the worker's name or process
+// id.
 class PollWatch {
  public:
-  // Either may be empty: without a queue the worker's own lines tell it, and until then every queue that no other worker claims
-  // counts; without a worker everybody counts. `fresh`: how old a poller in DescribeTaskQueue may be to count as polling (a
-  // parked long poll was last seen when it arrived).
+  // Either may be empty: without a queue the worker's own lines tell it, and until then every queue
+  // that no other worker claims counts; without a worker everybody counts. `fresh`: how old a
+  // poller in DescribeTaskQueue may be to count as polling (a parked long poll was last seen when
+  // it arrived).
   PollWatch(std::string worker, std::string queue, Duration fresh)
       : worker_(std::move(worker)), queue_(std::move(queue)), fresh_(fresh) {}
 

@@ -1,4 +1,5 @@
-// The console: golden texts at several widths, what a terminal gets beyond them, and what it must never get.
+// The console: golden texts at several widths, what a terminal gets beyond them, and what it must
+// never get.
 
 #include "reports/console.h"
 
@@ -38,15 +39,18 @@ std::string Told(const ConsoleOptions& options, const RunReport& run = SampleRun
   return text;
 }
 
-// With SQUALL_UPDATE_DOCS=1 the golden files are written instead; look at the difference before committing it.
+// With SQUALL_UPDATE_DOCS=1 the golden files are written instead; look at the difference before
+// committing it.
 class Golden : public ::testing::TestWithParam<std::size_t> {};
 
 TEST_P(Golden, IsToldAsBefore) {
   const char* source = std::getenv("SQUALL_SOURCE_DIR");
-  const std::string path = std::string(source != nullptr ? source : ".") + "/tests/unit/reports/golden/console-" +
-                           std::to_string(GetParam()) + ".txt";
+  const std::string path = std::string(source != nullptr ? source : ".") +
+                           "/tests/unit/reports/golden/console-" + std::to_string(GetParam()) +
+                           ".txt";
   const std::string told = Told({.width = GetParam()});
-  if (const char* update = std::getenv("SQUALL_UPDATE_DOCS"); update != nullptr && std::string_view(update) == "1") {
+  if (const char* update = std::getenv("SQUALL_UPDATE_DOCS");
+      update != nullptr && std::string_view(update) == "1") {
     std::ofstream(path, std::ios::binary) << told;
   }
   std::ifstream in(path, std::ios::binary);
@@ -58,7 +62,9 @@ TEST_P(Golden, IsToldAsBefore) {
 TEST_P(Golden, NoLineIsWiderThanTheTerminalButCommandsAndPaths) {
   std::istringstream lines(Told({.width = GetParam()}));
   for (std::string line; std::getline(lines, line);) {
-    if (line.find("squall run ") != std::string::npos || line.find("/work/squall-runs/") != std::string::npos) continue;
+    if (line.find("squall run ") != std::string::npos ||
+        line.find("/work/squall-runs/") != std::string::npos)
+      continue;
     EXPECT_LE(DisplayWidth(line), GetParam()) << line;
     EXPECT_THAT(line, Not(EndsWith(" ")));
   }
@@ -96,7 +102,8 @@ TEST(Console, SubjectsCannotWriteEscapesToTheTerminal) {
 
 TEST(Console, ATerminalSeesWhatRuns) {
   std::vector<std::string> parts;
-  Console console({.width = 50, .terminal = true}, [&](std::string_view part) { parts.emplace_back(part); });
+  Console console({.width = 50, .terminal = true},
+                  [&](std::string_view part) { parts.emplace_back(part); });
   RunReport run = SampleRun();
   console.Begin(run);
   parts.clear();
@@ -108,7 +115,9 @@ TEST(Console, ATerminalSeesWhatRuns) {
   parts.clear();
   console.Finished("E1/broken@fake", run.subjects[0], 4s);
   // The status line is erased before the subject's line is written, and drawn again below it.
-  EXPECT_THAT(parts, ElementsAre("\r\033[K", StartsWith(" CAUGHT"), StartsWith("\r\033[K1/14 done, 4.00s  running: R2/fixed@real 2s")));
+  EXPECT_THAT(parts,
+              ElementsAre("\r\033[K", StartsWith(" CAUGHT"),
+                          StartsWith("\r\033[K1/14 done, 4.00s  running: R2/fixed@real 2s")));
   parts.clear();
   console.Finished("R2/fixed@real", run.subjects[1], 5s);
   EXPECT_THAT(parts, ElementsAre("\r\033[K", StartsWith("   PASS")));
@@ -134,21 +143,24 @@ TEST(Console, AnEmptyAbortedRunSaysSo) {
 }
 
 TEST(IncidentTable, OneRowPerScenarioInNaturalOrder) {
-  EXPECT_THAT(IncidentTable(SampleRun(), 80),
-              ElementsAre("incident                                          fake            real",
-                          "A2        Graceful shutdown on SIGINT and SIG...  -      LEAK     -      -",
-                          "A4        Connection refused                      -      FAIL     -      -",
-                          "E1        Worker container that runs the HTTP...  caught green    caught green",
-                          "I2        Twenty workflows back to back           -      -        -      skip",
-                          "I3        Größe, 漢字, 🌩 and a line\\x0abreak      -      -        -      UNKNOWN",
-                          "R2        Server restart while running: the h...  MISSED FAIL     -      -",
-                          "R10       Cut short                               -      UNKNOWN  -      -"));
+  EXPECT_THAT(
+      IncidentTable(SampleRun(), 80),
+      ElementsAre("incident                                          fake            real",
+                  "A2        Graceful shutdown on SIGINT and SIG...  -      LEAK     -      -",
+                  "A4        Connection refused                      -      FAIL     -      -",
+                  "E1        Worker container that runs the HTTP...  caught green    caught green",
+                  "I2        Twenty workflows back to back           -      -        -      skip",
+                  "I3        Größe, 漢字, 🌩 and a line\\x0abreak      -      -        -      "
+                  "UNKNOWN",
+                  "R2        Server restart while running: the h...  MISSED FAIL     -      -",
+                  "R10       Cut short                               -      UNKNOWN  -      -"));
 }
 
 TEST(IncidentTable, SeveralSubjectsOfAKindAreCounted) {
   RunReport run;
   run.worlds = {"fake"};
-  for (const char* name : {"a", "b"}) run.subjects.push_back(Sample("X1", name, "fake", "Title", 1s));
+  for (const char* name : {"a", "b"})
+    run.subjects.push_back(Sample("X1", name, "fake", "Title", 1s));
   run.subjects.push_back(Caught(Sample("X1", "c", "fake", "Title", 1s), "check"));
   EXPECT_EQ(IncidentTable(run, 80).at(1), "X1        Title  caught 2 green");
   run.subjects[1].skipped = "no python";

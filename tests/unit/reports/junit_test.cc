@@ -16,9 +16,18 @@ using ::testing::Not;
 
 TEST(JUnitXml, CountsAddUp) {
   const std::string xml = JUnitXml(SampleRun(), "box");
-  EXPECT_THAT(xml, HasSubstr("<testsuites name=\"squall\" tests=\"12\" failures=\"3\" errors=\"3\" time=\"83.400\">"));
-  EXPECT_THAT(xml, HasSubstr("<testsuite name=\"squall.fake\" tests=\"8\" failures=\"3\" errors=\"2\" skipped=\"0\""));
-  EXPECT_THAT(xml, HasSubstr("<testsuite name=\"squall.real\" tests=\"4\" failures=\"0\" errors=\"1\" skipped=\"1\""));
+  EXPECT_THAT(
+      xml,
+      HasSubstr(
+          "<testsuites name=\"squall\" tests=\"12\" failures=\"3\" errors=\"3\" time=\"83.400\">"));
+  EXPECT_THAT(
+      xml,
+      HasSubstr(
+          "<testsuite name=\"squall.fake\" tests=\"8\" failures=\"3\" errors=\"2\" skipped=\"0\""));
+  EXPECT_THAT(
+      xml,
+      HasSubstr(
+          "<testsuite name=\"squall.real\" tests=\"4\" failures=\"0\" errors=\"1\" skipped=\"1\""));
 }
 
 TEST(JUnitXml, EveryFailureAndErrorCarriesTheCommandThatRepeatsIt) {
@@ -26,8 +35,10 @@ TEST(JUnitXml, EveryFailureAndErrorCarriesTheCommandThatRepeatsIt) {
   std::size_t found = 0;
   for (const char* tag : {"<failure ", "<error "}) {
     for (std::size_t at = xml.find(tag); at != std::string::npos; at = xml.find(tag, at + 1)) {
-      const std::string element = xml.substr(at, xml.find(at == std::string::npos ? "" : "</", at) - at);
-      EXPECT_THAT(element, AllOf(HasSubstr("repeat: squall run "), HasSubstr("seed: 11400714819323198485")));
+      const std::string element =
+          xml.substr(at, xml.find(at == std::string::npos ? "" : "</", at) - at);
+      EXPECT_THAT(element,
+                  AllOf(HasSubstr("repeat: squall run "), HasSubstr("seed: 11400714819323198485")));
       ++found;
     }
   }
@@ -39,7 +50,8 @@ TEST(JUnitXml, EscapesMarkupAndWhatXmlDoesNotAllow) {
   EXPECT_THAT(xml, HasSubstr("&lt;tags&gt; &amp; &quot;quotes&quot; ]]&gt; 漢字"));
   EXPECT_THAT(xml, HasSubstr("\\x1b[31mred"));
   EXPECT_THAT(xml, HasSubstr("\uFFFD\uFFFD bytes and \\x01 controls"));
-  for (const char c : xml) EXPECT_TRUE(c == '\n' || static_cast<unsigned char>(c) >= 0x20) << static_cast<int>(c);
+  for (const char c : xml)
+    EXPECT_TRUE(c == '\n' || static_cast<unsigned char>(c) >= 0x20) << static_cast<int>(c);
   RunReport run = SampleRun();
   run.subjects = {Sample("X", "s", "fake", "t", 1s)};
   run.subjects[0].verdict = Verdict::kFail;
@@ -50,7 +62,8 @@ TEST(JUnitXml, EscapesMarkupAndWhatXmlDoesNotAllow) {
 TEST(JUnitXml, AWorldWithoutSubjectsIsAnEmptySuite) {
   RunReport run = SampleRun();
   run.subjects.clear();
-  EXPECT_THAT(JUnitXml(run, "box"), AllOf(HasSubstr("name=\"squall.fake\" tests=\"0\""), Not(HasSubstr("<testcase"))));
+  EXPECT_THAT(JUnitXml(run, "box"),
+              AllOf(HasSubstr("name=\"squall.fake\" tests=\"0\""), Not(HasSubstr("<testcase"))));
 }
 
 }  // namespace

@@ -6,7 +6,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "reports/summary.h"
 #include "tests/support/status_matchers.h"
@@ -21,8 +24,10 @@ using ::testing::HasSubstr;
 
 TEST(StatusWord, TellsEveryKindOfResult) {
   std::vector<std::string> words;
-  for (const SubjectReport& subject : SampleRun().subjects) words.emplace_back(StatusWordText(StatusOf(subject)));
-  EXPECT_THAT(words, ElementsAre("CAUGHT", "PASS", "CAUGHT", "PASS", "FAIL", "MISSED", "UNKNOWN", "SKIP", "FLAKY", "FAIL", "LEAK", "UNKNOWN"));
+  for (const SubjectReport& subject : SampleRun().subjects)
+    words.emplace_back(StatusWordText(StatusOf(subject)));
+  EXPECT_THAT(words, ElementsAre("CAUGHT", "PASS", "CAUGHT", "PASS", "FAIL", "MISSED", "UNKNOWN",
+                                 "SKIP", "FLAKY", "FAIL", "LEAK", "UNKNOWN"));
 }
 
 TEST(CountOf, CountsEachSubjectOnceAndFlagsBeside) {
@@ -36,7 +41,8 @@ TEST(CountOf, CountsEachSubjectOnceAndFlagsBeside) {
   EXPECT_EQ(counts.skipped, 1u);
   EXPECT_EQ(counts.flaky, 2u);
   EXPECT_EQ(counts.leaky, 1u);
-  EXPECT_EQ(counts.passed + counts.caught + counts.failed + counts.missed + counts.unknown, counts.ran);
+  EXPECT_EQ(counts.passed + counts.caught + counts.failed + counts.missed + counts.unknown,
+            counts.ran);
 }
 
 TEST(NaturalLess, OrdersNumbersAsNumbers) {
@@ -55,11 +61,17 @@ TEST(VersionsOf, JoinsWhatDiffers) {
 TEST(LastLines, AreTheLastInOrderAndHarmless) {
   std::vector<journal::Event> events;
   for (const char* line : {"one", "two", "\x1b[2Jthree"}) {
-    events.push_back({.sequence = events.size() + 1, .payload = journal::LogEvent{.what = "stdout", .process = "w", .line = line}});
-    events.push_back({.sequence = events.size() + 1, .payload = journal::StepEvent{.what = "begun"}});
-    events.push_back({.sequence = events.size() + 1, .payload = journal::LogEvent{.what = "stdout", .process = "v", .line = line}});
+    events.push_back(
+        {.sequence = events.size() + 1,
+         .payload = journal::LogEvent{.what = "stdout", .process = "w", .line = line}});
+    events.push_back(
+        {.sequence = events.size() + 1, .payload = journal::StepEvent{.what = "begun"}});
+    events.push_back(
+        {.sequence = events.size() + 1,
+         .payload = journal::LogEvent{.what = "stdout", .process = "v", .line = line}});
   }
-  EXPECT_THAT(LastLines(events, 3), ElementsAre("v | two", "w | \\x1b[2Jthree", "v | \\x1b[2Jthree"));
+  EXPECT_THAT(LastLines(events, 3),
+              ElementsAre("v | two", "w | \\x1b[2Jthree", "v | \\x1b[2Jthree"));
   EXPECT_THAT(LastLines(events, 2, "w"), ElementsAre("w | two", "w | \\x1b[2Jthree"));
   EXPECT_THAT(LastLines(events, 100, "x"), ElementsAre());
 }
@@ -101,14 +113,48 @@ TEST(SummaryJson, HoldsTheRunAndComesBackTheSame) {
   EXPECT_EQ(SummaryJson(*back), text);
 }
 
+// docs/reports.md names every key that is written, and no other.
+TEST(SummaryJson, IsDescribedKeyByKey) {
+  const char* source = std::getenv("SQUALL_SOURCE_DIR");
+  std::ifstream in(std::string(source != nullptr ? source : ".") + "/docs/reports.md");
+  ASSERT_TRUE(in);
+  std::vector<std::set<std::string>> tables;  // those headed "key"
+  bool inside = false;
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("| key |")) tables.emplace_back();
+    inside = line.starts_with("|") && (inside || line.starts_with("| key |"));
+    if (!inside || !line.starts_with("| `")) continue;
+    const std::string cell = line.substr(0, line.find(" | "));
+    for (std::size_t at = cell.find('`'); at != std::string::npos; at = cell.find('`', at + 1)) {
+      const std::size_t end = cell.find('`', at + 1);
+      tables.back().insert(cell.substr(at + 1, end - at - 1));
+      at = end;
+    }
+  }
+  ASSERT_EQ(tables.size(), 2u);
+  const auto keys = [](const nlohmann::json& object) {
+    std::set<std::string> names;
+    for (const auto& [key, value] : object.items()) names.insert(key);
+    return names;
+  };
+  const auto json = nlohmann::json::parse(SummaryJson(SampleRun()));
+  EXPECT_EQ(tables[0], keys(json));
+  EXPECT_EQ(tables[1], keys(json["subjects"][0]));
+}
+
 TEST(SummaryJson, RefusesWhatIsNone) {
-  EXPECT_THAT(SummaryFromJson("{"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a summary")));
-  EXPECT_THAT(SummaryFromJson("{}"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a summary")));
-  EXPECT_THAT(SummaryFromJson(R"({"schema":"squall-summary","version":2})"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("of version 1")));
-  EXPECT_THAT(SubjectFromJson("[]"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a subject's result")));
+  EXPECT_THAT(SummaryFromJson("{"),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a summary")));
+  EXPECT_THAT(SummaryFromJson("{}"),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a summary")));
+  EXPECT_THAT(SummaryFromJson(R"({"schema":"squall-summary","version":2})"),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("of version 1")));
+  EXPECT_THAT(SubjectFromJson("[]"),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a subject's result")));
   auto subject = nlohmann::json::parse(SubjectJson(SampleRun().subjects[0]));
   subject["verdict"] = "perhaps";
-  EXPECT_THAT(SubjectFromJson(subject.dump()), StatusIs(StatusCode::kInvalidArgument, HasSubstr("no verdict 'perhaps'")));
+  EXPECT_THAT(SubjectFromJson(subject.dump()),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("no verdict 'perhaps'")));
 }
 
 }  // namespace

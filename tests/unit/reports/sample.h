@@ -1,5 +1,6 @@
 #pragma once
-// A run with every kind of result in it, and with texts that are hard to write down: what the tests of all reports share.
+// A run with every kind of result in it, and with texts that are hard to write down: what the tests
+// of all reports share.
 
 #include <chrono>
 
@@ -9,7 +10,8 @@ namespace squall::reports {
 
 using namespace std::chrono_literals;
 
-inline SubjectReport Sample(std::string scenario, std::string subject, std::string world, std::string title, Duration took) {
+inline SubjectReport Sample(std::string scenario, std::string subject, std::string world,
+                            std::string title, Duration took) {
   SubjectReport s;
   s.scenario = std::move(scenario);
   s.title = std::move(title);
@@ -20,8 +22,10 @@ inline SubjectReport Sample(std::string scenario, std::string subject, std::stri
   s.verdict = Verdict::kPass;
   s.took = took;
   s.began = WallTime(1795267800s);
-  s.versions = {{"core", "0.10.1"}, {"server", s.world == "real" ? "temporal 1.9.1 (server 1.32.0)" : "fake 0.1.0"}};
-  s.repeat_command = "squall run " + s.scenario + "/" + s.subject + " --world " + s.world + " --seed 11400714819323198485";
+  s.versions = {{"core", "0.10.1"},
+                {"server", s.world == "real" ? "temporal 1.9.1 (server 1.32.0)" : "fake 0.1.0"}};
+  s.repeat_command = "squall run " + s.scenario + "/" + s.subject + " --world " + s.world +
+                     " --seed 11400714819323198485";
   return s;
 }
 
@@ -43,34 +47,54 @@ inline RunReport SampleRun() {
   run.took = 83'400ms;
   run.directory = "/work/squall-runs/20261121-133000";
 
-  run.subjects.push_back(Caught(Sample("E1", "broken", "fake", "Worker container that runs the HTTP API", 6'020ms), "not_zombie"));
-  run.subjects.push_back(Sample("E1", "fixed", "fake", "Worker container that runs the HTTP API", 1'230ms));
-  run.subjects.push_back(Caught(Sample("E1", "broken", "real", "Worker container that runs the HTTP API", 7'100ms), "not_zombie"));
-  run.subjects.push_back(Sample("E1", "fixed", "real", "Worker container that runs the HTTP API", 3'020ms));
+  run.subjects.push_back(
+      Caught(Sample("E1", "broken", "fake", "Worker container that runs the HTTP API", 6'020ms),
+             "not_zombie"));
+  run.subjects.push_back(
+      Sample("E1", "fixed", "fake", "Worker container that runs the HTTP API", 1'230ms));
+  run.subjects.push_back(
+      Caught(Sample("E1", "broken", "real", "Worker container that runs the HTTP API", 7'100ms),
+             "not_zombie"));
+  run.subjects.push_back(
+      Sample("E1", "fixed", "real", "Worker container that runs the HTTP API", 3'020ms));
 
-  SubjectReport fail = Sample("R2", "fixed", "fake", "Server restart while running: the host notices, stops its old workers and starts three new ones", 42'100ms);
+  SubjectReport fail = Sample("R2", "fixed", "fake",
+                              "Server restart while running: the host notices, stops its old "
+                              "workers and starts three new ones",
+                              42'100ms);
   fail.verdict = Verdict::kFail;
   fail.explanation = "failed: reconnects";
-  fail.checks = {{"reconnects", Verdict::kFail, "host is back within 10.00s of the last restoration",
-                  "nothing of it in 10.00s since temporal was ready again at 31.20s\nlast seen: poll of queue orders"},
-                 {"workflow_completed", Verdict::kPass, "workflow ping is completed exactly once", "completed after 40.0ms"}};
-  fail.last_lines = {"host | WARN temporalio_sdk_core::worker: tcp connect error, Os { code: 111, kind: ConnectionRefused }",
-                     "host | \x1b[31mred\x1b[0m and <tags> & \"quotes\" ]]> 漢字 ünïcode"};
+  fail.checks = {
+      {"reconnects", Verdict::kFail, "host is back within 10.00s of the last restoration",
+       "nothing of it in 10.00s since temporal was ready again at 31.20s\nlast seen: poll of queue "
+       "orders"},
+      {"workflow_completed", Verdict::kPass, "workflow ping is completed exactly once",
+       "completed after 40.0ms"}};
+  fail.last_lines = {
+      "host | WARN temporalio_sdk_core::worker: tcp connect error, Os { code: 111, kind: "
+      "ConnectionRefused }",
+      "host | \x1b[31mred\x1b[0m and <tags> & \"quotes\" ]]> 漢字 ünïcode"};
   fail.work_directory = "/work/squall-runs/20261121-133000/R2-fixed-fake";
   run.subjects.push_back(fail);
 
-  SubjectReport missed = Sample("R2", "broken", "fake", "Server restart while running: the host notices, stops its old workers and starts three new ones", 12'000ms);
+  SubjectReport missed = Sample("R2", "broken", "fake",
+                                "Server restart while running: the host notices, stops its old "
+                                "workers and starts three new ones",
+                                12'000ms);
   missed.verdict = Verdict::kFail;
   missed.expected_failures = {"reconnects"};
   missed.explanation = "this subject is broken, but reconnects did not fail";
-  missed.checks = {{"reconnects", Verdict::kPass, "host is back within 10.00s", "poll of queue orders arrived 1.00s after"}};
+  missed.checks = {{"reconnects", Verdict::kPass, "host is back within 10.00s",
+                    "poll of queue orders arrived 1.00s after"}};
   run.subjects.push_back(missed);
 
-  SubjectReport unknown = Sample("I3", "fixed", "real", "Größe, 漢字, 🌩 and a line\nbreak", 60'000ms);
+  SubjectReport unknown =
+      Sample("I3", "fixed", "real", "Größe, 漢字, 🌩 and a line\nbreak", 60'000ms);
   unknown.verdict = Verdict::kUnknown;
   unknown.timed_out = true;
   unknown.explanation = "cannot be told: infrastructure";
-  unknown.checks = {{"infrastructure", Verdict::kUnknown, "run", "DEADLINE_EXCEEDED: heal outage: timed out"}};
+  unknown.checks = {
+      {"infrastructure", Verdict::kUnknown, "run", "DEADLINE_EXCEEDED: heal outage: timed out"}};
   run.subjects.push_back(unknown);
 
   SubjectReport skipped = Sample("I2", "python", "real", "Twenty workflows back to back", 0ms);
@@ -84,12 +108,14 @@ inline RunReport SampleRun() {
     if (repetition == 2) {
       flaky.verdict = Verdict::kFail;
       flaky.explanation = "failed: error_names";
-      flaky.checks = {{"error_names", Verdict::kFail, "an error of w names refused within 1.00s", "it reported no error"}};
+      flaky.checks = {{"error_names", Verdict::kFail, "an error of w names refused within 1.00s",
+                       "it reported no error"}};
     }
     run.subjects.push_back(flaky);
   }
 
-  SubjectReport leaky = Sample("A2", "fixed", "fake", "Graceful shutdown on SIGINT and SIGTERM", 5'860ms);
+  SubjectReport leaky =
+      Sample("A2", "fixed", "fake", "Graceful shutdown on SIGINT and SIGTERM", 5'860ms);
   leaky.leaks = {"process 4711 (squall-worker)", "port 127.0.0.1:40123"};
   run.subjects.push_back(leaky);
 

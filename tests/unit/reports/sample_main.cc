@@ -1,5 +1,6 @@
-// Writes the reports of the sample run into a folder, and tells the run on standard output as squall does: for the scripts that
-// read the reports back, and for looking at the console with one's own eyes.
+// Writes the reports of the sample run into a folder, and tells the run on standard output as
+// squall does: for the scripts that read the reports back, and for looking at the console with
+// one's own eyes.
 //
 //   reports_sample DIR      DIR/junit.xml and DIR/summary.json
 //   reports_sample --show   the console, as on this terminal
@@ -43,7 +44,8 @@ int main(int argc, char** argv) {
     console.End(run);
     return 0;
   }
-  std::ofstream(std::string(argv[1]) + "/junit.xml", std::ios::binary) << JUnitXml(run, "box.example");
+  std::ofstream(std::string(argv[1]) + "/junit.xml", std::ios::binary)
+      << JUnitXml(run, "box.example");
   std::ofstream(std::string(argv[1]) + "/summary.json", std::ios::binary) << SummaryJson(run);
   return 0;
 }

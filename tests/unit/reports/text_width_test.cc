@@ -16,14 +16,16 @@ TEST(DisplayWidth, CountsColumnsNotBytes) {
   EXPECT_EQ(DisplayWidth("Größe"), 5u);
   EXPECT_EQ(DisplayWidth("漢字"), 4u);
   EXPECT_EQ(DisplayWidth("ｆｕｌｌ"), 8u);
-  EXPECT_EQ(DisplayWidth("🌩"), 1u);     // text presentation by default: one column on terminals
+  EXPECT_EQ(DisplayWidth("🌩"), 1u);  // text presentation by default: one column on terminals
   EXPECT_EQ(DisplayWidth("🚀"), 2u);
   EXPECT_EQ(DisplayWidth("e\u0301"), 1u);  // combining accent
   EXPECT_EQ(DisplayWidth("a\u200bb"), 2u);
 }
 
 TEST(DisplayWidth, EachBrokenByteIsOneReplacement) {
-  EXPECT_EQ(DisplayWidth("a\xff\xfe" "b"), 4u);
+  EXPECT_EQ(DisplayWidth("a\xff\xfe"
+                         "b"),
+            4u);
   EXPECT_EQ(DisplayWidth("\xe6\xbc"), 2u);          // cut in the middle of a character
   EXPECT_EQ(DisplayWidth("\xc0\xaf"), 2u);          // overlong
   EXPECT_EQ(DisplayWidth("\xed\xa0\x80"), 3u);      // surrogate
@@ -33,7 +35,9 @@ TEST(DisplayWidth, EachBrokenByteIsOneReplacement) {
 TEST(OneLine, MakesControlsAndBrokenBytesVisible) {
   EXPECT_EQ(OneLine("a\nb\tc"), "a\\x0ab\\x09c");
   EXPECT_EQ(OneLine("\x1b[31mred"), "\\x1b[31mred");
-  EXPECT_EQ(OneLine("\xc2\x9b" "31m"), "\\x9b31m");  // CSI as one character
+  EXPECT_EQ(OneLine("\xc2\x9b"
+                    "31m"),
+            "\\x9b31m");  // CSI as one character
   EXPECT_EQ(OneLine("x\xffy"), "x\uFFFDy");
   EXPECT_EQ(OneLine("Größe 漢字"), "Größe 漢字");
 }
@@ -42,7 +46,8 @@ TEST(Truncated, CutsBetweenCharactersAndSaysSo) {
   EXPECT_EQ(Truncated("exactly", 7), "exactly");
   EXPECT_EQ(Truncated("too long", 7), "too ...");
   EXPECT_EQ(Truncated("Größenwahn", 7), "Größ...");
-  EXPECT_EQ(Truncated("漢字漢字", 6), "漢...");  // the second would need column 5 and 6 less the dots
+  EXPECT_EQ(Truncated("漢字漢字", 6),
+            "漢...");  // the second would need column 5 and 6 less the dots
   EXPECT_EQ(Truncated("漢字漢字", 7), "漢字...");
   EXPECT_EQ(Truncated("abc", 2), "..");
   EXPECT_EQ(Truncated("abc", 0), "");
@@ -50,7 +55,8 @@ TEST(Truncated, CutsBetweenCharactersAndSaysSo) {
 
 TEST(Padded, IsExactlyAsWideAsAsked) {
   for (const char* text : {"", "x", "Größe", "漢字漢字", "a very long text indeed", "🚀🚀🚀"}) {
-    for (std::size_t width : {0u, 1u, 3u, 5u, 6u, 7u, 12u}) EXPECT_EQ(DisplayWidth(Padded(text, width)), width) << text << " " << width;
+    for (std::size_t width : {0u, 1u, 3u, 5u, 6u, 7u, 12u})
+      EXPECT_EQ(DisplayWidth(Padded(text, width)), width) << text << " " << width;
   }
 }
 
@@ -64,7 +70,8 @@ TEST(Wrapped, BreaksAtSpaces) {
 TEST(Wrapped, BreaksLongWordsWhereItMust) {
   EXPECT_THAT(Wrapped("abcdefgh", 3), ElementsAre("abc", "def", "gh"));
   EXPECT_THAT(Wrapped("漢字漢字", 5), ElementsAre("漢字", "漢字"));
-  EXPECT_THAT(Wrapped("go /a/very/long/path on", 8), ElementsAre("go", "/a/very/", "long/pat", "h on"));
+  EXPECT_THAT(Wrapped("go /a/very/long/path on", 8),
+              ElementsAre("go", "/a/very/", "long/pat", "h on"));
 }
 
 TEST(Wrapped, NoLineIsWiderAndNothingIsLost) {

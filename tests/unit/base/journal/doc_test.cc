@@ -1,4 +1,5 @@
-// docs/journal.md and event.h say the same: every kind, word and field, in the same order, with the same type.
+// docs/journal.md and event.h say the same: every kind, word and field, in the same order, with the
+// same type.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -32,14 +33,16 @@ std::vector<std::string> Cells(const std::string& row) {
     std::string cell = row.substr(start, end - start);
     cell.erase(0, cell.find_first_not_of(' '));
     cell.erase(cell.find_last_not_of(' ') + 1);
-    if (cell.size() > 1 && cell.front() == '`' && cell.back() == '`') cell = cell.substr(1, cell.size() - 2);
+    if (cell.size() > 1 && cell.front() == '`' && cell.back() == '`')
+      cell = cell.substr(1, cell.size() - 2);
     cells.push_back(cell);
     start = end + 1;
   }
   return cells;
 }
 
-// The page as it is read by people: "### `kind`", then a table headed "word" and one headed "field".
+// The page as it is read by people: "### `kind`", then a table headed "word" and one headed
+// "field".
 struct Page {
   std::vector<std::string> kinds;
   std::map<std::string, Section> sections;
@@ -57,7 +60,8 @@ Page ReadPage() {
   std::string table;
   std::string line;
   while (std::getline(in, line)) {
-    if (line.starts_with("Schema version: **")) page.version = line.substr(18, line.find("**", 18) - 18);
+    if (line.starts_with("Schema version: **"))
+      page.version = line.substr(18, line.find("**", 18) - 18);
     if (line.starts_with("### `")) {
       page.kinds.push_back(line.substr(5, line.size() - 6));
       section = &page.sections[page.kinds.back()];
@@ -92,7 +96,8 @@ TEST(JournalPage, NamesEveryWordAndFieldWithItsType) {
     const Event event{.payload = payload};
     const Section& section = page.sections[std::string(event.kind())];
     const Words words = WordsOf(event.kind());
-    EXPECT_THAT(section.words, ContainerEq(std::vector<std::string>(words.begin(), words.end()))) << event.kind();
+    EXPECT_THAT(section.words, ContainerEq(std::vector<std::string>(words.begin(), words.end())))
+        << event.kind();
     FieldTypes types;
     std::visit([&](auto& p) { p.Visit(types); }, payload);
     EXPECT_THAT(section.fields, ContainerEq(types.fields)) << event.kind();
@@ -102,7 +107,8 @@ TEST(JournalPage, NamesEveryWordAndFieldWithItsType) {
 TEST(JournalPage, NamesTheKeysOfEveryLine) {
   const Page page = ReadPage();
   const auto line = nlohmann::json::parse(ToJson(Event{.payload = LogEvent{.what = "stdout"}}));
-  std::map<std::string, std::string> described(page.every_line.fields.begin(), page.every_line.fields.end());
+  std::map<std::string, std::string> described(page.every_line.fields.begin(),
+                                               page.every_line.fields.end());
   EXPECT_EQ(described.size(), line.size());
   for (const auto& [key, value] : line.items()) {
     ASSERT_TRUE(described.contains(key)) << key;

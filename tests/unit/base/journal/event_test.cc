@@ -1,5 +1,5 @@
-// Events and their lines: every kind and every field goes to JSON and comes back the same; what is not in the vocabulary
-// is refused.
+// Events and their lines: every kind and every field goes to JSON and comes back the same; what is
+// not in the vocabulary is refused.
 
 #include "base/journal/event.h"
 
@@ -66,7 +66,8 @@ TEST_P(EveryKind, ComesBackWithEveryFieldAndEveryWord) {
 TEST_P(EveryKind, EmptyFieldsAreNotWrittenAndComeBackEmpty) {
   const Payload payload = Empty();
   const std::string line = ToJson(At(payload));
-  EXPECT_EQ(nlohmann::json::parse(line).size(), 8u) << line;  // v, seq, t_ns, wall, wall_ns, source, kind, what
+  EXPECT_EQ(nlohmann::json::parse(line).size(), 8u)
+      << line;  // v, seq, t_ns, wall, wall_ns, source, kind, what
   const StatusOr<Event> back = FromJson(line);
   ASSERT_OK(back);
   EXPECT_EQ(FieldsOf(back->payload), FieldsOf(payload));
@@ -83,10 +84,12 @@ TEST_P(EveryKind, RefusesUnknownWords) {
   nlohmann::json line = nlohmann::json::parse(ToJson(At(Empty())));
   line["what"] = "exploded";
   const std::string kind = line["kind"];
-  EXPECT_THAT(FromJson(line.dump()), StatusIs(StatusCode::kInvalidArgument, "unknown " + kind + " event 'exploded'"));
+  EXPECT_THAT(FromJson(line.dump()),
+              StatusIs(StatusCode::kInvalidArgument, "unknown " + kind + " event 'exploded'"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Journal, EveryKind, ::testing::Range<std::size_t>(0, std::variant_size_v<Payload>),
+INSTANTIATE_TEST_SUITE_P(Journal, EveryKind,
+                         ::testing::Range<std::size_t>(0, std::variant_size_v<Payload>),
                          [](const auto& kind) { return std::string(AllKinds()[kind.param]); });
 
 TEST(Vocabulary, KindsAndWordsAreDistinct) {
@@ -109,10 +112,12 @@ TEST(Event, AsGivesThePayloadOfItsKindOnly) {
 }
 
 TEST(ToJson, OutputThatIsNotUtf8IsReplacedNotRefused) {
-  const std::string line = ToJson(At(LogEvent{.what = "stdout", .process = "w", .line = "bad \xff byte"}));
+  const std::string line =
+      ToJson(At(LogEvent{.what = "stdout", .process = "w", .line = "bad \xff byte"}));
   const StatusOr<Event> back = FromJson(line);
   ASSERT_OK(back);
-  EXPECT_THAT(back->As<LogEvent>()->line, AllOf(HasSubstr("bad "), HasSubstr(" byte"), Not(HasSubstr("\xff"))));
+  EXPECT_THAT(back->As<LogEvent>()->line,
+              AllOf(HasSubstr("bad "), HasSubstr(" byte"), Not(HasSubstr("\xff"))));
 }
 
 TEST(FromJson, RefusesWhatIsNotALineOfThisSchema) {
@@ -128,14 +133,19 @@ TEST(FromJson, RefusesWhatIsNotALineOfThisSchema) {
     line.erase(key);
     return FromJson(line.dump());
   };
-  EXPECT_THAT(changed("v", 2), StatusIs(StatusCode::kInvalidArgument, "journal schema version 2; this squall reads 1"));
-  EXPECT_THAT(changed("kind", "weather"), StatusIs(StatusCode::kInvalidArgument, "unknown kind of event 'weather'"));
+  EXPECT_THAT(changed("v", 2), StatusIs(StatusCode::kInvalidArgument,
+                                        "journal schema version 2; this squall reads 1"));
+  EXPECT_THAT(changed("kind", "weather"),
+              StatusIs(StatusCode::kInvalidArgument, "unknown kind of event 'weather'"));
   for (const char* key : {"v", "seq", "t_ns", "wall_ns", "source", "kind", "what"}) {
     EXPECT_THAT(without(key), StatusIs(StatusCode::kInvalidArgument, HasSubstr(key)));
   }
-  EXPECT_THAT(changed("line", 5), StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a journal line")));
+  EXPECT_THAT(changed("line", 5),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a journal line")));
   for (const char* text : {"", "{", "[]", "null", "5", "\"text\"", "{\"v\":1}", "\xff\xfe"}) {
-    EXPECT_THAT(FromJson(text), StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a journal line"))) << text;
+    EXPECT_THAT(FromJson(text),
+                StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a journal line")))
+        << text;
   }
 }
 

@@ -1,4 +1,5 @@
-// The journal in memory and on disk: stamps, order, observers, threads, and files that were cut short.
+// The journal in memory and on disk: stamps, order, observers, threads, and files that were cut
+// short.
 
 #include "base/journal/journal.h"
 
@@ -24,7 +25,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-LogEvent Line(std::string text) { return {.what = "stdout", .process = "w", .line = std::move(text)}; }
+LogEvent Line(std::string text) {
+  return {.what = "stdout", .process = "w", .line = std::move(text)};
+}
 
 std::vector<std::string> LinesOf(const std::vector<Event>& events) {
   std::vector<std::string> lines;
@@ -41,11 +44,14 @@ class JournalTest : public ::testing::Test {
   ~JournalTest() override { std::filesystem::remove_all(folder_); }
 
   static std::string UniqueName() {
-    return std::string("squall-journal-") + ::testing::UnitTest::GetInstance()->current_test_info()->name() + "-" +
+    return std::string("squall-journal-") +
+           ::testing::UnitTest::GetInstance()->current_test_info()->name() + "-" +
            std::to_string(::getpid());
   }
   std::string Path() const { return folder_ / "journal.jsonl"; }
-  void WriteRaw(std::string_view text) { std::ofstream(Path(), std::ios::binary | std::ios::app) << text; }
+  void WriteRaw(std::string_view text) {
+    std::ofstream(Path(), std::ios::binary | std::ios::app) << text;
+  }
 
   std::filesystem::path folder_;
   ManualClock clock_;
@@ -84,8 +90,10 @@ TEST_F(JournalTest, AFileHoldsWhatMemoryHolds) {
 
 TEST_F(JournalTest, RefusesToWriteOverAnotherRunsJournal) {
   WriteRaw("precious\n");
-  EXPECT_THAT(Journal::Create(clock_, Path()), StatusIs(StatusCode::kUnavailable, HasSubstr(Path())));
-  EXPECT_THAT(Journal::Create(clock_, Path() + "/no/such/folder/j"), StatusIs(StatusCode::kUnavailable, HasSubstr("create journal")));
+  EXPECT_THAT(Journal::Create(clock_, Path()),
+              StatusIs(StatusCode::kUnavailable, HasSubstr(Path())));
+  EXPECT_THAT(Journal::Create(clock_, Path() + "/no/such/folder/j"),
+              StatusIs(StatusCode::kUnavailable, HasSubstr("create journal")));
   std::ifstream in(Path());
   std::string text;
   std::getline(in, text);
@@ -110,7 +118,8 @@ TEST_F(JournalTest, ThreadsNeverTearALineOrLeaveAGap) {
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < kEach; ++i) {
-        (*journal)->Append("t" + std::to_string(t), Line(std::string(static_cast<std::size_t>(i), 'x')));
+        (*journal)->Append("t" + std::to_string(t),
+                           Line(std::string(static_cast<std::size_t>(i), 'x')));
       }
     });
   }
@@ -125,12 +134,14 @@ TEST_F(JournalTest, ThreadsNeverTearALineOrLeaveAGap) {
     EXPECT_EQ(event.sequence, i + 1);
     EXPECT_GE(event.time, last) << "time never goes back";
     last = event.time;
-    EXPECT_EQ(event.As<LogEvent>()->line.size(), next[event.source]++) << "each thread's own order is kept";
+    EXPECT_EQ(event.As<LogEvent>()->line.size(), next[event.source]++)
+        << "each thread's own order is kept";
   }
 }
 
 TEST_F(JournalTest, ATornLastLineIsDropped) {
-  const std::string whole = ToJson({.sequence = 1, .source = "runner", .payload = Line("whole")}) + "\n";
+  const std::string whole =
+      ToJson({.sequence = 1, .source = "runner", .payload = Line("whole")}) + "\n";
   const std::string cut = ToJson({.sequence = 2, .source = "runner", .payload = Line("cut")});
   for (std::size_t length = 1; length < cut.size(); ++length) {
     std::filesystem::remove(Path());
@@ -151,7 +162,8 @@ TEST_F(JournalTest, ALastLineThatLacksOnlyItsBreakIsKept) {
 TEST_F(JournalTest, AnyOtherBadLineIsAnErrorWithItsNumber) {
   const std::string good = ToJson({.sequence = 1, .source = "runner", .payload = Line("x")}) + "\n";
   WriteRaw(good + "{\"v\":1,\n" + good);
-  EXPECT_THAT(ReadFile(Path()), StatusIs(StatusCode::kInvalidArgument, HasSubstr(Path() + ":2: not a journal line")));
+  EXPECT_THAT(ReadFile(Path()),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr(Path() + ":2: not a journal line")));
 }
 
 TEST_F(JournalTest, ABadLastLineWithABreakIsAnErrorToo) {

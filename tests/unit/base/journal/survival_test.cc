@@ -1,6 +1,6 @@
-// What was appended survives SIGKILL of the writer, and a full disk is reported without losing what is in memory. Both
-// need a process that may be killed or limited, so these tests fork; the child runs nothing but the journal and ends
-// with _exit, never through GoogleTest.
+// What was appended survives SIGKILL of the writer, and a full disk is reported without losing what
+// is in memory. Both need a process that may be killed or limited, so these tests fork; the child
+// runs nothing but the journal and ends with _exit, never through GoogleTest.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -22,7 +22,8 @@ namespace {
 class SurvivalTest : public ::testing::Test {
  protected:
   SurvivalTest()
-      : folder_(std::filesystem::path(::testing::TempDir()) / ("squall-survival-" + std::to_string(::getpid()))) {
+      : folder_(std::filesystem::path(::testing::TempDir()) /
+                ("squall-survival-" + std::to_string(::getpid()))) {
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
   }
@@ -38,7 +39,8 @@ class SurvivalTest : public ::testing::Test {
   auto journal = Journal::Create(clock, path);
   if (!journal.ok()) _exit(3);
   for (std::uint32_t n = 1;; ++n) {
-    (*journal)->Append("child", LogEvent{.what = "stdout", .process = "w", .line = std::string(n % 3000, 'x')});
+    (*journal)->Append(
+        "child", LogEvent{.what = "stdout", .process = "w", .line = std::string(n % 3000, 'x')});
     if (::write(report, &n, sizeof n) != sizeof n) _exit(4);
   }
 }
@@ -83,7 +85,14 @@ TEST_F(SurvivalTest, SigkillLosesNothingThatWasAppended) {
 }
 
 // Exit codes of the child below.
-enum : int { kOk = 0, kNotCreated = 3, kErrorTooEarly = 4, kNoError = 5, kMemoryLost = 6, kErrorForgotten = 7 };
+enum : int {
+  kOk = 0,
+  kNotCreated = 3,
+  kErrorTooEarly = 4,
+  kNoError = 5,
+  kMemoryLost = 6,
+  kErrorForgotten = 7
+};
 
 int AppendBeyondTheLimit(const std::string& path) {
   const RealClock clock;

@@ -1,4 +1,5 @@
-// The executors: what was posted first runs first, timers run by (deadline, order of setting), cancelled ones never.
+// The executors: what was posted first runs first, timers run by (deadline, order of setting),
+// cancelled ones never.
 
 #include "base/util/executor.h"
 

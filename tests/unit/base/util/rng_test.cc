@@ -13,8 +13,8 @@
 namespace squall {
 namespace {
 
-// From a second implementation (Python, written from the authors' C: xoshiro256starstar.c seeded by splitmix64.c). Those of
-// seed 0 are also the ones that rand_xoshiro's seed_from_u64(0) gives.
+// From a second implementation (Python, written from the authors' C: xoshiro256starstar.c seeded by
+// splitmix64.c). Those of seed 0 are also the ones that rand_xoshiro's seed_from_u64(0) gives.
 TEST(Rng, MatchesTheReferenceVectors) {
   Rng zero(0);
   EXPECT_EQ(zero.Next(), 0x99ec5f36cb75f2b4u);
@@ -92,7 +92,8 @@ TEST(Rng, FillIsTheStreamInLittleEndianOrder) {
   Rng rng(0);
   std::array<std::uint8_t, 11> bytes{};
   rng.Fill(bytes);
-  EXPECT_THAT(bytes, ::testing::ElementsAre(0xb4, 0xf2, 0x75, 0xcb, 0x36, 0x5f, 0xec, 0x99, 0x2a, 0x45, 0x56));
+  EXPECT_THAT(bytes, ::testing::ElementsAre(0xb4, 0xf2, 0x75, 0xcb, 0x36, 0x5f, 0xec, 0x99, 0x2a,
+                                            0x45, 0x56));
 }
 
 TEST(Rng, HexAndUuidHaveTheirForm) {

@@ -1,4 +1,5 @@
-// Status helpers: context is added without losing code or payloads; the macros leave at the first error.
+// Status helpers: context is added without losing code or payloads; the macros leave at the first
+// error.
 
 #include "base/util/status.h"
 
@@ -22,8 +23,10 @@ TEST(MakeStatus, FormatsItsMessage) {
 }
 
 TEST(Annotate, PutsContextInFrontAndKeepsTheCode) {
-  const Status status = Annotate(Annotate(absl::UnavailableError("exited with 1"), "wait ready"), "start worker w");
-  EXPECT_THAT(status, StatusIs(StatusCode::kUnavailable, "start worker w: wait ready: exited with 1"));
+  const Status status =
+      Annotate(Annotate(absl::UnavailableError("exited with 1"), "wait ready"), "start worker w");
+  EXPECT_THAT(status,
+              StatusIs(StatusCode::kUnavailable, "start worker w: wait ready: exited with 1"));
   EXPECT_EQ(Message(status), "start worker w: wait ready: exited with 1");
 }
 
@@ -41,8 +44,10 @@ Status FailsAt(int step, int& reached) {
   reached = 1;
   SQUALL_RETURN_IF_ERROR(step == 1 ? absl::AbortedError("one") : absl::OkStatus());
   reached = 2;
-  SQUALL_ASSIGN_OR_RETURN(const int value, step == 2 ? StatusOr<int>(absl::DataLossError("two")) : StatusOr<int>(7));
-  SQUALL_ASSIGN_OR_RETURN(std::unique_ptr<int> owned, StatusOr<std::unique_ptr<int>>(std::make_unique<int>(value)));
+  SQUALL_ASSIGN_OR_RETURN(const int value,
+                          step == 2 ? StatusOr<int>(absl::DataLossError("two")) : StatusOr<int>(7));
+  SQUALL_ASSIGN_OR_RETURN(std::unique_ptr<int> owned,
+                          StatusOr<std::unique_ptr<int>>(std::make_unique<int>(value)));
   reached = *owned;
   return absl::OkStatus();
 }
@@ -60,7 +65,8 @@ TEST(ReturnMacros, LeaveAtTheFirstErrorAndMoveValuesOut) {
 TEST(CodeNames, GoBothWaysAndMatchAbseil) {
   for (int code = 0; code <= 16; ++code) {
     EXPECT_EQ(CodeFromName(CodeName(code)), code);
-    EXPECT_EQ(CodeName(code), std::string(absl::StatusCodeToString(static_cast<StatusCode>(code)))) << code;
+    EXPECT_EQ(CodeName(code), std::string(absl::StatusCodeToString(static_cast<StatusCode>(code))))
+        << code;
   }
   EXPECT_EQ(CodeName(17), "UNKNOWN");
   EXPECT_EQ(CodeName(-1), "UNKNOWN");

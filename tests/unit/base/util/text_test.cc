@@ -43,7 +43,8 @@ TEST(DidYouMean, IsReadyToAppend) {
 
 TEST(EscapeControl, LeavesTextAndEscapesTheRest) {
   EXPECT_EQ(EscapeControl("plain, Größe ✓"), "plain, Größe ✓");
-  EXPECT_EQ(EscapeControl(std::string_view("a\nb\x1b[31m\x7f\0c", 11)), "a\\x0ab\\x1b[31m\\x7f\\x00c");
+  EXPECT_EQ(EscapeControl(std::string_view("a\nb\x1b[31m\x7f\0c", 11)),
+            "a\\x0ab\\x1b[31m\\x7f\\x00c");
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// The judge: all checks over one journal, the oracles beside them, and what the results mean for a subject.
+// The judge: all checks over one journal, the oracles beside them, and what the results mean for a
+// subject.
 
 #include "scenarios/checks/judge.h"
 
@@ -21,7 +22,8 @@ std::vector<CheckSpec> Specs(const std::string& checks) {
   return scenario.ok() ? scenario->checks : std::vector<CheckSpec>{};
 }
 
-JournalJudgement Judge(const std::string& checks, const Story& story, std::vector<std::string> fail = {}) {
+JournalJudgement Judge(const std::string& checks, const Story& story,
+                       std::vector<std::string> fail = {}) {
   const auto judgement = JudgeJournal(story.events(), Specs(checks), {.fail = std::move(fail)});
   EXPECT_OK(judgement);
   return judgement.ok() ? *judgement : JournalJudgement{};
@@ -33,15 +35,26 @@ auto Is(const std::string& check, Outcome outcome) {
 
 constexpr const char* kUp = "  - stays_up: {worker: w, for: 1s}\n";
 const Story kFine = Story().Run().ServerUp().Up("w").At(2s).Judging().Finished();
-const Story kCrash = Story().Run().ServerUp().Up("w").At(500ms).Exited("w", 1, "unexpected", "boom").At(2s).Judging().Finished();
+const Story kCrash = Story()
+                         .Run()
+                         .ServerUp()
+                         .Up("w")
+                         .At(500ms)
+                         .Exited("w", 1, "unexpected", "boom")
+                         .At(2s)
+                         .Judging()
+                         .Finished();
 
 TEST(ChecksJudge, JudgesInTheOrderOfTheScenarioThenTheOracles) {
-  const auto results = Judge(std::string(kUp) + "  - exits: {worker: v, id: gone}\n", kFine).results;
-  EXPECT_THAT(results, ElementsAre(Is("stays_up", Outcome::kPass), Is("gone", Outcome::kUnknown), Is("oracle:no_unexpected_exit", Outcome::kPass)));
+  const auto results =
+      Judge(std::string(kUp) + "  - exits: {worker: v, id: gone}\n", kFine).results;
+  EXPECT_THAT(results, ElementsAre(Is("stays_up", Outcome::kPass), Is("gone", Outcome::kUnknown),
+                                   Is("oracle:no_unexpected_exit", Outcome::kPass)));
 }
 
 TEST(ChecksJudge, WhatTheWorldDoesNotSeeIsUnknownWhateverWasSeen) {
-  const Story blind = Story().Run({"run", "log"}).ServerUp().Up("w").Exited("w", 1, "unexpected").At(2s).Finished();
+  const Story blind =
+      Story().Run({"run", "log"}).ServerUp().Up("w").Exited("w", 1, "unexpected").At(2s).Finished();
   const auto judgement = Judge(kUp, blind);
   EXPECT_THAT(judgement.results, ElementsAre(Is("stays_up", Outcome::kUnknown)));
   EXPECT_THAT(judgement.results[0].happened, HasSubstr("does not see process events"));
@@ -49,10 +62,24 @@ TEST(ChecksJudge, WhatTheWorldDoesNotSeeIsUnknownWhateverWasSeen) {
 }
 
 TEST(ChecksJudge, NeedsThatComeFromParametersCountToo) {
-  const Story blind = Story().Run({"run", "process"}).ServerUp().Up("w").Inject().Heal().Poll("arrived").At(2s).Finished();
+  const Story blind = Story()
+                          .Run({"run", "process"})
+                          .ServerUp()
+                          .Up("w")
+                          .Inject()
+                          .Heal()
+                          .Poll("arrived")
+                          .At(2s)
+                          .Finished();
   const auto judgement = Judge("  - reconnects: {worker: w, within: 1s}\n", blind);
   EXPECT_THAT(judgement.results[0], Is("reconnects", Outcome::kUnknown));
   EXPECT_THAT(judgement.results[0].happened, HasSubstr("does not see poller events"));
+}
+
+TEST(ChecksJudge, TheMachinesOwnKindsAreInEveryJournal) {
+  const Story story = Story().Run({"process"}).ServerUp().Up("w").At(2s).Judging().Finished();
+  EXPECT_THAT(Judge("  - order: {events: [process.ready, run.judging]}\n", story).results[0],
+              Is("order", Outcome::kPass));
 }
 
 TEST(ChecksJudge, AJournalThatDoesNotSayWhatItsWorldSeesProvesNothing) {
@@ -68,7 +95,15 @@ TEST(ChecksJudge, WhatFollowsTheEndOfTheRunIsCleanUp) {
 }
 
 TEST(ChecksJudge, TheEndOfObservationIsTheFirstConclusion) {
-  Story story = Story().Run().ServerUp().Up("w").At(900ms).Judging().Add(AssertionEvent{.what = "pass", .check = "x"}).At(5s).Finished();
+  Story story = Story()
+                    .Run()
+                    .ServerUp()
+                    .Up("w")
+                    .At(900ms)
+                    .Judging()
+                    .Add(AssertionEvent{.what = "pass", .check = "x"})
+                    .At(5s)
+                    .Finished();
   EXPECT_THAT(Judge(kUp, story).results[0], Is("stays_up", Outcome::kUnknown));
 }
 
@@ -107,30 +142,46 @@ TEST(ChecksJudge, WaitsForTheLatestDeadlineOfChecksThatCanBeJudged) {
 }
 
 TEST(ChecksJudge, RefusesChecksThatMakeNoSense) {
-  EXPECT_THAT(ChecksJudge::Create(Specs("  - exits: {worker: w, signal: 9, code: 1, id: gone}\n")).status(),
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr("gone: exits: ")));
+  EXPECT_THAT(
+      ChecksJudge::Create(Specs("  - exits: {worker: w, signal: 9, code: 1, id: gone}\n")).status(),
+      StatusIs(StatusCode::kInvalidArgument, HasSubstr("gone: exits: ")));
 }
 
-// ----------------------------------------------------------------------------------------------------------------- oracles
+// -----------------------------------------------------------------------------------------------------------------
+// oracles
 
 TEST(Oracles, AProcessOfWhichNoCheckSpeaksMustNotEndUnasked) {
   const std::string checks = "  - stays_up: {worker: v, for: 1s}\n";
-  const Story crash = Story().Run().ServerUp().Up("v").Up("w").At(500ms).Exited("w", 1, "unexpected").At(2s).Finished();
+  const Story crash = Story()
+                          .Run()
+                          .ServerUp()
+                          .Up("v")
+                          .Up("w")
+                          .At(500ms)
+                          .Exited("w", 1, "unexpected")
+                          .At(2s)
+                          .Finished();
   const auto judgement = Judge(checks, crash);
-  EXPECT_THAT(judgement.results, ElementsAre(Is("stays_up", Outcome::kPass), Is("oracle:no_unexpected_exit", Outcome::kFail)));
+  EXPECT_THAT(judgement.results, ElementsAre(Is("stays_up", Outcome::kPass),
+                                             Is("oracle:no_unexpected_exit", Outcome::kFail)));
   EXPECT_EQ(judgement.subject.verdict, Outcome::kFail);
   EXPECT_THAT(judgement.subject.explanation, HasSubstr("oracle:no_unexpected_exit"));
 }
 
 TEST(Oracles, AProcessOfWhichACheckSpeaksIsThatChecksBusiness) {
-  EXPECT_THAT(Judge(kUp, kCrash).results, ElementsAre(Is("stays_up", Outcome::kFail), Is("oracle:no_unexpected_exit", Outcome::kPass)));
+  EXPECT_THAT(
+      Judge(kUp, kCrash).results,
+      ElementsAre(Is("stays_up", Outcome::kFail), Is("oracle:no_unexpected_exit", Outcome::kPass)));
   const Story alone = Story().Run().Up("w").At(2s).Finished();
   EXPECT_THAT(Judge(kUp, alone).results, ElementsAre(Is("stays_up", Outcome::kPass)));
-  for (const char* check : {"exits: {worker: w}", "same_process: {worker: w}", "graceful_stop: {worker: w}", "nothing_left_running: {processes: [w]}"}) {
+  for (const char* check :
+       {"exits: {worker: w}", "same_process: {worker: w}", "graceful_stop: {worker: w}",
+        "nothing_left_running: {processes: [w]}"}) {
     const auto results = Judge(std::string("  - ") + check + "\n", kCrash).results;
     EXPECT_THAT(results.back(), Is("oracle:no_unexpected_exit", Outcome::kPass)) << check;
   }
-  EXPECT_THAT(Judge("  - no_unexpected_exit\n", kCrash).results, ElementsAre(Is("no_unexpected_exit", Outcome::kFail)));
+  EXPECT_THAT(Judge("  - no_unexpected_exit\n", kCrash).results,
+              ElementsAre(Is("no_unexpected_exit", Outcome::kFail)));
 }
 
 TEST(Oracles, AFaultThatNothingMetMakesTheVerdictUnknown) {
@@ -145,12 +196,17 @@ TEST(Oracles, AFaultThatNothingMetMakesTheVerdictUnknown) {
   EXPECT_THAT(unmet.results.back().happened, HasSubstr("nothing was tested"));
   EXPECT_EQ(unmet.subject.verdict, Outcome::kUnknown);
   // A check that names the fault judges it itself.
-  EXPECT_THAT(Judge("  - fault_hit: {fault: outage}\n", with(false)).results, ElementsAre(Is("fault_hit", Outcome::kFail), Is("oracle:no_unexpected_exit", Outcome::kPass)));
+  EXPECT_THAT(Judge("  - fault_hit: {fault: outage}\n", with(false)).results,
+              ElementsAre(Is("fault_hit", Outcome::kFail),
+                          Is("oracle:no_unexpected_exit", Outcome::kPass)));
 }
 
-// ---------------------------------------------------------------------------------------------------------------- subjects
+// ----------------------------------------------------------------------------------------------------------------
+// subjects
 
-CheckResult Result(std::string check, Outcome outcome) { return {std::move(check), outcome, "expected", "happened"}; }
+CheckResult Result(std::string check, Outcome outcome) {
+  return {std::move(check), outcome, "expected", "happened"};
+}
 
 struct Case {
   std::string name;
@@ -181,26 +237,68 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"nothing_of_a_broken_one", {}, {"a"}, kU, false, "nothing was checked"},
         Case{"all_pass", {Result("a", kP), Result("b", kP)}, {}, kP, false, ""},
         Case{"one_unknown", {Result("a", kP), Result("b", kU)}, {}, kU, false, "cannot be told: b"},
-        Case{"the_worst_wins", {Result("a", kU), Result("b", kF), Result("c", kF)}, {}, kF, false, "failed: b and c"},
+        Case{"the_worst_wins",
+             {Result("a", kU), Result("b", kF), Result("c", kF)},
+             {},
+             kF,
+             false,
+             "failed: b and c"},
         Case{"steps_count", {Result("a", kP), Result("steps", kF)}, {}, kF, false, "failed: steps"},
         Case{"caught", {Result("a", kF), Result("b", kP)}, {"a"}, kP, true, ""},
         Case{"caught_by_both", {Result("a", kF), Result("b", kF)}, {"a", "b"}, kP, true, ""},
         Case{"missed", {Result("a", kP), Result("b", kP)}, {"a"}, kF, false, "a did not fail"},
-        Case{"half_caught", {Result("a", kF), Result("b", kP)}, {"a", "b"}, kF, false, "b did not fail"},
-        Case{"caught_and_more", {Result("a", kF), Result("b", kF)}, {"a"}, kF, false, "not expected: b"},
-        Case{"oracle_too", {Result("a", kF), Result("oracle:no_unexpected_exit", kF)}, {"a"}, kF, false, "oracle:no_unexpected_exit"},
-        Case{"named_one_unknown", {Result("a", kU), Result("b", kP)}, {"a"}, kU, false, "cannot be told: a"},
+        Case{"half_caught",
+             {Result("a", kF), Result("b", kP)},
+             {"a", "b"},
+             kF,
+             false,
+             "b did not fail"},
+        Case{"caught_and_more",
+             {Result("a", kF), Result("b", kF)},
+             {"a"},
+             kF,
+             false,
+             "not expected: b"},
+        Case{"oracle_too",
+             {Result("a", kF), Result("oracle:no_unexpected_exit", kF)},
+             {"a"},
+             kF,
+             false,
+             "oracle:no_unexpected_exit"},
+        Case{"named_one_unknown",
+             {Result("a", kU), Result("b", kP)},
+             {"a"},
+             kU,
+             false,
+             "cannot be told: a"},
         Case{"named_one_absent", {Result("b", kP)}, {"a"}, kU, false, "cannot be told: a"},
         Case{"other_unknown_is_no_news", {Result("a", kF), Result("b", kU)}, {"a"}, kP, true, ""},
-        Case{"fault_not_met", {Result("a", kF), Result("oracle:fault_hit", kU)}, {"a"}, kU, false, "oracle:fault_hit"},
-        Case{"infrastructure", {Result("a", kF), Result("infrastructure", kU)}, {"a"}, kU, false, "infrastructure"},
+        Case{"fault_not_met",
+             {Result("a", kF), Result("oracle:fault_hit", kU)},
+             {"a"},
+             kU,
+             false,
+             "oracle:fault_hit"},
+        Case{"infrastructure",
+             {Result("a", kF), Result("infrastructure", kU)},
+             {"a"},
+             kU,
+             false,
+             "infrastructure"},
         Case{"its_steps_may_fail", {Result("a", kF), Result("steps", kF)}, {"a"}, kP, true, ""},
-        Case{"its_steps_may_be_named", {Result("a", kP), Result("steps", kF)}, {"steps"}, kP, true, ""}),
+        Case{"its_steps_may_be_named",
+             {Result("a", kP), Result("steps", kF)},
+             {"steps"},
+             kP,
+             true,
+             ""}),
     [](const auto& c) { return c.param.name; });
 
 TEST(JudgeJournal, TakesTheMachinesOwnResultsFromTheJournal) {
   Story story = Story().Run().ServerUp().Up("w").At(2s).Judging();
-  story.Add(AssertionEvent{.what = "pass", .check = "stays_up"}).Add(AssertionEvent{.what = "fail", .check = "steps", .happened = "timed out"}).Finished();
+  story.Add(AssertionEvent{.what = "pass", .check = "stays_up"})
+      .Add(AssertionEvent{.what = "fail", .check = "steps", .happened = "timed out"})
+      .Finished();
   const auto judgement = Judge(kUp, story);
   EXPECT_THAT(judgement.results.back(), Is("steps", Outcome::kFail));
   EXPECT_EQ(judgement.results.back().happened, "timed out");

@@ -7,9 +7,11 @@ namespace {
 
 TEST(LogSeen, FindsALineInTime) {
   const char* check = "log_seen: {process: w, pattern: 'shut.*down', within: 5s}";
-  EXPECT_THAT(Judged(check, Story().At(5s).Log("shutting down")), Passes("at 5.00s: shutting down"));
+  EXPECT_THAT(Judged(check, Story().At(5s).Log("shutting down")),
+              Passes("at 5.00s: shutting down"));
   EXPECT_THAT(Judged(check, Story().At(5s + 1ns).Log("shutting down")), Fails("not among 1 line"));
-  EXPECT_THAT(Judged(check, Story().At(1s).Log("shutting down", "v"), 5s), Fails("not among 0 lines"));
+  EXPECT_THAT(Judged(check, Story().At(1s).Log("shutting down", "v"), 5s),
+              Fails("not among 0 lines"));
   EXPECT_EQ(DeadlineAfter(check, Story()), 5s);
   EXPECT_THAT(Judged(check, Story(), 5s - 1ns), IsUnknown("when observation ended"));
   EXPECT_THAT(Judged(check, Story(), 5s), Fails("not among"));
@@ -17,7 +19,8 @@ TEST(LogSeen, FindsALineInTime) {
 
 TEST(LogSeen, CountsFromAnEventOn) {
   const char* check = "log_seen: {pattern: bye, within: 2s, after: process.signalled process=w}";
-  EXPECT_THAT(Judged(check, Story().At(1s).Log("bye").At(3s).Signalled("w", 15), 5s), Fails("not among 1 line"));
+  EXPECT_THAT(Judged(check, Story().At(1s).Log("bye").At(3s).Signalled("w", 15), 5s),
+              Fails("not among 1 line"));
   EXPECT_THAT(Judged(check, Story().At(3s).Signalled("w", 15).At(5s).Log("bye")), Passes(""));
   EXPECT_THAT(Judged(check, Story().Log("bye"), 5s), IsUnknown("never happened"));
   EXPECT_EQ(DeadlineAfter(check, Story()), std::nullopt);
@@ -25,18 +28,24 @@ TEST(LogSeen, CountsFromAnEventOn) {
 
 TEST(LogSeen, MayWantALevelAndANumber) {
   const char* check = "log_seen: {pattern: retry, level: WARN, min: 2, within: 9s}";
-  EXPECT_THAT(Judged(check, Story().Log("retry", "w", "WARN").Log("retry", "w", "INFO").Log("retry"), 9s), Fails("only 1 time"));
-  EXPECT_THAT(Judged(check, Story().Log("retry", "w", "WARN").Log("retry", "w", "ERROR")), Passes(""));
+  EXPECT_THAT(
+      Judged(check, Story().Log("retry", "w", "WARN").Log("retry", "w", "INFO").Log("retry"), 9s),
+      Fails("only 1 time"));
+  EXPECT_THAT(Judged(check, Story().Log("retry", "w", "WARN").Log("retry", "w", "ERROR")),
+              Passes(""));
 }
 
 TEST(LogNever, FailsWithTheFirstSuchLine) {
   const char* check = "log_never: {process: w, pattern: 'secret-[a-z]+'}";
-  EXPECT_THAT(Judged(check, Story().Log("fine").At(2s).Log("key secret-abc").Log("secret-x")), Fails("2 times, the first at 2.00s: key secret-abc"));
-  EXPECT_THAT(Judged(check, Story().Log("fine").Log("secret-abc", "v")), Passes("none among 1 line"));
+  EXPECT_THAT(Judged(check, Story().Log("fine").At(2s).Log("key secret-abc").Log("secret-x")),
+              Fails("2 times, the first at 2.00s: key secret-abc"));
+  EXPECT_THAT(Judged(check, Story().Log("fine").Log("secret-abc", "v")),
+              Passes("none among 1 line"));
 }
 
 TEST(LogNever, SilenceProvesNothing) {
-  EXPECT_THAT(Judged("log_never: {process: w, pattern: x}", Story().Log("noise", "v")), IsUnknown("no output"));
+  EXPECT_THAT(Judged("log_never: {process: w, pattern: x}", Story().Log("noise", "v")),
+              IsUnknown("no output"));
 }
 
 TEST(Log, LongLinesAreShortenedBetweenCharacters) {
@@ -49,20 +58,45 @@ TEST(Log, LongLinesAreShortenedBetweenCharacters) {
 constexpr const char* kNames = "error_names: {process: w, text: [orders, not found], within: 10s}";
 
 TEST(ErrorNames, OneErrorNamesTheCause) {
-  EXPECT_THAT(Judged(kNames, Story().Up("w").At(1s).Add(WorkerEvent{.what = "fatal", .worker = "w", .detail = "namespace orders not found"})),
-              Passes("at 1.00s: namespace orders not found"));
-  EXPECT_THAT(Judged(kNames, Story().Up("w").At(10s).Log("Namespace orders is not found.", "w", "ERROR")), Passes(""));
-  EXPECT_THAT(Judged(kNames, Story().Up("w").Exited("w", 1, "unexpected", "RuntimeError: orders not found")), Passes(""));
-  EXPECT_THAT(Judged(kNames, Story().Up("w").Log("orders not found", "w", "", "stderr")), Passes(""));
+  EXPECT_THAT(
+      Judged(kNames, Story().Up("w").At(1s).Add(WorkerEvent{
+                         .what = "fatal", .worker = "w", .detail = "namespace orders not found"})),
+      Passes("at 1.00s: namespace orders not found"));
+  EXPECT_THAT(
+      Judged(kNames, Story().Up("w").At(10s).Log("Namespace orders is not found.", "w", "ERROR")),
+      Passes(""));
+  EXPECT_THAT(Judged(kNames, Story().Up("w").Exited("w", 1, "unexpected",
+                                                    "RuntimeError: orders not found")),
+              Passes(""));
+  EXPECT_THAT(Judged(kNames, Story().Up("w").Log("orders not found", "w", "", "stderr")),
+              Passes(""));
 }
 
 TEST(ErrorNames, TwoErrorsTogetherDoNot) {
-  EXPECT_THAT(Judged(kNames, Story().Up("w").Log("orders", "w", "ERROR").Log("not found", "w", "ERROR"), 10s), Fails("none of 2 errors does, the last: not found"));
+  EXPECT_THAT(
+      Judged(kNames, Story().Up("w").Log("orders", "w", "ERROR").Log("not found", "w", "ERROR"),
+             10s),
+      Fails("none of 2 errors does, the last: not found"));
 }
 
 TEST(ErrorNames, WhatIsNoErrorOrSomebodyElsesOrTooLateDoesNotCount) {
-  EXPECT_THAT(Judged(kNames, Story().Up("w").Log("orders not found", "w", "INFO").Log("orders not found", "v", "ERROR"), 10s), Fails("no error"));
-  EXPECT_THAT(Judged(kNames, Story().Up("w").At(10s + 1ns).Log("orders not found", "w", "ERROR")), Fails("none of 1 error"));
+  EXPECT_THAT(Judged(kNames,
+                     Story()
+                         .Up("w")
+                         .Log("orders not found", "w", "INFO")
+                         .Log("orders not found", "v", "ERROR"),
+                     10s),
+              Fails("no error"));
+  EXPECT_THAT(Judged(kNames, Story().Up("w").At(10s + 1ns).Log("orders not found", "w", "ERROR")),
+              Fails("none of 1 error"));
+}
+
+TEST(ErrorNames, TheTimeRunsFromItsStart) {
+  const Story late = Story().At(20s).Up("w").At(30s);
+  Story in_time = late;
+  EXPECT_THAT(Judged(kNames, in_time.Log("orders not found", "w", "ERROR")), Passes("at 30.00s"));
+  EXPECT_EQ(DeadlineAfter(kNames, late), 30s);
+  EXPECT_EQ(DeadlineAfter(kNames, Story()), std::nullopt);
 }
 
 TEST(ErrorNames, WaitsForTheErrorAndKnowsWhenThereWasNobody) {
@@ -73,8 +107,11 @@ TEST(ErrorNames, WaitsForTheErrorAndKnowsWhenThereWasNobody) {
 
 TEST(ErrorNames, AClientsErrorsAreThoseOfItsCalls) {
   const char* check = "error_names: {process: app, text: refused}";
-  EXPECT_THAT(Judged(check, Story().Call(14, 1s, "StartWorkflowExecution", "app", "connection refused")), Passes(""));
-  EXPECT_THAT(Judged(check, Story().Call(0, 1s, "StartWorkflowExecution", "app"), 30s), Fails("no error"));
+  EXPECT_THAT(
+      Judged(check, Story().Call(14, 1s, "StartWorkflowExecution", "app", "connection refused")),
+      Passes(""));
+  EXPECT_THAT(Judged(check, Story().Call(0, 1s, "StartWorkflowExecution", "app"), 30s),
+              Fails("no error"));
 }
 
 }  // namespace

@@ -18,7 +18,8 @@ namespace {
 using ::squall::testing::StatusIs;
 using ::testing::HasSubstr;
 
-// The example in the documentation, as this check's part of a scenario file. Names in examples are those of story.h.
+// The example in the documentation, as this check's part of a scenario file. Names in examples are
+// those of story.h.
 CheckSpec ExampleOf(const CheckKind& kind) {
   const StatusOr<Scenario> scenario = LoadChecks("  " + kind.example + "\n");
   if (!scenario.ok()) {
@@ -36,10 +37,13 @@ TEST(Registry, IsSortedDocumentedAndComplete) {
     EXPECT_FALSE(kind.nothing_seen.empty()) << kind.definition.name;
     for (const ParamSpec& param : kind.definition.params) {
       EXPECT_TRUE(param.doc.ends_with(".")) << kind.definition.name << "." << param.name;
-      EXPECT_FALSE(param.required && !param.default_text.empty()) << kind.definition.name << "." << param.name;
-      EXPECT_EQ(param.type == ParamType::kWord, !param.words.empty()) << kind.definition.name << "." << param.name;
+      EXPECT_FALSE(param.required && !param.default_text.empty())
+          << kind.definition.name << "." << param.name;
+      EXPECT_EQ(param.type == ParamType::kWord, !param.words.empty())
+          << kind.definition.name << "." << param.name;
     }
-    for (const std::string& need : kind.definition.needs) EXPECT_FALSE(WordsOf(need).empty()) << need;
+    for (const std::string& need : kind.definition.needs)
+      EXPECT_FALSE(WordsOf(need).empty()) << need;
     EXPECT_EQ(FindCheck(kind.definition.name), &kind);
   }
   EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
@@ -64,8 +68,10 @@ TEST(Registry, DefaultsAreTheLoadersDefaults) {
       Params given = spec.params;
       given.Set(param.name, std::monostate{});
       const auto filled = WithDefaults(kind.definition.params, given);
-      if (kind.example.find(param.name + ":") != std::string::npos) continue;  // the example says otherwise
-      EXPECT_EQ(filled.values().find(param.name)->second, spec.params.values().find(param.name)->second)
+      if (kind.example.find(param.name + ":") != std::string::npos)
+        continue;  // the example says otherwise
+      EXPECT_EQ(filled.values().find(param.name)->second,
+                spec.params.values().find(param.name)->second)
           << kind.definition.name << "." << param.name;
     }
   }
@@ -76,7 +82,8 @@ TEST(Registry, NothingObservedNeverPasses) {
     const auto checker = MakeChecker(ExampleOf(kind));
     ASSERT_OK(checker);
     for (const Duration end : {Duration{}, Duration(1h)}) {
-      EXPECT_NE((*checker)->Finish(SteadyTime(end)).outcome, Outcome::kPass) << kind.definition.name;
+      EXPECT_NE((*checker)->Finish(SteadyTime(end)).outcome, Outcome::kPass)
+          << kind.definition.name;
     }
   }
 }
@@ -100,15 +107,37 @@ TEST(Registry, RefusesWhatIsNoCheckAndWhatIsIncomplete) {
               StatusIs(StatusCode::kInvalidArgument, "exits: parameter 'worker' is missing"));
   Params params;
   params.Set("pattern", std::string("("));
-  EXPECT_THAT(MakeChecker({.name = "log_never", .id = "log_never", .params = params, .pos = {}}).status(),
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a regular expression")));
+  EXPECT_THAT(
+      MakeChecker({.name = "log_never", .id = "log_never", .params = params, .pos = {}}).status(),
+      StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a regular expression")));
 }
 
-// With SQUALL_UPDATE_DOCS=1 the page is written instead: `SQUALL_UPDATE_DOCS=1 ctest -R scenarios_checks_test`.
+// What the loader's table lets through, the checkers accept.
+TEST(Registry, EveryCheckOfTheLibraryCanBeMade) {
+  const char* source = std::getenv("SQUALL_SOURCE_DIR");
+  const auto library =
+      LoadLibrary(std::string(source != nullptr ? source : ".") + "/scenarios/library", Checks());
+  ASSERT_OK(library);
+  std::size_t made = 0;
+  for (const LibraryEntry& entry : *library) {
+    ASSERT_OK(entry.scenario) << entry.path;
+    for (const Subject& subject : entry.scenario->subjects) {
+      for (const CheckSpec& spec : subject.checks) {
+        EXPECT_OK(MakeChecker(spec)) << entry.path << ":" << spec.pos.line;
+        ++made;
+      }
+    }
+  }
+  EXPECT_GT(made, 30u);
+}
+
+// With SQUALL_UPDATE_DOCS=1 the page is written instead: `SQUALL_UPDATE_DOCS=1 ctest -R
+// scenarios_checks_test`.
 TEST(ChecksPage, IsMadeFromTheTable) {
   const char* source = std::getenv("SQUALL_SOURCE_DIR");
   const std::string path = std::string(source != nullptr ? source : ".") + "/docs/checks.md";
-  if (const char* update = std::getenv("SQUALL_UPDATE_DOCS"); update != nullptr && std::string_view(update) == "1") {
+  if (const char* update = std::getenv("SQUALL_UPDATE_DOCS");
+      update != nullptr && std::string_view(update) == "1") {
     std::ofstream(path) << ChecksPage();
   }
   std::ifstream in(path);
@@ -117,7 +146,8 @@ TEST(ChecksPage, IsMadeFromTheTable) {
   EXPECT_EQ(text.str(), ChecksPage()) << "write it anew with SQUALL_UPDATE_DOCS=1";
 }
 
-// ---------------------------------------------------------------------------------------------------------------- patterns
+// ----------------------------------------------------------------------------------------------------------------
+// patterns
 
 bool Matches(const std::string& pattern, Payload payload) {
   const auto parsed = EventPattern::Parse(pattern);
@@ -129,7 +159,11 @@ bool Matches(const std::string& pattern, Payload payload) {
 }
 
 TEST(EventPattern, MatchesKindWordAndFields) {
-  const ProcessEvent exit{.what = "exited", .process = "w", .exit_code = 1, .reason = "unexpected", .detail = "last line\nboom"};
+  const ProcessEvent exit{.what = "exited",
+                          .process = "w",
+                          .exit_code = 1,
+                          .reason = "unexpected",
+                          .detail = "last line\nboom"};
   EXPECT_TRUE(Matches("process.exited", exit));
   EXPECT_TRUE(Matches("process.exited process=w exit_code=1", exit));
   EXPECT_TRUE(Matches("process.exited  source=runner", exit));
@@ -150,13 +184,23 @@ TEST(EventPattern, ValuesMayHoldSpacesAndSlashes) {
 TEST(EventPattern, SaysWhatIsWrongWithIt) {
   const auto error = [](const std::string& text) { return EventPattern::Parse(text).status(); };
   EXPECT_THAT(error(""), StatusIs(StatusCode::kInvalidArgument, HasSubstr("an event is missing")));
-  EXPECT_THAT(error("exited"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("'exited' is no event")));
-  EXPECT_THAT(error("proces.exited"), StatusIs(StatusCode::kInvalidArgument, "unknown kind of event 'proces' (did you mean 'process'?)"));
-  EXPECT_THAT(error("process.exitd"), StatusIs(StatusCode::kInvalidArgument, "unknown process event 'exitd' (did you mean 'exited'?)"));
-  EXPECT_THAT(error("process.exited proces=w"), StatusIs(StatusCode::kInvalidArgument, "process events have no field 'proces' (did you mean 'process'?)"));
-  EXPECT_THAT(error("process.exited w"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("'w' is no field=value")));
-  EXPECT_THAT(error("process.exited detail=/(/"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("no regular expression")));
-  EXPECT_THAT(error("process.exited detail=\"open"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("has an open \"")));
+  EXPECT_THAT(error("exited"),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("'exited' is no event")));
+  EXPECT_THAT(error("proces.exited"),
+              StatusIs(StatusCode::kInvalidArgument,
+                       "unknown kind of event 'proces' (did you mean 'process'?)"));
+  EXPECT_THAT(error("process.exitd"),
+              StatusIs(StatusCode::kInvalidArgument,
+                       "unknown process event 'exitd' (did you mean 'exited'?)"));
+  EXPECT_THAT(error("process.exited proces=w"),
+              StatusIs(StatusCode::kInvalidArgument,
+                       "process events have no field 'proces' (did you mean 'process'?)"));
+  EXPECT_THAT(error("process.exited w"),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("'w' is no field=value")));
+  EXPECT_THAT(error("process.exited detail=/(/"),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("no regular expression")));
+  EXPECT_THAT(error("process.exited detail=\"open"),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("has an open \"")));
 }
 
 }  // namespace
