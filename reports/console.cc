@@ -46,6 +46,13 @@ std::string Right(std::string_view text, std::size_t width) {
                               : std::string(width - text.size(), ' ') + std::string(text);
 }
 
+// "7s", "2m05s": what changes once a second is not told to the hundredth.
+std::string WholeSeconds(Duration d) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(d).count();
+  if (seconds < 60) return fmt::format("{}s", seconds);
+  return fmt::format("{}m{:02}s", seconds / 60, seconds % 60);
+}
+
 std::string Plural(std::size_t n, std::string_view noun) {
   return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
 }
@@ -137,12 +144,10 @@ void Console::EraseStatus() {
 void Console::DrawStatus(Duration elapsed) {
   if (!options_.terminal) return;
   const std::string total = planned_ == 0 ? "" : fmt::format("/{}", planned_);
-  std::string text = fmt::format("{}{} done, {}", finished_, total,
-                                 FormatDuration(std::chrono::floor<std::chrono::seconds>(elapsed)));
+  std::string text = fmt::format("{}{} done, {}", finished_, total, WholeSeconds(elapsed));
   std::string separator = "  running: ";
   for (const auto& [label, since] : running_) {
-    text += fmt::format("{}{} {}s", separator, label,
-                        std::chrono::floor<std::chrono::seconds>(elapsed - since).count());
+    text += fmt::format("{}{} {}", separator, label, WholeSeconds(elapsed - since));
     separator = ", ";
   }
   // One column is left free: a cursor behind the last one wraps on some terminals.

@@ -110,14 +110,14 @@ TEST(Console, ATerminalSeesWhatRuns) {
   console.Started("E1/broken@fake", 0s);
   console.Started("R2/fixed@real", 1500ms);
   console.Tick(3500ms);
-  EXPECT_EQ(parts.back(), "\r\033[K0/14 done, 3.00s  running: E1/broken@fake 3s, ...");
+  EXPECT_EQ(parts.back(), "\r\033[K0/14 done, 3s  running: E1/broken@fake 3s, R2/...");
   EXPECT_LT(DisplayWidth(parts.back().substr(4)), 50u);
   parts.clear();
   console.Finished("E1/broken@fake", run.subjects[0], 4s);
   // The status line is erased before the subject's line is written, and drawn again below it.
   EXPECT_THAT(parts,
               ElementsAre("\r\033[K", StartsWith(" CAUGHT"),
-                          StartsWith("\r\033[K1/14 done, 4.00s  running: R2/fixed@real 2s")));
+                          StartsWith("\r\033[K1/14 done, 4s  running: R2/fixed@real 2s")));
   parts.clear();
   console.Finished("R2/fixed@real", run.subjects[1], 5s);
   EXPECT_THAT(parts, ElementsAre("\r\033[K", StartsWith("   PASS")));
