@@ -42,7 +42,6 @@ RULES = (
 
 # Rule, file pattern, reason.
 ALLOWED = (
-    ("sleep", "core/bridge/src/testing.rs", "a future that hangs on purpose, for tests of shutdown"),
     ("clock", "base/util/clock.cc", "the one place that reads the machine's clocks"),
     ("randomness", "base/util/rng.cc", "the seed of a run that was given none, printed so that it can be repeated"),
     ("process", "harness/process/guardian.cc", "starts the guardian, which ends the tree when squall is killed"),
@@ -50,6 +49,9 @@ ALLOWED = (
     ("process", "tests/unit/harness/process/test_child.cc", "behaves badly on purpose: it becomes a daemon"),
     ("detach", "harness/process/spawn.cc", "hands a started child over to ChildProcess, which waits for it"),
     ("fixed port", "core/connection.h", "Temporal's own default address"),
+    ("fixed port", "fakes/worker/settings.cc", "Temporal's own default address, as every SDK has it"),
+    ("fixed port", "fakes/worker/host_program.cc", "the same, in --help"),
+    ("fixed port", "harness/subjects/python/settings.py", "the same"),
     ("fixed port", "fakes/server/squall_*_main.cc", "examples in --help"),
     ("fixed port", "tests/unit/*", "texts of addresses, given to parsers and state machines that open nothing"),
 )

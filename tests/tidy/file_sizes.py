@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Fails on files of ours above 700 lines: they hold more than one thing. An exception has its reason here."""
+"""Fails on code of ours above 700 lines: it holds more than one thing. An exception has its reason here. Texts for
+readers (*.md) may be as long as their subject."""
 
 import sys
 
@@ -7,14 +8,13 @@ import tree
 
 LIMIT = 700
 ALLOWED = {
-    "LICENSE": "the licence's own text",
-    "core/bridge/Cargo.lock": "written by cargo",
+    "core/bridge/include/squall_bridge.h": "written by cbindgen",
 }
 
 
 def check(root):
     findings = []
-    suffixes = (".h", ".cc", ".rs", ".py", ".sh", ".cmake", "CMakeLists.txt", ".yaml", ".md", "Makefile", "LICENSE", ".lock")
+    suffixes = (".h", ".cc", ".rs", ".py", ".sh", ".cmake", "CMakeLists.txt", ".yaml", "Makefile")
     for path in tree.files(root, suffixes=suffixes):
         lines = tree.text_of(path, root).count("\n")
         if lines > LIMIT and path not in ALLOWED and not path.startswith("tests/data/"):
@@ -25,7 +25,7 @@ def check(root):
 CASES = [
     ("at the limit", {"base/a.cc": "\n" * LIMIT}, []),
     ("above", {"base/a.cc": "\n" * (LIMIT + 1)}, ["base/a.cc:0: 701 lines"]),
-    ("allowed", {"core/bridge/Cargo.lock": "\n" * 9999}, []),
+    ("allowed", {"core/bridge/include/squall_bridge.h": "\n" * 9999}, []),
 ]
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ NO_THREADS = (r"(thread|future|semaphore|latch|barrier|stop_token)$", SANS_IO,
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.M)
 # Generated from Temporal's and core's protos, by base/api.
-GENERATED = re.compile(r"^(temporal|google)/.*\.pb\.h$")
+GENERATED = re.compile(r"^(temporal|google|health|nexusannotations)/.*\.pb\.h$")
 # Written by cbindgen for core alone.
 BRIDGE = "core/bridge/include/squall_bridge.h"
 
