@@ -210,7 +210,22 @@ TEST(FakeServer, SuspendAndResumeAreAServerThatDiesAndComesBack) {
   EXPECT_EQ(listening, 3);
 }
 
-TEST(FakeServer, KeepsItsPortWhileClientsHammerIt) {
+TEST(FakeServer, KeepsItsPortWhileSuspended) {
+  const auto server = MustStart();
+  ASSERT_OK(server->Suspend());
+  // Nobody is given the port meanwhile, neither by asking for it nor as the source of a connection.
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(server->port()));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), -1);
+  EXPECT_EQ(errno, EADDRINUSE);
+  ::close(fd);
+  EXPECT_OK(server->Resume());
+}
+
+TEST(FakeServer, ResumesWhileClientsHammerItsPort) {
   const auto server = MustStart();
   const int port = server->port();
   std::atomic<bool> stop = false;
