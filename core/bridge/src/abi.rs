@@ -45,8 +45,7 @@ pub struct SquallStatus {
 }
 
 /// Called once when an operation ends; `value` is empty unless `status->code` is 0.
-pub type SquallDone =
-    unsafe extern "C" fn(user_data: *mut c_void, status: *const SquallStatus, value: SquallSlice);
+pub type SquallDone = unsafe extern "C" fn(user_data: *mut c_void, status: *const SquallStatus, value: SquallSlice);
 
 /// Receives text or bytes during a call.
 pub type SquallSink = unsafe extern "C" fn(user_data: *mut c_void, value: SquallSlice);
@@ -168,12 +167,7 @@ impl From<ClientConnectError> for Failure {
 }
 
 pub fn ok_status() -> SquallStatus {
-    SquallStatus {
-        code: 0,
-        message: SquallSlice::EMPTY,
-        details: SquallSlice::EMPTY,
-        debug: SquallSlice::EMPTY,
-    }
+    SquallStatus { code: 0, message: SquallSlice::EMPTY, details: SquallSlice::EMPTY, debug: SquallSlice::EMPTY }
 }
 
 pub fn boxed_error(result: Result<(), Failure>) -> *mut SquallError {

@@ -33,11 +33,7 @@ pub struct SquallRpcRequest {
 pub struct SquallRpcReply(oneshot::Sender<Result<GrpcSuccessResponse, Status>>);
 
 pub type SquallOnRpc = Option<
-    unsafe extern "C" fn(
-        user_data: *mut c_void,
-        request: *const SquallRpcRequest,
-        reply_owned: *mut SquallRpcReply,
-    ),
+    unsafe extern "C" fn(user_data: *mut c_void, request: *const SquallRpcRequest, reply_owned: *mut SquallRpcReply),
 >;
 /// Core has dropped the RPC with this id before it was answered.
 pub type SquallOnRpcDropped = Option<unsafe extern "C" fn(user_data: *mut c_void, id: u64)>;
@@ -129,7 +125,9 @@ struct DropNotice {
 
 impl Drop for DropNotice {
     fn drop(&mut self) {
-        if self.armed && let Some(on_dropped) = self.handler.on_dropped {
+        if self.armed
+            && let Some(on_dropped) = self.handler.on_dropped
+        {
             let handler = &self.handler;
             handler.shared.gate.pass(|| unsafe { on_dropped(handler.user_data as *mut c_void, self.id) });
         }
@@ -177,9 +175,7 @@ unsafe fn handler(shared: &Arc<Shared>, given: &SquallRpcHandler) -> Option<Call
         user_data: given.user_data_owned as usize,
         release: shared.register_release(given.release, given.user_data_owned),
     });
-    Some(CallbackBasedGrpcService {
-        callback: Arc::new(move |request| answer(handler.clone(), request).boxed()),
-    })
+    Some(CallbackBasedGrpcService { callback: Arc::new(move |request| answer(handler.clone(), request).boxed()) })
 }
 
 fn texts(given: &[SquallPair]) -> Result<HashMap<String, String>, Failure> {
@@ -243,7 +239,10 @@ unsafe fn tls_options(given: &SquallConnectOptions) -> Result<Option<TlsOptions>
     }
 }
 
-unsafe fn connection_options(shared: &Arc<Shared>, given: &SquallConnectOptions) -> Result<ConnectionOptions, Failure> {
+unsafe fn connection_options(
+    shared: &Arc<Shared>,
+    given: &SquallConnectOptions,
+) -> Result<ConnectionOptions, Failure> {
     unsafe {
         // First of all, so that user_data is released on every path.
         let service = handler(shared, &given.rpc_handler);

@@ -368,7 +368,9 @@ fn new_runtime(options: &SquallRuntimeOptions) -> Result<SquallRuntime, Failure>
     let telemetry = telemetry_init(
         TelemetryOptions::builder()
             .maybe_logging(logging)
-            .maybe_metrics(meter.clone().map(|meter| meter as Arc<dyn temporalio_common::telemetry::metrics::CoreMeter>))
+            .maybe_metrics(
+                meter.clone().map(|meter| meter as Arc<dyn temporalio_common::telemetry::metrics::CoreMeter>),
+            )
             .build(),
     )
     .map_err(|error| Failure::new(Code::Internal, format!("telemetry: {error:#}")))?;
@@ -449,8 +451,7 @@ pub unsafe extern "C" fn squall_runtime_free(runtime_owned: *mut SquallRuntime, 
             Ok(())
         });
     };
-    let misplaced =
-        IN_CALLBACK.with(|depth| depth.get() > 0) || tokio::runtime::Handle::try_current().is_ok();
+    let misplaced = IN_CALLBACK.with(|depth| depth.get() > 0) || tokio::runtime::Handle::try_current().is_ok();
     if misplaced {
         std::thread::spawn(end);
     } else {

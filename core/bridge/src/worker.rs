@@ -172,9 +172,7 @@ unsafe fn worker_config(given: &SquallWorkerOptions) -> Result<WorkerConfig, Fai
             .local_timeout_buffer_for_activities(time(given.local_timeout_buffer_ns))
             .maybe_max_worker_activities_per_second(rate(given.max_activities_per_second))
             .maybe_max_task_queue_activities_per_second(rate(given.max_task_queue_activities_per_second))
-            .max_eager_activity_reservations_per_workflow_task(
-                given.max_eager_activities_per_workflow_task as usize,
-            )
+            .max_eager_activity_reservations_per_workflow_task(given.max_eager_activities_per_workflow_task as usize)
             .maybe_graceful_shutdown_period(duration(given.graceful_shutdown_period_ns))
             .ignore_evicts_on_shutdown(given.ignore_evictions_on_shutdown)
             .workflow_failure_errors(failing)

@@ -5,7 +5,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "tests/unit/core/core_fixture.h"
 
@@ -18,18 +20,33 @@ using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::StartsWith;
 
+// A socket on a port of the loopback that the kernel chose.
+class BoundSocket {
+ public:
+  BoundSocket() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    SQUALL_CHECK(bind(fd_, reinterpret_cast<sockaddr*>(&address), size) == 0, "bind");
+    SQUALL_CHECK(getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) == 0, "getsockname");
+    port_ = ntohs(address.sin_port);
+  }
+  ~BoundSocket() { close(fd_); }
+  BoundSocket(const BoundSocket&) = delete;
+  BoundSocket& operator=(const BoundSocket&) = delete;
+
+  // From now on the kernel accepts connections, and nobody says a word on them.
+  void ListenAndBeSilent() { SQUALL_CHECK(listen(fd_, 16) == 0, "listen"); }
+  int port() const { return port_; }
+
+ private:
+  int fd_;
+  int port_ = 0;
+};
+
 // A port that nobody listens on: it was ours a moment ago.
-int ClosedPort() {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  SQUALL_CHECK(bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0, "bind");
-  SQUALL_CHECK(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0, "getsockname");
-  close(fd);
-  return ntohs(address.sin_port);
-}
+int ClosedPort() { return BoundSocket().port(); }
 
 class ConnectionTest : public CoreTest {};
 
@@ -131,6 +148,47 @@ TEST_F(ConnectionTest, AnAttemptEndsWithTheRuntime) {
   executor_.RunReady();
   ASSERT_TRUE(result.has_value());
   EXPECT_THAT(*result, StatusIs(StatusCode::kCancelled, "the runtime is shut down"));
+}
+
+TEST_F(ConnectionTest, ASilentTlsPeerHoldsUpNeitherCancelNorTheRuntime) {
+  // X1 of the incidents: no time-out of core covers the TLS handshake, so only these two end the attempt.
+  BoundSocket silent;
+  silent.ListenAndBeSilent();
+  ConnectionOptions options;
+  options.target_url = fmt::format("https://127.0.0.1:{}", silent.port());
+  options.dns_load_balancing.reset();
+  std::vector<Status> results;
+  const auto keep = [&](const StatusOr<std::shared_ptr<Connection>>& given) { results.push_back(given.status()); };
+  CallHandle first = Connection::Connect(runtime_, options, executor_, keep);
+  Connection::Connect(runtime_, options, executor_, keep);
+  EXPECT_FALSE(executor_.WaitForPost(std::chrono::milliseconds(100)));
+  first.Cancel();
+  ASSERT_TRUE(RunUntil([&] { return results.size() == 1; }));
+  EXPECT_THAT(results[0], StatusIs(StatusCode::kCancelled, "the call was cancelled"));
+
+  const SteadyTime before = real_.Now();
+  runtime_.reset();
+  EXPECT_LT(real_.Now() - before, Scaled(std::chrono::seconds(1)));
+  executor_.RunReady();
+  ASSERT_EQ(results.size(), 2U);
+  EXPECT_THAT(results[1], StatusIs(StatusCode::kCancelled, "the runtime is shut down"));
+}
+
+TEST_F(ConnectionTest, ConnectTimeoutBoundsTheConnectButNotTheHandshakeOfHttp2) {
+  BoundSocket silent;
+  silent.ListenAndBeSilent();
+  ConnectionOptions options;
+  options.target_url = fmt::format("http://127.0.0.1:{}", silent.port());
+  options.connect_timeout = std::chrono::milliseconds(50);
+  std::optional<Status> result;
+  // The kernel accepts at once; what waits is GetSystemInfo, for its 30 s.
+  CallHandle attempt = Connection::Connect(
+      runtime_, options, executor_,
+      [&](const StatusOr<std::shared_ptr<Connection>>& given) { result = given.status(); });
+  EXPECT_FALSE(executor_.WaitForPost(std::chrono::milliseconds(200)));
+  attempt.Cancel();
+  ASSERT_TRUE(RunUntil([&] { return result.has_value(); }));
+  EXPECT_THAT(*result, StatusIs(StatusCode::kCancelled, "the call was cancelled"));
 }
 
 }  // namespace

@@ -358,6 +358,28 @@ TEST_F(WorkerTest, AWorkerMayBeDestroyedInsideItsOwnCallback) {
   ASSERT_TRUE(RunUntil([&] { return destroyed; }));
 }
 
+TEST_F(WorkerTest, AShutdownThatNeverEndsHoldsUpNeitherTheWorkerNorTheRuntime) {
+  // X5 of the incidents: ShutdownWorker is not answered while polls are held.
+  CreateWorker({});
+  server_.Hold("ShutdownWorker");
+  PumpActivations(&CompleteWorkflow);
+  PumpActivities([](const coresdk::activity_task::ActivityTask&) {});
+  ASSERT_TRUE(RunUntil([&] {
+    return server_.held("PollWorkflowTaskQueue") > 0 && server_.held("PollActivityTaskQueue") > 0;
+  }));
+  worker_->InitiateShutdown();
+  bool finalized = false;
+  worker_->FinalizeShutdown([&](const Status&) { finalized = true; });
+  ASSERT_TRUE(RunUntil([&] { return server_.held("ShutdownWorker") == 1; }));
+  const SteadyTime before = real_.Now();
+  worker_.reset();
+  connection_.reset();
+  runtime_.reset();
+  EXPECT_LT(real_.Now() - before, Scaled(std::chrono::seconds(1)));
+  executor_.RunReady();
+  EXPECT_FALSE(finalized);
+}
+
 TEST_F(WorkerTest, ReplaceClientMovesThePollsToTheOtherConnection) {
   CreateWorker({});
   PumpActivations(&CompleteWorkflow);
