@@ -1,13 +1,25 @@
 // squall run-one: one subject in this process; started by `squall run`, which reads result.json.
 
+#include <unistd.h>
+
 #include <cstdio>
 
 #include "harness/cli/options.h"
 #include "harness/process/guardian.h"
 #include "harness/runner/exit_codes.h"
+#include "harness/runner/grpc_anchor.h"
 #include "harness/runner/subject_run.h"
 
 namespace squall::harness {
+namespace {
+
+// Without static destructors: gRPC's threads are still there (grpc_anchor.h). The result is on disk by now.
+[[noreturn]] void End(int code) {
+  std::fflush(nullptr);
+  ::_exit(code);
+}
+
+}  // namespace
 
 int RunOne(const RunOneCommand& command) {
   GuardianOptions guardian;
@@ -16,6 +28,7 @@ int RunOne(const RunOneCommand& command) {
     fmt::print(stderr, "{}\n", Message(status));
     return kExitUnknown;
   }
+  AnchorGrpc();
   SubjectRunOptions options;
   options.file = command.file;
   options.subject = command.subject;
@@ -26,9 +39,9 @@ int RunOne(const RunOneCommand& command) {
   const auto result = RunSubject(options);
   if (!result.ok()) {
     fmt::print(stderr, "{}\n", Message(result.status()));
-    return kExitUnknown;
+    End(kExitUnknown);
   }
-  return kExitOk;
+  End(kExitOk);
 }
 
 }  // namespace squall::harness
