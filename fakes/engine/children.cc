@@ -78,7 +78,9 @@ void Children::Begin(const std::shared_ptr<Run>& parent, std::int64_t initiated_
   *started.mutable_task_queue() = attributes.task_queue();
   if (attributes.has_input()) *started.mutable_input() = attributes.input();
   if (attributes.has_header()) *started.mutable_header() = attributes.header();
-  *started.mutable_workflow_execution_timeout() = attributes.workflow_execution_timeout();
+  if (attributes.has_workflow_execution_timeout()) {
+    *started.mutable_workflow_execution_timeout() = attributes.workflow_execution_timeout();
+  }
   *started.mutable_workflow_run_timeout() = attributes.workflow_run_timeout();
   *started.mutable_workflow_task_timeout() = attributes.workflow_task_timeout();
   if (attributes.has_retry_policy()) *started.mutable_retry_policy() = attributes.retry_policy();

@@ -146,7 +146,9 @@ void Closing::ContinueAsNew(Run& run, std::int64_t completed_id, const command::
   next.mutable_task_queue()->set_kind(enums::TASK_QUEUE_KIND_NORMAL);
   if (attributes.has_input()) *next.mutable_input() = attributes.input();
   if (attributes.has_header()) *next.mutable_header() = attributes.header();
-  *next.mutable_workflow_execution_timeout() = run.start.workflow_execution_timeout();
+  if (run.start.has_workflow_execution_timeout()) {
+    *next.mutable_workflow_execution_timeout() = run.start.workflow_execution_timeout();
+  }
   *next.mutable_workflow_run_timeout() = attributes.workflow_run_timeout();
   *next.mutable_workflow_task_timeout() = attributes.workflow_task_timeout();
   if (attributes.has_retry_policy()) *next.mutable_retry_policy() = attributes.retry_policy();

@@ -388,7 +388,9 @@ void Commands::StartChild(Run& run, std::int64_t completed_id, const command::Co
   *attributes->mutable_task_queue() = child.task_queue();
   if (child.has_header()) *attributes->mutable_header() = child.header();
   if (child.has_input()) *attributes->mutable_input() = child.input();
-  *attributes->mutable_workflow_execution_timeout() = child.workflow_execution_timeout();
+  if (child.has_workflow_execution_timeout()) {
+    *attributes->mutable_workflow_execution_timeout() = child.workflow_execution_timeout();
+  }
   *attributes->mutable_workflow_run_timeout() = child.workflow_run_timeout();
   *attributes->mutable_workflow_task_timeout() = child.workflow_task_timeout();
   attributes->set_parent_close_policy(child.parent_close_policy());

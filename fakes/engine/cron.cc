@@ -42,7 +42,9 @@ std::vector<std::string> SplitOn(std::string_view text, char separator) {
 }
 
 Status Bad(std::string_view what) {
-  return InvalidArgument(fmt::format("invalid CronSchedule, {}", what));
+  // The real server says no more than "invalid CronSchedule."; zones are a limit of ours.
+  return InvalidArgument(what.find("time zone") == std::string_view::npos ? std::string("invalid CronSchedule.")
+                                                                          : fmt::format("invalid CronSchedule: {}", what));
 }
 
 StatusOr<int> Number(std::string_view text, const std::vector<std::string_view>& names, int first_name) {

@@ -70,6 +70,9 @@ struct EngineOptions {
   Duration workflow_task_timeout = std::chrono::seconds(10);
   // A sticky queue without a poll for this long counts as dead: its tasks go to the normal queue at once.
   Duration sticky_poller_window = std::chrono::seconds(10);
+  // ShutdownWorker answers the worker's held polls with nothing, and DescribeNamespace says so
+  // (frontend.enableCancelWorkerPollsOnShutdown of the real server, off there unless configured).
+  bool complete_polls_on_shutdown = false;
   // How long DescribeTaskQueue remembers a poller (the real one: 5 min).
   Duration poller_memory = std::chrono::minutes(5);
   // Time until a query without an answer fails when the caller sets no deadline.

@@ -54,8 +54,9 @@ Status NamespaceInvalidState(std::string_view name, int state) {
       fmt::format("Namespace has invalid state: {}. Must be Registered or Deprecated.", StateName(state)), detail);
 }
 
-Status NamespaceExists() {
-  return WithDetail(StatusCode::kAlreadyExists, "Namespace already exists.", details::NamespaceAlreadyExistsFailure());
+Status NamespaceExists(std::string_view name) {
+  return WithDetail(StatusCode::kAlreadyExists, fmt::format("Namespace \"{}\" already exists", name),
+                    details::NamespaceAlreadyExistsFailure());
 }
 
 Status NotFound(std::string_view message) {

@@ -18,7 +18,7 @@ Status WithDetail(StatusCode code, std::string_view message, const google::proto
 Status NamespaceNotFound(std::string_view name);
 // "Namespace has invalid state: Deleted. Must be Registered or Deprecated."
 Status NamespaceInvalidState(std::string_view name, int state);
-Status NamespaceExists();
+Status NamespaceExists(std::string_view name);
 Status NotFound(std::string_view message);        // with NotFoundFailure, as serviceerror.NotFound has it
 Status InvalidArgument(std::string_view message);
 Status WorkflowNotReady(std::string_view message);  // FAILED_PRECONDITION

@@ -15,7 +15,7 @@ constexpr int kWorkflow = enums::TASK_QUEUE_TYPE_WORKFLOW, kActivity = enums::TA
               kNexus = enums::TASK_QUEUE_TYPE_NEXUS;
 constexpr std::size_t kMaxIdLength = 1000;  // limit.maxIDLength of the real server
 constexpr Duration kRateWindow = std::chrono::seconds(30);
-// frontend.shutdownDrain... the shortest time-out with which the real frontend accepts a long poll.
+// common.MinLongPollTimeout: the shortest time-out with which the real frontend accepts a long poll.
 constexpr Duration kMinLongPoll = std::chrono::seconds(2);
 
 const char* KindName(int kind) { return kind == kActivity ? "activity" : kind == kNexus ? "nexus" : "workflow"; }
@@ -187,7 +187,7 @@ void Matching::PollWorkflow(CallId call, const ws::PollWorkflowTaskQueueRequest&
   if (!ns.ok()) return core_.calls.Fail(call, ns.status());
   const auto deadline = core_.calls.deadline(call);
   if (deadline && *deadline - core_.now.steady < kMinLongPoll) {
-    return core_.calls.Fail(call, InvalidArgument("Context timeout is too short."));
+    return core_.calls.Fail(call, Status(StatusCode::kFailedPrecondition, "Context timeout is too short."));
   }
   if (Status bad = CheckQueue(request.task_queue(), request.has_task_queue()); !bad.ok()) {
     return core_.calls.Fail(call, bad);
@@ -212,7 +212,7 @@ void Matching::PollActivity(CallId call, const ws::PollActivityTaskQueueRequest&
   if (!ns.ok()) return core_.calls.Fail(call, ns.status());
   const auto deadline = core_.calls.deadline(call);
   if (deadline && *deadline - core_.now.steady < kMinLongPoll) {
-    return core_.calls.Fail(call, InvalidArgument("Context timeout is too short."));
+    return core_.calls.Fail(call, Status(StatusCode::kFailedPrecondition, "Context timeout is too short."));
   }
   if (Status bad = CheckQueue(request.task_queue(), request.has_task_queue()); !bad.ok()) {
     return core_.calls.Fail(call, bad);
@@ -303,6 +303,10 @@ StatusOr<ws::DescribeTaskQueueResponse> Matching::Describe(const ws::DescribeTas
       if (request.report_stats()) *type.mutable_stats() = stats;
     } else {
       response.mutable_pollers()->Swap(&pollers);
+      response.mutable_versioning_info()->set_current_version("__unversioned__");
+      response.mutable_versioning_info()->mutable_update_time()->set_seconds(-62135596800);  // 0001-01-01: never
+      response.mutable_effective_rate_limit()->set_requests_per_second(4000);
+      response.mutable_effective_rate_limit()->set_rate_limit_source(enums::RATE_LIMIT_SOURCE_SYSTEM);
       if (request.report_stats()) {
         *response.mutable_stats() = stats;
         (*response.mutable_stats_by_priority_key())[3] = stats;  // everything has the default priority
@@ -330,7 +334,7 @@ StatusOr<ws::ListTaskQueuePartitionsResponse> Matching::ListPartitions(
 
 StatusOr<ws::ShutdownWorkerResponse> Matching::ShutdownWorker(const ws::ShutdownWorkerRequest& request) {
   SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
-  if (!request.worker_instance_key().empty()) {
+  if (core_.options.complete_polls_on_shutdown && !request.worker_instance_key().empty()) {
     std::vector<std::pair<Key, std::uint64_t>> ended;
     for (const auto& [key, queue] : queues_) {
       if (std::get<0>(key) != ns->id) continue;

@@ -26,7 +26,7 @@ bool IsUuid(std::string_view text) {
   return true;
 }
 
-void Fill(const Namespace& ns, const std::string& cluster, namespacepb::NamespaceInfo* info,
+void Fill(const Namespace& ns, const EngineOptions& options, namespacepb::NamespaceInfo* info,
           namespacepb::NamespaceConfig* config, ::temporal::api::replication::v1::NamespaceReplicationConfig* replication) {
   info->set_name(ns.name);
   info->set_id(ns.id);
@@ -39,7 +39,7 @@ void Fill(const Namespace& ns, const std::string& cluster, namespacepb::Namespac
   capabilities->set_sync_update(true);
   capabilities->set_async_update(true);
   capabilities->set_worker_heartbeats(true);
-  capabilities->set_worker_poll_complete_on_shutdown(true);
+  capabilities->set_worker_poll_complete_on_shutdown(options.complete_polls_on_shutdown);
   auto* limits = info->mutable_limits();
   limits->set_blob_size_limit_error(2 * 1024 * 1024);
   limits->set_memo_size_limit_error(2 * 1024 * 1024);
@@ -47,8 +47,8 @@ void Fill(const Namespace& ns, const std::string& cluster, namespacepb::Namespac
   config->mutable_bad_binaries();
   config->set_history_archival_state(enums::ARCHIVAL_STATE_DISABLED);
   config->set_visibility_archival_state(enums::ARCHIVAL_STATE_DISABLED);
-  replication->set_active_cluster_name(cluster);
-  replication->add_clusters()->set_cluster_name(cluster);
+  replication->set_active_cluster_name(options.cluster_name);
+  replication->add_clusters()->set_cluster_name(options.cluster_name);
   replication->set_state(enums::REPLICATION_STATE_NORMAL);
 }
 
@@ -70,7 +70,7 @@ void Namespaces::Clear() {
 }
 
 StatusOr<std::shared_ptr<Namespace>> Namespaces::Get(const std::string& name) const {
-  if (name.empty()) return InvalidArgument("Namespace not set on request.");
+  if (name.empty()) return InvalidArgument("Namespace is empty.");
   const auto it = by_name_.find(name);
   if (it == by_name_.end()) return NamespaceNotFound(name);
   if (it->second->state == enums::NAMESPACE_STATE_DELETED) return NamespaceInvalidState(name, it->second->state);
@@ -135,7 +135,7 @@ StatusOr<ws::RegisterNamespaceResponse> Namespaces::Register(const ws::RegisterN
     return InvalidArgument("A valid retention period is not set on request.");
   }
   if (retention < kMinRetention) return InvalidArgument("A valid retention period is not set on request.");
-  if (by_name_.contains(request.namespace_())) return NamespaceExists();
+  if (by_name_.contains(request.namespace_())) return NamespaceExists(request.namespace_());
   auto ns = Add(request.namespace_());
   ns->description = request.description();
   ns->owner_email = request.owner_email();
@@ -155,7 +155,7 @@ StatusOr<ws::DescribeNamespaceResponse> Namespaces::Describe(const ws::DescribeN
     SQUALL_ASSIGN_OR_RETURN(ns, GetById(request.id()));
   }
   ws::DescribeNamespaceResponse response;
-  Fill(*ns, core_.options.cluster_name, response.mutable_namespace_info(), response.mutable_config(),
+  Fill(*ns, core_.options, response.mutable_namespace_info(), response.mutable_config(),
        response.mutable_replication_config());
   return response;
 }
@@ -178,7 +178,7 @@ StatusOr<ws::ListNamespacesResponse> Namespaces::List(const ws::ListNamespacesRe
       break;
     }
     auto* described = response.add_namespaces();
-    Fill(*ns, core_.options.cluster_name, described->mutable_namespace_info(), described->mutable_config(),
+    Fill(*ns, core_.options, described->mutable_namespace_info(), described->mutable_config(),
          described->mutable_replication_config());
   }
   return response;
@@ -204,7 +204,7 @@ StatusOr<ws::UpdateNamespaceResponse> Namespaces::Update(const ws::UpdateNamespa
     ns->retention = retention;
   }
   ws::UpdateNamespaceResponse response;
-  Fill(*ns, core_.options.cluster_name, response.mutable_namespace_info(), response.mutable_config(),
+  Fill(*ns, core_.options, response.mutable_namespace_info(), response.mutable_config(),
        response.mutable_replication_config());
   return response;
 }

@@ -176,6 +176,7 @@ workflowpb::WorkflowExecutionInfo Reads::Info(const Run& run) {
   for (const auto& [key, value] : run.search_attributes) {
     (*info.mutable_search_attributes()->mutable_indexed_fields())[key] = value;
   }
+  info.mutable_auto_reset_points();
   info.set_task_queue(run.start.task_queue().name());
   info.set_first_run_id(run.first_run_id);
   if (run.start.has_priority()) *info.mutable_priority() = run.start.priority();
@@ -188,8 +189,12 @@ StatusOr<ws::DescribeWorkflowExecutionResponse> Reads::Describe(const ws::Descri
   auto* config = response.mutable_execution_config();
   config->mutable_task_queue()->set_name(run->start.task_queue().name());
   config->mutable_task_queue()->set_kind(enums::TASK_QUEUE_KIND_NORMAL);
-  *config->mutable_workflow_execution_timeout() = run->start.workflow_execution_timeout();
-  *config->mutable_workflow_run_timeout() = run->start.workflow_run_timeout();
+  if (run->start.has_workflow_execution_timeout()) {
+    *config->mutable_workflow_execution_timeout() = run->start.workflow_execution_timeout();
+  }
+  if (run->start.has_workflow_run_timeout()) {
+    *config->mutable_workflow_run_timeout() = run->start.workflow_run_timeout();
+  }
   *config->mutable_default_workflow_task_timeout() = run->start.workflow_task_timeout();
   if (run->user_metadata) *config->mutable_user_metadata() = *run->user_metadata;
   *response.mutable_workflow_execution_info() = Info(*run);
@@ -215,7 +220,13 @@ StatusOr<ws::DescribeWorkflowExecutionResponse> Reads::Describe(const ws::Descri
   }
   auto* extended = response.mutable_workflow_extended_info();
   if (run->execution_expires) *extended->mutable_execution_expiration_time() = ToProto(*run->execution_expires);
-  if (run->run_expires) *extended->mutable_run_expiration_time() = ToProto(*run->run_expires);
+  // The real server answers its zero time, 0001-01-01, where there is no limit.
+  constexpr std::int64_t kYearOne = -62135596800;
+  if (run->run_expires) {
+    *extended->mutable_run_expiration_time() = ToProto(*run->run_expires);
+  } else {
+    extended->mutable_run_expiration_time()->set_seconds(kYearOne);
+  }
   extended->set_cancel_requested(run->cancel_requested);
   *extended->mutable_original_start_time() = ToProto(run->started);
   auto& request_info = (*extended->mutable_request_id_infos())[run->create_request_id];

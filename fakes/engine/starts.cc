@@ -38,13 +38,13 @@ Status CheckPolicies(enums::WorkflowIdReusePolicy reuse, enums::WorkflowIdConfli
       reuse == enums::WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING) {
     return InvalidArgument(
         "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be used together with a "
-        "WorkflowIDConflictPolicy.");
+        "WorkflowIDConflictPolicy");
   }
   if (conflict == enums::WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING &&
       reuse == enums::WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE) {
     return InvalidArgument(
         "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with "
-        "WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING.");
+        "WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING");
   }
   return absl::OkStatus();
 }
@@ -203,8 +203,11 @@ StatusOr<StartRequest> Starts::Prepare(ws::StartWorkflowExecutionRequest& reques
   *attributes.mutable_task_queue() = request.task_queue();
   if (request.has_input()) attributes.mutable_input()->Swap(request.mutable_input());
   if (request.has_header()) *attributes.mutable_header() = request.header();
-  *attributes.mutable_workflow_execution_timeout() = ToProto(execution);
-  *attributes.mutable_workflow_run_timeout() = ToProto(run_timeout);
+  // What the request leaves out stays out of the event.
+  if (request.has_workflow_execution_timeout()) *attributes.mutable_workflow_execution_timeout() = ToProto(execution);
+  if (request.has_workflow_run_timeout() || run_timeout.count() > 0) {
+    *attributes.mutable_workflow_run_timeout() = ToProto(run_timeout);
+  }
   *attributes.mutable_workflow_task_timeout() = ToProto(
       EffectiveTaskTimeout(FromProto(request.workflow_task_timeout()), run_timeout, core_.options.workflow_task_timeout));
   attributes.set_identity(request.identity());
@@ -335,9 +338,11 @@ StatusOr<ws::SignalWithStartWorkflowExecutionResponse> Starts::SignalWithStart(
   *as_start.mutable_workflow_type() = request.workflow_type();
   if (request.has_task_queue()) *as_start.mutable_task_queue() = request.task_queue();
   if (request.has_input()) *as_start.mutable_input() = request.input();
-  *as_start.mutable_workflow_execution_timeout() = request.workflow_execution_timeout();
-  *as_start.mutable_workflow_run_timeout() = request.workflow_run_timeout();
-  *as_start.mutable_workflow_task_timeout() = request.workflow_task_timeout();
+  if (request.has_workflow_execution_timeout()) {
+    *as_start.mutable_workflow_execution_timeout() = request.workflow_execution_timeout();
+  }
+  if (request.has_workflow_run_timeout()) *as_start.mutable_workflow_run_timeout() = request.workflow_run_timeout();
+  if (request.has_workflow_task_timeout()) *as_start.mutable_workflow_task_timeout() = request.workflow_task_timeout();
   as_start.set_identity(request.identity());
   as_start.set_request_id(request.request_id());
   as_start.set_workflow_id_reuse_policy(request.workflow_id_reuse_policy());

@@ -32,7 +32,17 @@ Status Fill(const Namespace& ns, const std::function<bool(const Run&)>& matches,
       response->set_next_page_token(PageToken{.first = at - 1}.Serialize());
       break;
     }
-    *response->add_executions() = Reads::Info(*run);
+    workflowpb::WorkflowExecutionInfo* row = response->add_executions();
+    *row = Reads::Info(*run);
+    // What visibility stores do not know.
+    row->clear_first_run_id();
+    row->clear_auto_reset_points();
+    row->clear_priority();
+    if (run->open()) {
+      row->clear_history_length();
+      row->clear_history_size_bytes();
+      row->clear_state_transition_count();
+    }
   }
   return absl::OkStatus();
 }

@@ -42,11 +42,16 @@ StatusOr<std::vector<Token>> Split(std::string_view text) {
     } else if (c == '\'' || c == '"') {
       std::string value;
       std::size_t j = i + 1;
-      while (j < text.size() && text[j] != c) {
-        if (text[j] == '\\' && j + 1 < text.size()) ++j;
+      while (j < text.size()) {
+        if (text[j] == c) {
+          if (j + 1 >= text.size() || text[j + 1] != c) break;
+          ++j;  // a doubled quote stands for one
+        } else if (text[j] == '\\' && j + 1 < text.size()) {
+          ++j;
+        }
         value.push_back(text[j++]);
       }
-      if (j >= text.size()) return InvalidArgument("invalid query: unable to parse: a quote is not closed");
+      if (j >= text.size()) return InvalidArgument("invalid query: malformed SQL query: a quote is not closed");
       tokens.push_back({Token::kText, value});
       i = j + 1;
     } else if (std::isdigit(static_cast<unsigned char>(c)) || (c == '-' && i + 1 < text.size() &&
@@ -76,7 +81,7 @@ StatusOr<std::vector<Token>> Split(std::string_view text) {
         found = true;
         break;
       }
-      if (!found) return InvalidArgument(fmt::format("invalid query: unable to parse: unexpected character '{}'", c));
+      if (!found) return InvalidArgument(fmt::format("invalid query: malformed SQL query: unexpected character '{}'", c));
     }
   }
   tokens.push_back({});
@@ -201,7 +206,7 @@ class Parser {
     return true;
   }
   Status Unexpected() const {
-    return InvalidArgument(fmt::format("invalid query: unable to parse: not understood at '{}'",
+    return InvalidArgument(fmt::format("invalid query: malformed SQL query: not understood at '{}'",
                                        Peek().kind == Token::kEnd ? "the end" : Peek().text));
   }
 
@@ -311,7 +316,7 @@ class Parser {
     } else if (token.kind == Token::kWord && (Upper(token.text) == "TRUE" || Upper(token.text) == "FALSE")) {
       value = Upper(token.text) == "TRUE" ? std::string("true") : std::string("false");
     } else {
-      return InvalidArgument(fmt::format("invalid query: unable to parse: no value at '{}'", token.text));
+      return InvalidArgument(fmt::format("invalid query: malformed SQL query: no value at '{}'", token.text));
     }
     if (field == "StartTime" || field == "CloseTime" || field == "ExecutionTime") return NormalizeTime(value);
     if (field == "ExecutionStatus") {
@@ -325,7 +330,7 @@ class Parser {
             enums::WorkflowExecutionStatus_Name(static_cast<enums::WorkflowExecutionStatus>(i)), "WORKFLOW_EXECUTION_STATUS_");
         if (known == name) return value;
       }
-      return InvalidArgument(fmt::format("invalid query: invalid ExecutionStatus value '{}'", name));
+      return InvalidArgument(fmt::format("invalid query: invalid expression: invalid ExecutionStatus value '{}'", name));
     }
     return value;
   }
@@ -366,7 +371,7 @@ class Parser {
       });
     }
     const bool custom = ns_.search_attributes.contains(name) || name.starts_with("Temporal") || name == "BuildIds";
-    if (!custom) return InvalidArgument(fmt::format("invalid query: column name '{}' is not a valid search attribute", name));
+    if (!custom) return InvalidArgument(fmt::format("invalid query: invalid search attribute: {}", name));
     return Field([name](const Run& run) {
       const auto it = run.search_attributes.find(name);
       return it == run.search_attributes.end() ? std::vector<Value>{} : PayloadValues(it->second);
