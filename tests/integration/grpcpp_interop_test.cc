@@ -10,7 +10,6 @@
 #include "base/util/rng.h"
 #include "base/wire/certificates.h"
 #include "fakes/server/fake_server.h"
-#include "temporal/api/errordetails/v1/message.pb.h"
 #include "temporal/api/workflowservice/v1/service.grpc.pb.h"
 #include "tests/support/status_matchers.h"
 

@@ -13,10 +13,8 @@
 namespace squall::wire {
 namespace {
 
-using ::testing::_;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Pair;
 using namespace std::chrono_literals;
 
@@ -399,14 +397,14 @@ TEST_F(GrpcTest, ClientUnderstandsEveryEndingOfAServer) {
 }
 
 TEST_F(GrpcTest, ServerRefusesWhatIsNoGrpc) {
-  const auto headers = [](std::map<std::string, std::string> changes) {
+  const auto headers = [](const std::map<std::string, std::string>& changes) {
     std::map<std::string, std::string> fields = {{":method", "POST"},
                                                  {":scheme", "http"},
                                                  {":path", "/pkg.Service/Do"},
                                                  {":authority", "a"},
                                                  {"content-type", "application/grpc"},
                                                  {"te", "trailers"}};
-    for (auto& [name, value] : changes) fields[name] = value;
+    for (const auto& [name, value] : changes) fields[name] = value;
     Headers list;
     for (const auto& [name, value] : fields) {
       if (!value.empty()) list.push_back({name, value});
@@ -476,7 +474,7 @@ TEST_F(GrpcTest, SoaksUnderRandomTraffic) {
         ++started;
         *id = client->StartCall(
             {.service = "s", .method = "m", .message = message, .gzip = rng.Chance(0.5)},
-            [&, message, id](GrpcResponse r) {
+            [&, message, id](const GrpcResponse& r) {
               ++ended;
               open.erase(*id);
               if (r.status.code == kCancelled) {
