@@ -1,5 +1,7 @@
 // The command line. The only file that knows CLI11; everything else gets the structs of options.h.
 
+#include <stdlib.h>
+
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
@@ -79,6 +81,8 @@ struct ExternalFlags {
 }  // namespace
 
 int Main(int argc, char** argv) {
+  // Programs and the library are looked for beside the sources; children inherit where those are.
+  ::setenv("SQUALL_SOURCE_DIR", SourceDirectory().c_str(), /*overwrite=*/0);
   CLI::App app(kAbout, "squall");
   app.footer(kFooter);
   app.require_subcommand(1);

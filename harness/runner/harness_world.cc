@@ -285,10 +285,6 @@ StatusOr<WorkerOptions> HarnessWorld::OptionsOf(WorkerNode& node) {
       break;
     case WorkerSpec::Kind::kPython:
       options.command = {SourceDirectory() + "/harness/subjects/python/worker.py", "--grace", Seconds(spec.grace)};
-      if (!spec.host.empty()) {
-        options.command.emplace_back("--kind");
-        options.command.push_back(spec.host);
-      }
       break;
     case WorkerSpec::Kind::kCommand:
       options.command = spec.command;

@@ -78,7 +78,7 @@ struct WorkerSpec {
   enum class Kind { kCore, kHost, kPython, kCommand };
   std::string name;
   Kind kind = Kind::kCore;        // squall-worker, squall-host, the Python worker, any command
-  std::string host;               // kHost: supervising, cancelling, shared-client, fail-fast, no-restart; kPython: the same words or ""
+  std::string host;               // kHost: supervising, cancelling, shared-client, fail-fast, no-restart
   std::vector<std::string> command;  // kCommand: argv; {address} {host} {port} ... are filled in (docs/scenarios.md)
   std::vector<std::string> args;  // appended to the argv of every kind, filled in alike
   std::map<std::string, std::string> env;  // filled in alike; an empty value removes the variable

@@ -138,7 +138,7 @@ std::vector<ObjectTable> MakeObjects() {
        {
            {.name = "kind", .type = kWord, .doc = "core: squall-worker; host: squall-host; python: the Python SDK; command: any command.",
             .default_text = "core", .words = {"core", "host", "python", "command"}},
-           {.name = "host", .type = kWord, .doc = "How a host or the Python worker behaves.",
+           {.name = "host", .type = kWord, .doc = "kind host: how it behaves.",
             .words = {"supervising", "cancelling", "shared-client", "fail-fast", "no-restart"}},
            {.name = "command", .type = kTextList, .doc = "kind command: program and arguments; placeholders are filled in."},
            {.name = "args", .type = kTextList, .doc = "More arguments; placeholders are filled in."},

@@ -190,8 +190,8 @@ class TopologyReader {
     if (worker.kind == WorkerSpec::Kind::kHost && worker.host.empty()) {
       return ErrorAt(worker.pos, fmt::format("{} lacks 'host': a worker of the kind host says which", what));
     }
-    if (!worker.host.empty() && worker.kind != WorkerSpec::Kind::kHost && worker.kind != WorkerSpec::Kind::kPython) {
-      return ErrorAt(worker.pos, fmt::format("{}: 'host' belongs to the kinds host and python", what));
+    if (!worker.host.empty() && worker.kind != WorkerSpec::Kind::kHost) {
+      return ErrorAt(worker.pos, fmt::format("{}: 'host' belongs to the kind host", what));
     }
     SQUALL_ASSIGN_OR_RETURN(worker.connect, ReadConnect(object, what));
     if (const YamlNode* restart = object.Node("restart")) {

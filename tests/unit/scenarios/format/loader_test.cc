@@ -168,7 +168,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"reserved_name", "wire: {to: edge}", "all: {to: edge}", "'all' is a word of the format"},
         Bad{"connects_to_worker", "{to: wire, ca", "{to: http, ca", "connects to a link, an ingress or a server, and 'http' is none"},
         Bad{"command_without_command", "kind: host\n      host: supervising", "kind: command", "worker 'w': 'command' belongs to kind command"},
-        Bad{"host_of_core", "kind: host", "kind: core", "worker 'w': 'host' belongs to the kinds host and python"},
+        Bad{"host_of_core", "kind: host", "kind: core", "worker 'w': 'host' belongs to the kind host"},
         Bad{"group_in_a_single_place", "signal: {node: http", "signal: {node: w", "there is no node 'w'"},
         Bad{"since_later_step", "since: begin", "since: bgein", "no step before this one is named 'bgein' (did you mean 'begin'?)"},
         Bad{"heal_unknown", "heal: slow", "heal: slwo", "no step before this one injects 'slwo' (did you mean 'slow'?)"},
