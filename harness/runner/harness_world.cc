@@ -111,12 +111,7 @@ std::vector<std::string> HarnessWorld::Observes() const {
 }
 
 std::map<std::string, std::string> HarnessWorld::Versions() const {
-  std::map<std::string, std::string> versions = versions_;
-  for (const auto& [name, node] : servers_) {
-    if (node.server == nullptr || node.server->version().empty()) continue;
-    versions[servers_.size() == 1 ? "server" : "server " + name] = node.server->version();
-  }
-  return versions;
+  return versions_;
 }
 
 // --- prepare ------------------------------------------------------------------------------------------------------------
@@ -227,7 +222,10 @@ void HarnessWorld::Start(const std::string& node, scenarios::Done done) {
 
 void HarnessWorld::StartServer(ServerNode& node, std::optional<bool> keep_data, scenarios::Done done) {
   auto started = [this, &node, done = std::move(done)](const Status& status) {
-    if (status.ok()) ObservePollers();
+    if (status.ok()) {
+      versions_[servers_.size() == 1 ? "server" : "server " + node.spec->name] = node.server->version();
+      ObservePollers();
+    }
     done(Infrastructure(status, "server " + node.spec->name));
   };
   if (node.started) return node.server->StartAgain(keep_data.value_or(node.spec->keep_data), std::move(started));
