@@ -55,7 +55,7 @@ class FrontendTest : public ::testing::Test {
     std::optional<FrontendOutput::End> end;
   };
 
-  void Start(FrontendOptions options = {}, EngineOptions engine_options = {}) {
+  void Start(FrontendOptions options = {}, const EngineOptions& engine_options = {}) {
     peers.clear();
     frontend.reset();
     journal.emplace(clock);
@@ -63,7 +63,7 @@ class FrontendTest : public ::testing::Test {
     frontend.emplace(std::move(options), *engine, *journal);
   }
 
-  FrontendOptions Tls(std::string client_ca = {}) {
+  FrontendOptions Tls(const std::string& client_ca = {}) {
     wire::TlsServerOptions tls;
     tls.identity = Catalogue().server;
     tls.client_ca_pem = client_ca;
