@@ -130,7 +130,6 @@ void Children::StartFailed(Run& parent, std::int64_t initiated_id,
   parent.children.erase(initiated_id);
   historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED);
   auto* failed = event.mutable_start_child_workflow_execution_failed_event_attributes();
-  failed->set_workflow_task_completed_event_id(attributes.workflow_task_completed_event_id());
   failed->set_initiated_event_id(initiated_id);
   failed->set_cause(cause);
   failed->set_namespace_(attributes.namespace_());
@@ -262,8 +261,7 @@ void Children::SignalExternal(Run& run, std::int64_t initiated_id,
       auto* failed = event.mutable_signal_external_workflow_execution_failed_event_attributes();
       failed->set_cause(cause);
       failed->set_initiated_event_id(initiated_id);
-      failed->set_workflow_task_completed_event_id(attributes.workflow_task_completed_event_id());
-      failed->set_namespace_(attributes.namespace_().empty() ? sender->ns->name : attributes.namespace_());
+          failed->set_namespace_(attributes.namespace_().empty() ? sender->ns->name : attributes.namespace_());
       failed->set_namespace_id(attributes.namespace_id());
       *failed->mutable_workflow_execution() = to;
       failed->set_control(attributes.control());
@@ -308,8 +306,7 @@ void Children::CancelExternal(
       auto* failed = event.mutable_request_cancel_external_workflow_execution_failed_event_attributes();
       failed->set_cause(cause);
       failed->set_initiated_event_id(initiated_id);
-      failed->set_workflow_task_completed_event_id(attributes.workflow_task_completed_event_id());
-      failed->set_namespace_(attributes.namespace_().empty() ? sender->ns->name : attributes.namespace_());
+          failed->set_namespace_(attributes.namespace_().empty() ? sender->ns->name : attributes.namespace_());
       failed->set_namespace_id(attributes.namespace_id());
       *failed->mutable_workflow_execution() = to;
     }

@@ -131,8 +131,11 @@ void Closing::ContinueAsNew(Run& run, std::int64_t completed_id, const command::
   if (attributes.has_last_completion_result()) {
     *closed->mutable_last_completion_result() = attributes.last_completion_result();
   }
-  if (attributes.has_memo()) *closed->mutable_memo() = attributes.memo();
-  if (attributes.has_search_attributes()) *closed->mutable_search_attributes() = attributes.search_attributes();
+  const bool memo = !attributes.memo().fields().empty();
+  const bool search_attributes = !attributes.search_attributes().indexed_fields().empty();
+  if (memo) *closed->mutable_memo() = attributes.memo();
+  if (search_attributes) *closed->mutable_search_attributes() = attributes.search_attributes();
+  closed->set_inherit_build_id(attributes.inherit_build_id());
 
   NewRun start;
   start.ns = run.ns;
@@ -153,8 +156,8 @@ void Closing::ContinueAsNew(Run& run, std::int64_t completed_id, const command::
   *next.mutable_workflow_task_timeout() = attributes.workflow_task_timeout();
   if (attributes.has_retry_policy()) *next.mutable_retry_policy() = attributes.retry_policy();
   next.set_cron_schedule(attributes.cron_schedule());
-  if (attributes.has_memo()) *next.mutable_memo() = attributes.memo();
-  if (attributes.has_search_attributes()) *next.mutable_search_attributes() = attributes.search_attributes();
+  if (memo) *next.mutable_memo() = attributes.memo();
+  if (search_attributes) *next.mutable_search_attributes() = attributes.search_attributes();
   if (attributes.has_last_completion_result()) {
     *next.mutable_last_completion_result() = attributes.last_completion_result();
   }

@@ -398,8 +398,11 @@ void Commands::StartChild(Run& run, std::int64_t completed_id, const command::Co
   attributes->set_workflow_id_reuse_policy(child.workflow_id_reuse_policy());
   if (child.has_retry_policy()) *attributes->mutable_retry_policy() = child.retry_policy();
   attributes->set_cron_schedule(child.cron_schedule());
-  if (child.has_memo()) *attributes->mutable_memo() = child.memo();
-  if (child.has_search_attributes()) *attributes->mutable_search_attributes() = child.search_attributes();
+  if (!child.memo().fields().empty()) *attributes->mutable_memo() = child.memo();
+  if (!child.search_attributes().indexed_fields().empty()) {
+    *attributes->mutable_search_attributes() = child.search_attributes();
+  }
+  attributes->set_inherit_build_id(child.inherit_build_id());
   if (child.has_priority()) *attributes->mutable_priority() = child.priority();
   const std::int64_t id = Append(run, event, command);
   core_.children.Start(run, id, *attributes, command);

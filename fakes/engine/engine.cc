@@ -55,7 +55,6 @@ class Engine::Impl {
   }
 
   void Restart(Moment now, bool keep_data) {
-    Enter(now);
     core_.calls.DropAll();
     core_.matching.Reset(!keep_data);
     if (keep_data) {
@@ -69,6 +68,9 @@ class Engine::Impl {
       core_.namespaces.Clear();
       RegisterNamespaces();
     }
+    // Nothing happened while the server was down: what became due meanwhile happens now.
+    core_.now = {std::max(now.steady, core_.now.steady), now.wall};
+    Enter(now);
     Leave();
   }
 

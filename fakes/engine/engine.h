@@ -126,7 +126,7 @@ class Engine {
 
   // What a restart of the server does. All held calls are dropped without an answer (their connections are gone) and
   // pollers are forgotten. With `keep_data` namespaces, workflows and tasks stay, as with a database file; deadlines
-  // that passed meanwhile fire at the next Advance. Without, only `options.namespaces` exist afterwards, under new ids.
+  // that passed meanwhile fire now, once. Without, only `options.namespaces` exist afterwards, under new ids.
   void Restart(Moment now, bool keep_data);
 
   // Held calls (long polls, queries, updates), for tests and figures.

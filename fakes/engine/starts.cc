@@ -227,8 +227,10 @@ StatusOr<StartRequest> Starts::Prepare(ws::StartWorkflowExecutionRequest& reques
     backoff = CronBackoff(request.cron_schedule(), core_.now.wall, core_.now.wall).value_or(Duration{});
   }
   *attributes.mutable_first_workflow_task_backoff() = ToProto(backoff);
-  if (request.has_memo()) *attributes.mutable_memo() = request.memo();
-  if (request.has_search_attributes()) *attributes.mutable_search_attributes() = request.search_attributes();
+  if (!request.memo().fields().empty()) *attributes.mutable_memo() = request.memo();
+  if (!request.search_attributes().indexed_fields().empty()) {
+    *attributes.mutable_search_attributes() = request.search_attributes();
+  }
   *attributes.mutable_completion_callbacks() = request.completion_callbacks();
   if (request.has_priority()) *attributes.mutable_priority() = request.priority();
   return start;

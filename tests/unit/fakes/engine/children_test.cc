@@ -70,6 +70,7 @@ TEST(Children, FailToStartWhenTheIdIsTaken) {
   const auto failed = c.History("parent").at(5).start_child_workflow_execution_failed_event_attributes();
   EXPECT_EQ(failed.cause(), enums::START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS);
   EXPECT_EQ(failed.initiated_event_id(), 5);
+  EXPECT_EQ(failed.workflow_task_completed_event_id(), 0);  // as the real server leaves it
   c.Step({CompleteWorkflow()});
 }
 

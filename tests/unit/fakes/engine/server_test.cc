@@ -154,6 +154,18 @@ TEST(Server, RestartWithDataFiresWhatBecameDue) {
   EXPECT_EQ(c.PollTask().history().events_size(), 8);
 }
 
+TEST(Server, RestartFiresADeadlineOnceHoweverLongItWasDown) {
+  Client c;
+  c.Start("wf");
+  c.PollTask();
+  c.clock.Advance(minutes(5));  // thirty workflow task time-outs long
+  c.engine.Restart(c.now(), true);
+  c.Collect();
+  const auto task = c.PollTask();
+  EXPECT_EQ(task.attempt(), 2);
+  EXPECT_EQ(FromProto(c.LastEvent("wf").event_time()), c.now().wall);
+}
+
 TEST(Server, RestartWithoutDataForgetsAll) {
   Client c;
   c.Start("wf");

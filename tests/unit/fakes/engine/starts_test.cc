@@ -126,6 +126,7 @@ TEST(Starts, WritesWhatTheRequestSaysIntoTheStartedEvent) {
   EXPECT_EQ(started.attempt(), 1);
   EXPECT_EQ(started.workflow_task_timeout().seconds(), 10);
   EXPECT_FALSE(started.has_workflow_run_timeout());
+  EXPECT_FALSE(started.has_memo());
   EXPECT_EQ(started.first_execution_run_id(), started.original_execution_run_id());
   EXPECT_EQ(events.at(1).workflow_task_scheduled_event_attributes().attempt(), 1);
 }
