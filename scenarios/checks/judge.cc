@@ -178,7 +178,7 @@ StatusOr<JournalJudgement> JudgeJournal(std::span<const Event> events,
   SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<ChecksJudge> judge, ChecksJudge::Create(checks));
   std::optional<SteadyTime> end;
   SteadyTime last{};
-  std::vector<CheckResult> machine;
+  JournalJudgement judgement;
   for (const Event& event : events) {
     judge->Observe(event);
     last = event.time;
@@ -188,19 +188,20 @@ StatusOr<JournalJudgement> JudgeJournal(std::span<const Event> events,
       end = event.time;
     if (assertion != nullptr &&
         (assertion->check == kStepsCheck || assertion->check == kInfrastructureCheck)) {
-      machine.push_back({assertion->check,
-                         OutcomeFromName(assertion->what).value_or(Outcome::kUnknown),
-                         assertion->expected, assertion->happened});
+      judgement.machine.push_back({assertion->check,
+                                   OutcomeFromName(assertion->what).value_or(Outcome::kUnknown),
+                                   assertion->expected, assertion->happened});
     }
   }
-  if (!end) {
-    machine.push_back({std::string(kInfrastructureCheck), Outcome::kUnknown, "the run is judged",
-                       fmt::format("the journal ends after {}, before that", At(last))});
-  }
-  JournalJudgement judgement;
   judgement.results = judge->Finish(end.value_or(last));
-  for (CheckResult& result : machine) judgement.results.push_back(std::move(result));
-  judgement.subject = JudgeSubject(judgement.results, expectation);
+  if (!end) {
+    judgement.results.push_back({std::string(kInfrastructureCheck), Outcome::kUnknown,
+                                 "the run is judged",
+                                 fmt::format("the journal ends after {}, before that", At(last))});
+  }
+  std::vector<CheckResult> all = judgement.results;
+  all.insert(all.end(), judgement.machine.begin(), judgement.machine.end());
+  judgement.subject = JudgeSubject(all, expectation);
   return judgement;
 }
 

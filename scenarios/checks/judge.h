@@ -78,14 +78,15 @@ struct SubjectJudgement {
 SubjectJudgement JudgeSubject(std::span<const CheckResult> results, const Expectation& expectation);
 
 struct JournalJudgement {
-  std::vector<CheckResult> results;
-  SubjectJudgement subject;
+  std::vector<CheckResult> results;  // of the checks and oracles
+  std::vector<CheckResult>
+      machine;  // the step machine's own, as the journal has them: steps, infrastructure
+  SubjectJudgement subject;  // of both together
 };
 
 // The same over a saved journal: what `squall judge` does. The end of observation is the time of
-// the first conclusion in the journal, else of its last event. The step machine's own results
-// (`steps`, `infrastructure`) are taken from the journal; one that ends before anything was
-// concluded is unknown by infrastructure.
+// the first conclusion in the journal, else of its last event. A journal that ends before anything
+// was concluded has an unknown `infrastructure` among the results.
 StatusOr<JournalJudgement> JudgeJournal(std::span<const journal::Event> events,
                                         std::span<const CheckSpec> checks,
                                         const Expectation& expectation);

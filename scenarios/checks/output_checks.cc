@@ -294,7 +294,8 @@ std::vector<CheckKind> OutputChecks() {
                                   .required = true},
                                  {.name = "within",
                                   .type = kDuration,
-                                  .doc = "Time allowed from its start (for a client: its first call).",
+                                  .doc =
+                                      "Time allowed from its start (for a client: its first call).",
                                   .default_text = "30s"}},
                       .needs = {}},
        .nothing_seen =

@@ -33,6 +33,10 @@ class SameProcess final : public Checker {
       // Only a new life after tasks, or an end nobody asked for, breaks the promise; when, is kept
       // for the message.
       if (track_.lives().size() > lives && lives > 0 && tasks_ > 0) restarted_ = true;
+      if (!bad_end_ && event.what() == "exited" && track_.lives().back().reason == "unexpected") {
+        bad_end_ = fmt::format("after tasks of {} it {}", Counted(workflows_.size(), "workflow"),
+                               track_.lives().back().DescribeEndFully());
+      }
       return;
     }
     const auto* w = event.As<WorkerEvent>();
@@ -49,13 +53,7 @@ class SameProcess final : public Checker {
     const std::string expected = fmt::format(
         "one and the same process of {} serves {}", track_.process(),
         min_ == 1 ? "every task" : fmt::format("the tasks of at least {} workflows", min_));
-    for (const ProcessTrack::Life& life : track_.lives()) {
-      if (life.ended && life.reason == "unexpected") {
-        return Fail(expected,
-                    fmt::format("after tasks of {} it {}", Counted(workflows_.size(), "workflow"),
-                                life.DescribeEndFully()));
-      }
-    }
+    if (bad_end_) return Fail(expected, *bad_end_);
     if (tasks_ == 0) return Unknown(expected, "no task reached it");
     if (pids_.size() > 1 || lives_with_tasks_.size() > 1) {
       std::vector<std::string> pids;
@@ -83,6 +81,7 @@ class SameProcess final : public Checker {
   std::vector<std::int64_t> pids_;
   std::set<std::size_t> lives_with_tasks_;
   bool restarted_ = false;
+  std::optional<std::string> bad_end_;  // the first end nobody had asked for
 };
 
 // -------------------------------------------------------------------------------------------------------------------

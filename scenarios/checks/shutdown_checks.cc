@@ -21,10 +21,10 @@ using enum ParamType;
 // -----------------------------------------------------------------------------------------------------------
 // graceful_stop
 //
-// What is in flight at the signal is known in two ways. Our servers tell of activities: each that was
-// started and had not ended must end as completed in that very attempt. Without them (real server) the
-// worker's own lines tell: each open workflow of which it had a task must have its side effect from
-// this worker after the signal, or complete before the worker has ended.
+// What is in flight at the signal is known in two ways. Our servers tell of activities: each that
+// was started and had not ended must end as completed in that very attempt. Without them (real
+// server) the worker's own lines tell: each open workflow of which it had a task must have its side
+// effect from this worker after the signal, or complete before the worker has ended.
 
 class GracefulStop final : public Checker {
  public:

@@ -51,7 +51,11 @@ std::string ProcessTrack::Life::DescribeEnd() const {
 
 std::string ProcessTrack::Life::DescribeEndFully() const {
   std::string text = DescribeEnd();
-  if (!detail.empty()) text += "\n" + detail;
+  // The harness puts its own words on the end in front of the lines; ours stand there already.
+  constexpr std::string_view kLines = "last output:";
+  const std::size_t lines = detail.find(kLines);
+  const bool in_first_line = lines != std::string::npos && lines < detail.find('\n');
+  if (!detail.empty()) text += "\n" + (in_first_line ? detail.substr(lines) : detail);
   return text;
 }
 

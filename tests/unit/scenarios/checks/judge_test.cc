@@ -300,8 +300,10 @@ TEST(JudgeJournal, TakesTheMachinesOwnResultsFromTheJournal) {
       .Add(AssertionEvent{.what = "fail", .check = "steps", .happened = "timed out"})
       .Finished();
   const auto judgement = Judge(kUp, story);
-  EXPECT_THAT(judgement.results.back(), Is("steps", Outcome::kFail));
-  EXPECT_EQ(judgement.results.back().happened, "timed out");
+  EXPECT_THAT(judgement.results, ElementsAre(Is("stays_up", Outcome::kPass),
+                                             Is("oracle:no_unexpected_exit", Outcome::kPass)));
+  EXPECT_THAT(judgement.machine, ElementsAre(Is("steps", Outcome::kFail)));
+  EXPECT_EQ(judgement.machine.back().happened, "timed out");
   EXPECT_EQ(judgement.subject.verdict, Outcome::kFail);
 }
 

@@ -51,6 +51,19 @@ TEST(SameProcess, FailsOnAnEndNobodyAskedFor) {
   EXPECT_THAT(verdict, Fails("\nWorker cancelled"));
 }
 
+TEST(SameProcess, TellsTheFirstEndWithWhatWasServedUntilThen) {
+  const Verdict verdict =
+      Judged(kSame, Story()
+                        .Up("w")
+                        .Says("w", "task", "Ping", "a")
+                        .Exited("w", 0, "unexpected", "exited with code 0; last output:\n  first")
+                        .Up("w", "worker", 101)
+                        .Says("w", "task", "Ping", "b", 101)
+                        .Exited("w", 1, "unexpected", "second"));
+  EXPECT_THAT(verdict, Fails("after tasks of 1 workflow it exited with code 0"));
+  EXPECT_THAT(verdict, Fails("nobody had asked for\nlast output:\n  first"));
+}
+
 TEST(SameProcess, FailsWithFewerWorkflowsThanItMustServe) {
   EXPECT_THAT(Judged(kSame, Story()
                                 .Up("w")
