@@ -68,6 +68,19 @@ TEST(NotZombie, WithoutAServerNoPollIsDue) {
   EXPECT_THAT(Judged(kZombie, down.At(60s).ServerUp().At(61s).Poll("arrived")), Passes(""));
 }
 
+TEST(NotZombie, AServerThatIsGoneHoldsNoPoll) {
+  // It could not tell that its polls ended.
+  const Story story = WorkerUp()
+                          .At(2s)
+                          .Poll("arrived")
+                          .At(3s)
+                          .Killed("temporal", 9, "asked", "server")
+                          .At(5s)
+                          .ServerUp();
+  EXPECT_EQ(DeadlineAfter(kZombie, story), 10s);
+  EXPECT_THAT(Judged(kZombie, story, 10s), Fails("from 5.00s on"));
+}
+
 TEST(NotZombie, AProcessThatIsGoneOrPausedIsNone) {
   EXPECT_THAT(Judged(kZombie,
                      WorkerUp()
