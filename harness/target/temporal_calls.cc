@@ -2,14 +2,14 @@
 
 #include <absl/strings/cord.h>
 #include <grpcpp/channel.h>
+#include <grpcpp/completion_queue.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/channel_arguments.h>
 
-#include <condition_variable>
-#include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -32,16 +32,13 @@ std::string ToText(const grpc::ByteBuffer& buffer) {
 
 }  // namespace
 
-// What gRPC's threads touch: they may come after the client is gone, never after Close has returned.
-struct TemporalCalls::Shared {
-  std::mutex mutex;
-  std::condition_variable idle;
-  int in_flight = 0;
-};
-
+// gRPC's side of a client. A completion queue with a thread of its own: gRPC 1.51's callback API shares one queue in the
+// process, and falls over when the last channel goes while its threads still run (grpc_cq_internal_unref aborts).
 struct TemporalCalls::Wire {
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<grpc::GenericStub> stub;
+  grpc::CompletionQueue queue;
+  std::thread thread;
 };
 
 struct TemporalCalls::Open {
@@ -52,7 +49,8 @@ struct TemporalCalls::Open {
   SteadyTime begun;
   Callback done;
   grpc::ClientContext context;
-  grpc::ByteBuffer request, response;
+  std::unique_ptr<grpc::GenericClientAsyncResponseReader> reader;
+  grpc::ByteBuffer response;
   grpc::Status status;
 };
 
@@ -61,12 +59,11 @@ TemporalCalls::TemporalCalls(Executor& the_executor, journal::Sink& the_journal,
       journal(the_journal),
       options(std::move(the_options)),
       source("client:" + options.name),
-      wire_(std::make_unique<Wire>()),
-      shared_(std::make_shared<Shared>()) {
+      wire_(std::make_unique<Wire>()) {
   Connect();
 }
 
-TemporalCalls::~TemporalCalls() = default;
+TemporalCalls::~TemporalCalls() { Close(); }
 
 std::string TemporalCalls::PathOf(std::string_view method) {
   if (method.starts_with("/")) return std::string(method);
@@ -84,6 +81,8 @@ void TemporalCalls::Connect() {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, Milliseconds(options.reconnect_min));
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Milliseconds(options.reconnect_max));
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectMilliseconds);
+  // A call is one attempt: what is retried, and how often, is in the journal.
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetMaxReceiveMessageSize(-1);
   std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
   if (options.tls) {
@@ -102,6 +101,7 @@ void TemporalCalls::ResetBackoff() { grpc::experimental::ChannelResetConnectionB
 
 void TemporalCalls::Start(std::string_view method, const std::string& request, const CallOptions& how, CallFacts facts,
                           Callback done) {
+  if (closed) return;  // its owner is gone: nobody is called back any more
   const auto open = std::make_shared<Open>();
   const std::string path = PathOf(method);
   open->number = ++calls_;
@@ -111,7 +111,7 @@ void TemporalCalls::Start(std::string_view method, const std::string& request, c
   open->begun = executor.clock().Now();
   open->done = std::move(done);
   const grpc::Slice slice(request);
-  open->request = grpc::ByteBuffer(&slice, 1);
+  const grpc::ByteBuffer message(&slice, 1);
   const Duration deadline = how.deadline.value_or(options.deadline);
   // gRPC wants an absolute time of its own clock.
   open->context.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(deadline.count(), GPR_TIMESPAN)));
@@ -123,20 +123,20 @@ void TemporalCalls::Start(std::string_view method, const std::string& request, c
   if (!options.api_key.empty()) open->context.AddMetadata("authorization", "Bearer " + options.api_key);
   for (const auto& [name, value] : options.headers) open->context.AddMetadata(name, value);
   open_[open->number] = open;
-  {
-    const std::lock_guard lock(shared_->mutex);
-    ++shared_->in_flight;
+  if (!wire_->thread.joinable()) {
+    wire_->thread = std::thread([this, weak = weak_from_this()] {
+      // Ends when Close() has shut the queue down and every call has come back; this object waits for that.
+      void* tag = nullptr;
+      for (bool ok = false; wire_->queue.Next(&tag, &ok);) {
+        executor.Post([weak, number = static_cast<Open*>(tag)->number] {
+          if (const auto self = weak.lock()) self->Finish(number);
+        });
+      }
+    });
   }
-  wire_->stub->UnaryCall(&open->context, path, grpc::StubOptions(), &open->request, &open->response,
-                         [open, shared = shared_, weak = weak_from_this(), &loop = executor](grpc::Status status) {
-                           open->status = std::move(status);
-                           const std::lock_guard lock(shared->mutex);
-                           // Before the count goes down the loop is still there, since Close waits for it.
-                           loop.Post([weak, number = open->number] {
-                             if (const auto self = weak.lock()) self->Finish(number);
-                           });
-                           if (--shared->in_flight == 0) shared->idle.notify_all();
-                         });
+  open->reader = wire_->stub->PrepareUnaryCall(&open->context, path, message, &wire_->queue);
+  open->reader->StartCall();
+  open->reader->Finish(&open->response, &open->status, open.get());
 }
 
 void TemporalCalls::Finish(std::uint64_t number) {
@@ -175,10 +175,19 @@ void TemporalCalls::CancelAll() {
 }
 
 void TemporalCalls::Close() {
-  closed = true;
+  if (std::exchange(closed, true)) return;
   CancelAll();
-  std::unique_lock lock(shared_->mutex);
-  shared_->idle.wait(lock, [this] { return shared_->in_flight == 0; });
+  wire_->queue.Shutdown();
+  if (wire_->thread.joinable()) {
+    wire_->thread.join();
+  } else {
+    void* tag = nullptr;
+    for (bool ok = false; wire_->queue.Next(&tag, &ok);) {
+    }
+  }
+  open_.clear();
+  wire_->stub.reset();
+  wire_->channel.reset();
 }
 
 }  // namespace squall::harness

@@ -17,7 +17,7 @@ struct CallFacts {
   std::string task_queue, workflow_id;
 };
 
-// Loop thread only, but for what gRPC's threads do inside. Kept alive by calls that are open.
+// Loop thread only; a thread of its own waits for gRPC and posts. Kept alive by the callbacks of calls that are open.
 class TemporalCalls : public std::enable_shared_from_this<TemporalCalls> {
  public:
   using Callback = std::function<void(StatusOr<std::string>)>;
@@ -30,7 +30,8 @@ class TemporalCalls : public std::enable_shared_from_this<TemporalCalls> {
 
   void Connect();
   void ResetBackoff();
-  // Cancels everything open; from here on no callback runs. Blocks until gRPC's threads have let go.
+  // Cancels everything open; from here on no callback runs. Blocks until gRPC has let go.
+  // The destructor does it too.
   void Close();
   // Cancels everything open; callbacks get CANCELLED.
   void CancelAll();
@@ -48,12 +49,10 @@ class TemporalCalls : public std::enable_shared_from_this<TemporalCalls> {
 
  private:
   struct Open;
-  struct Shared;
   struct Wire;
   void Finish(std::uint64_t number);
 
   std::unique_ptr<Wire> wire_;
-  std::shared_ptr<Shared> shared_;
   std::map<std::uint64_t, std::shared_ptr<Open>> open_;
   std::uint64_t calls_ = 0;
 };

@@ -17,6 +17,10 @@ namespace squall::testing {
 
 class HarnessLoop : public ::testing::Test {
  protected:
+  // Events also come from other threads (servers in process); each wakes the loop, so that what waits for one looks.
+  HarnessLoop() {
+    journal_.SetObserver([this](const journal::Event&) { executor_.Post([] {}); });
+  }
   // Serves the loop until `done` holds; a failure of the test otherwise.
   void Await(const std::function<bool()>& done, std::string_view what, Duration limit = std::chrono::seconds(10)) {
     ASSERT_TRUE(executor_.RunUntil(done, Scaled(limit))) << "waited " << FormatDuration(Scaled(limit)) << " for " << what << "; journal:\n"

@@ -97,9 +97,18 @@ TEST_F(RunnerTest, CollectsTheResultsOfItsChildrenInTheOrderOfThePlan) {
   EXPECT_EQ(results[0].verdict, Outcome::kPass);
   EXPECT_EQ(results[1].verdict, Outcome::kFail);
   EXPECT_EQ(reported_, 2);
-  EXPECT_THAT(results[0].repeat_command, HasSubstr("squall run T/good --world fake --seed 1"));
+  EXPECT_THAT(results[0].repeat_command, HasSubstr("squall run T.yaml T/good --world fake --seed 1"));
   EXPECT_FALSE(fs::exists(folder_ / "run/T.good.fake")) << "green work folders go";
   EXPECT_TRUE(fs::exists(folder_ / "run/T.bad.fake")) << "others stay";
+}
+
+TEST_F(RunnerTest, NamesAScenarioOfTheLibraryByItsIdAndAnyOtherByItsFile) {
+  Load({"good"});
+  library_[0].file = "/lib/T.yaml";
+  options_.library = "/lib";
+  EXPECT_EQ(Run()[0].repeat_command, "squall run T/good --world fake --seed 1");
+  library_[0].file = "/my files/T.yaml";
+  EXPECT_EQ(Run()[0].repeat_command, "squall run '/my files/T.yaml' T/good --world fake --seed 1");
 }
 
 TEST_F(RunnerTest, KeepsGreenWorkFoldersWhenAsked) {
