@@ -11,7 +11,8 @@ namespace {
 using coresdk::ActivityTaskCompletion;
 using coresdk::activity_result::ActivityExecutionResult;
 
-ActivityInfo MakeInfo(const std::string& token, const coresdk::activity_task::Start& start, std::string task_queue) {
+ActivityInfo MakeInfo(const std::string& token, const coresdk::activity_task::Start& start,
+                      std::string task_queue) {
   ActivityInfo info;
   info.task_token = token;
   info.activity_type = start.activity_type();
@@ -23,14 +24,17 @@ ActivityInfo MakeInfo(const std::string& token, const coresdk::activity_task::St
   info.task_queue = std::move(task_queue);
   info.attempt = static_cast<int>(start.attempt());
   if (start.has_heartbeat_timeout()) info.heartbeat_timeout = FromProto(start.heartbeat_timeout());
-  if (start.has_start_to_close_timeout()) info.start_to_close_timeout = FromProto(start.start_to_close_timeout());
+  if (start.has_start_to_close_timeout())
+    info.start_to_close_timeout = FromProto(start.start_to_close_timeout());
   info.heartbeat_details = {start.heartbeat_details().begin(), start.heartbeat_details().end()};
   return info;
 }
 
-// How an attempt that threw is reported. A cancellation counts as one only when it was asked for; core turns one by the
-// worker's shutdown into a failure, so that the server retries the activity elsewhere.
-ActivityExecutionResult ResultOf(const std::exception& error, std::optional<CancelReason> cancelled) {
+// How an attempt that threw is reported. A cancellation counts as one only when it was asked for;
+// core turns one by the worker's shutdown into a failure, so that the server retries the activity
+// elsewhere.
+ActivityExecutionResult ResultOf(const std::exception& error,
+                                 std::optional<CancelReason> cancelled) {
   ActivityExecutionResult result;
   if (cancelled && dynamic_cast<const CancelledFailure*>(&error) != nullptr) {
     *result.mutable_cancelled()->mutable_failure() = MakeCancelledFailure("Cancelled");
@@ -51,8 +55,8 @@ struct ActivityDispatcher::Attempt {
   Task<void> task;                                     // destroyed before the context
 };
 
-ActivityDispatcher::ActivityDispatcher(const Registry& registry, Executor& executor, Options options,
-                                       Callbacks callbacks)
+ActivityDispatcher::ActivityDispatcher(const Registry& registry, Executor& executor,
+                                       Options options, Callbacks callbacks)
     : registry_(registry),
       executor_(executor),
       options_(std::move(options)),
@@ -63,7 +67,8 @@ ActivityDispatcher::ActivityDispatcher(const Registry& registry, Executor& execu
 
 ActivityDispatcher::~ActivityDispatcher() {
   *self_ = nullptr;
-  for (auto& [token, attempt] : attempts_) attempt->context->RequestCancel(CancelReason::WORKER_SHUTDOWN);
+  for (auto& [token, attempt] : attempts_)
+    attempt->context->RequestCancel(CancelReason::WORKER_SHUTDOWN);
   pool_.reset();
   attempts_.clear();
 }
@@ -76,17 +81,20 @@ void ActivityDispatcher::Handle(const coresdk::activity_task::ActivityTask& task
   attempt->second->context->RequestCancel(task.cancel().reason());
 }
 
-void ActivityDispatcher::Start(const std::string& token, const coresdk::activity_task::Start& start) {
+void ActivityDispatcher::Start(const std::string& token,
+                               const coresdk::activity_task::Start& start) {
   ActivityInfo info = MakeInfo(token, start, options_.task_queue);
   if (callbacks_.on_task) callbacks_.on_task(info);
   const Registry::Activity* activity = registry_.FindActivity(start.activity_type());
   if (activity == nullptr) {
     ActivityTaskCompletion completion;
     completion.set_task_token(token);
-    *completion.mutable_result()->mutable_failed()->mutable_failure() = MakeApplicationFailure(
-        fmt::format("Activity function {} for workflow {} is not registered on this worker, available activities: {}",
-                    start.activity_type(), info.workflow_id, fmt::join(registry_.ActivityTypes(), ", ")),
-        "NotFoundError", false);
+    *completion.mutable_result()->mutable_failed()->mutable_failure() =
+        MakeApplicationFailure(fmt::format("Activity function {} for workflow {} is not registered "
+                                           "on this worker, available activities: {}",
+                                           start.activity_type(), info.workflow_id,
+                                           fmt::join(registry_.ActivityTypes(), ", ")),
+                               "NotFoundError", false);
     if (callbacks_.on_ended) {
       callbacks_.on_ended(info, "failed", completion.result().failed().failure().message());
     }
@@ -95,7 +103,8 @@ void ActivityDispatcher::Start(const std::string& token, const coresdk::activity
   }
 
   const bool on_pool = !activity->coroutine && pool_ != nullptr;
-  const auto post = [executor = &executor_, self = self_](std::function<void(ActivityDispatcher&)> call) {
+  const auto post = [executor = &executor_,
+                     self = self_](std::function<void(ActivityDispatcher&)> call) {
     executor->Post([self, call = std::move(call)] {
       if (*self != nullptr) call(**self);
     });
@@ -103,9 +112,12 @@ void ActivityDispatcher::Start(const std::string& token, const coresdk::activity
   auto attempt = std::make_shared<Attempt>();
   attempt->activity = activity;
   attempt->input = {start.input().begin(), start.input().end()};
-  attempt->context = std::make_unique<ActivityContext>(std::move(info), executor_, on_pool, [post, token](Payloads details) {
-    post([token, details = std::move(details)](ActivityDispatcher& dispatcher) { dispatcher.Heartbeat(token, details); });
-  });
+  attempt->context = std::make_unique<ActivityContext>(
+      std::move(info), executor_, on_pool, [post, token](Payloads details) {
+        post([token, details = std::move(details)](ActivityDispatcher& dispatcher) {
+          dispatcher.Heartbeat(token, details);
+        });
+      });
   attempt->finish = [post, token](ActivityTaskCompletion completion) {
     post([token, completion = std::move(completion)](ActivityDispatcher& dispatcher) {
       dispatcher.Finish(token, completion);
@@ -145,9 +157,11 @@ void ActivityDispatcher::Finish(const std::string& token, ActivityTaskCompletion
     if (result.has_completed()) {
       callbacks_.on_ended(attempt->context->info(), "completed", "");
     } else if (result.has_cancelled()) {
-      callbacks_.on_ended(attempt->context->info(), "cancelled", FailureText(result.cancelled().failure()));
+      callbacks_.on_ended(attempt->context->info(), "cancelled",
+                          FailureText(result.cancelled().failure()));
     } else {
-      callbacks_.on_ended(attempt->context->info(), "failed", FailureText(result.failed().failure()));
+      callbacks_.on_ended(attempt->context->info(), "failed",
+                          FailureText(result.failed().failure()));
     }
   }
   callbacks_.complete(std::move(completion));

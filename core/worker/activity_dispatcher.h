@@ -1,6 +1,6 @@
 #pragma once
-// Runs activity tasks: coroutines on the executor, blocking functions on a pool of threads (or inline without one), and
-// turns how they end into completions for core. Executor thread only.
+// Runs activity tasks: coroutines on the executor, blocking functions on a pool of threads (or
+// inline without one), and turns how they end into completions for core. Executor thread only.
 
 #include <cstddef>
 #include <functional>
@@ -20,7 +20,8 @@ class ActivityDispatcher {
  public:
   struct Options {
     std::string task_queue;
-    // Threads for blocking activities; 0 runs them inline on the executor: deterministic, but they must not wait.
+    // Threads for blocking activities; 0 runs them inline on the executor: deterministic, but they
+    // must not wait.
     int threads = 0;
   };
   struct Callbacks {
@@ -29,12 +30,15 @@ class ActivityDispatcher {
     // An attempt starts.
     std::function<void(const ActivityInfo&)> on_task;
     // It ended: "completed", "failed", "cancelled", with the failure's text.
-    std::function<void(const ActivityInfo&, const std::string& outcome, const std::string& message)> on_ended;
+    std::function<void(const ActivityInfo&, const std::string& outcome, const std::string& message)>
+        on_ended;
   };
 
   // `registry` and `executor` must outlive the dispatcher.
-  ActivityDispatcher(const Registry& registry, Executor& executor, Options options, Callbacks callbacks);
-  // Destroys running coroutines without resuming them and waits for running functions, whose results are dropped.
+  ActivityDispatcher(const Registry& registry, Executor& executor, Options options,
+                     Callbacks callbacks);
+  // Destroys running coroutines without resuming them and waits for running functions, whose
+  // results are dropped.
   ~ActivityDispatcher();
   ActivityDispatcher(const ActivityDispatcher&) = delete;
   ActivityDispatcher& operator=(const ActivityDispatcher&) = delete;
@@ -58,7 +62,8 @@ class ActivityDispatcher {
   const Options options_;
   const Callbacks callbacks_;
   std::map<std::string, std::shared_ptr<Attempt>> attempts_;  // by task token
-  std::shared_ptr<ActivityDispatcher*> self_;                 // null inside once destroyed: for what is still posted
+  std::shared_ptr<ActivityDispatcher*>
+      self_;  // null inside once destroyed: for what is still posted
   std::unique_ptr<ThreadPool> pool_;
 };
 

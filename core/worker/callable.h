@@ -1,5 +1,6 @@
 #pragma once
-// Turns a typed function, lambda or coroutine into one over payloads: the glue under registration and handlers.
+// Turns a typed function, lambda or coroutine into one over payloads: the glue under registration
+// and handlers.
 
 #include <functional>
 #include <memory>
@@ -40,7 +41,9 @@ template <typename Tuple>
 struct TupleDecoder;
 template <typename... Args>
 struct TupleDecoder<std::tuple<Args...>> {
-  static StatusOr<std::tuple<Args...>> Decode(const Payloads& in) { return DecodeArguments<Args...>(in); }
+  static StatusOr<std::tuple<Args...>> Decode(const Payloads& in) {
+    return DecodeArguments<Args...>(in);
+  }
 };
 
 // Calls and encodes what comes back; for functions that are no coroutines.
@@ -54,18 +57,19 @@ Payload CallAndEncode(F& function, Args&&... args) {
   }
 }
 
-// gcc 12 takes the frame of a coroutine template for a type of this header, and warns that it has a field of a type local to
-// the .cc file that instantiates it. The frame is as local as that type.
+// gcc 12 takes the frame of a coroutine template for a type of this header, and warns that it has a
+// field of a type local to the .cc file that instantiates it. The frame is as local as that type.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsubobject-linkage"
 
-// The same for functions that may be coroutines. Keeps function and arguments alive in its own frame: a coroutine may
-// hold references to both.
+// The same for functions that may be coroutines. Keeps function and arguments alive in its own
+// frame: a coroutine may hold references to both.
 template <typename F, typename Tuple>
 Task<Payload> CallAsTask(std::shared_ptr<F> function, Tuple args) {
   using Result = decltype(std::apply(*function, std::move(args)));
   if constexpr (!kIsTask<Result>) {
-    co_return std::apply([&](auto&... each) { return CallAndEncode(*function, std::move(each)...); }, args);
+    co_return std::apply(
+        [&](auto&... each) { return CallAndEncode(*function, std::move(each)...); }, args);
   } else if constexpr (std::is_void_v<typename Result::value_type>) {
     co_await std::apply(*function, std::move(args));
     co_return NullPayload();

@@ -14,14 +14,15 @@ constexpr char kSource[] = "squall";
 
 std::string TypeName(const std::exception& error) {
   int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(typeid(error).name(), nullptr, nullptr, &status),
-                                                    std::free);
+  const std::unique_ptr<char, void (*)(void*)> name(
+      abi::__cxa_demangle(typeid(error).name(), nullptr, nullptr, &status), std::free);
   return status == 0 && name != nullptr ? name.get() : typeid(error).name();
 }
 
 }  // namespace
 
-FailureProto MakeApplicationFailure(std::string_view message, std::string_view type, bool non_retryable) {
+FailureProto MakeApplicationFailure(std::string_view message, std::string_view type,
+                                    bool non_retryable) {
   FailureProto failure;
   failure.set_message(std::string(message));
   failure.set_source(kSource);
@@ -46,7 +47,8 @@ FailureProto FailureFromException(const std::exception& error) {
 ApplicationFailure::ApplicationFailure(std::string message, std::string type, bool non_retryable)
     : FailureError(MakeApplicationFailure(message, type, non_retryable)) {}
 
-CancelledFailure::CancelledFailure(std::string message) : FailureError(MakeCancelledFailure(message)) {}
+CancelledFailure::CancelledFailure(std::string message)
+    : FailureError(MakeCancelledFailure(message)) {}
 
 bool IsCancellation(const FailureProto& failure) {
   if (failure.has_canceled_failure_info()) return true;
@@ -64,7 +66,8 @@ std::string FailureText(const FailureProto& failure) {
 void ThrowFailure(FailureProto failure) {
   if (failure.has_canceled_failure_info()) throw CancelledFailure(std::move(failure));
   if (failure.has_activity_failure_info()) throw ActivityFailure(std::move(failure));
-  if (failure.has_child_workflow_execution_failure_info()) throw ChildWorkflowFailure(std::move(failure));
+  if (failure.has_child_workflow_execution_failure_info())
+    throw ChildWorkflowFailure(std::move(failure));
   throw ApplicationFailure(std::move(failure));
 }
 

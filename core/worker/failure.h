@@ -1,9 +1,11 @@
 #pragma once
-// Temporal's failures as exceptions of workflow and activity code. Inside a coroutine an exception is the only way out
-// that unwinds several frames; none leaves core/worker, where WorkflowRun and ActivityDispatcher turn them into commands.
+// Temporal's failures as exceptions of workflow and activity code. Inside a coroutine an exception
+// is the only way out that unwinds several frames; none leaves core/worker, where WorkflowRun and
+// ActivityDispatcher turn them into commands.
 //
-// A FailureError that leaves a workflow fails the workflow. Any other exception fails only the workflow task, which the
-// server hands out again: what the official SDKs do, so that a bug can be fixed without losing the execution.
+// A FailureError that leaves a workflow fails the workflow. Any other exception fails only the
+// workflow task, which the server hands out again: what the official SDKs do, so that a bug can be
+// fixed without losing the execution.
 
 #include <exception>
 #include <string>
@@ -30,17 +32,20 @@ class ApplicationFailure final : public FailureError {
  public:
   explicit ApplicationFailure(FailureProto proto) : FailureError(std::move(proto)) {}
   // `type` is what retry policies match in non_retryable_error_types.
-  explicit ApplicationFailure(std::string message, std::string type = "", bool non_retryable = false);
+  explicit ApplicationFailure(std::string message, std::string type = "",
+                              bool non_retryable = false);
 };
 
-// Something was cancelled: the awaited timer or condition, the workflow, the activity attempt itself.
+// Something was cancelled: the awaited timer or condition, the workflow, the activity attempt
+// itself.
 class CancelledFailure final : public FailureError {
  public:
   explicit CancelledFailure(FailureProto proto) : FailureError(std::move(proto)) {}
   explicit CancelledFailure(std::string message);
 };
 
-// An awaited activity did not succeed; the cause says why (application failure, time-out, cancelled).
+// An awaited activity did not succeed; the cause says why (application failure, time-out,
+// cancelled).
 class ActivityFailure final : public FailureError {
  public:
   using FailureError::FailureError;
@@ -52,9 +57,11 @@ class ChildWorkflowFailure final : public FailureError {
   using FailureError::FailureError;
 };
 
-FailureProto MakeApplicationFailure(std::string_view message, std::string_view type, bool non_retryable);
+FailureProto MakeApplicationFailure(std::string_view message, std::string_view type,
+                                    bool non_retryable);
 FailureProto MakeCancelledFailure(std::string_view message);
-// An exception that is no FailureError, as the failure that reports it: message, and its C++ type as the type.
+// An exception that is no FailureError, as the failure that reports it: message, and its C++ type
+// as the type.
 FailureProto FailureFromException(const std::exception& error);
 
 // Whether the failure is a cancellation, its own or that of the activity or child that it reports.

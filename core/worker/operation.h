@@ -1,8 +1,9 @@
 #pragma once
-// What a workflow waits for: Operation<T>, the handle of one timer, activity, child workflow or condition, and
-// CancellationScope, which cancels several at once.
+// What a workflow waits for: Operation<T>, the handle of one timer, activity, child workflow or
+// condition, and CancellationScope, which cancels several at once.
 //
-// Operations are resolved by core's activations only, never by time or threads of this process. Single-threaded.
+// Operations are resolved by core's activations only, never by time or threads of this process.
+// Single-threaded.
 
 #include <coroutine>
 #include <cstdint>
@@ -19,8 +20,9 @@
 
 namespace squall::core {
 
-// Cancels what was started in it, in the order in which it was started; a scope's children follow after its own
-// operations. An operation started in a scope that is already cancelled fails at once, without a command.
+// Cancels what was started in it, in the order in which it was started; a scope's children follow
+// after its own operations. An operation started in a scope that is already cancelled fails at
+// once, without a command.
 class CancellationScope : public std::enable_shared_from_this<CancellationScope> {
  public:
   bool cancelled() const { return cancelled_; }
@@ -78,7 +80,8 @@ class CoroutineScheduler {
   ~CoroutineScheduler() = default;
 };
 
-// The result of one operation, resolved once. Shared by its handles and by the run that resolves it.
+// The result of one operation, resolved once. Shared by its handles and by the run that resolves
+// it.
 class OperationState {
  public:
   explicit OperationState(CoroutineScheduler& scheduler) : scheduler_(scheduler) {}
@@ -103,7 +106,9 @@ class OperationState {
   }
 
   // What cancelling this one operation does; cleared when it is done.
-  void set_cancel(std::function<void(const std::string& reason)> cancel) { cancel_ = std::move(cancel); }
+  void set_cancel(std::function<void(const std::string& reason)> cancel) {
+    cancel_ = std::move(cancel);
+  }
   // Runs when the operation is done, before anything that waits for it.
   void set_on_done(std::function<void()> on_done) { on_done_ = std::move(on_done); }
   void Cancel(const std::string& reason) {
@@ -123,7 +128,8 @@ class OperationState {
     done_ = true;
     cancel_ = nullptr;
     if (on_done_) std::exchange(on_done_, nullptr)();
-    for (const std::coroutine_handle<> handle : std::exchange(waiters_, {})) scheduler_.Ready(handle);
+    for (const std::coroutine_handle<> handle : std::exchange(waiters_, {}))
+      scheduler_.Ready(handle);
   }
 
   CoroutineScheduler& scheduler_;
@@ -138,23 +144,26 @@ class OperationState {
 
 }  // namespace internal
 
-// Awaiting gives the value as a T (void for Operation<Nothing> is spelled Nothing) or throws: CancelledFailure,
-// ActivityFailure, ChildWorkflowFailure. May be copied and awaited several times. It must not outlive its workflow run,
-// which it cannot when it lives in the workflow's coroutines or object.
+// Awaiting gives the value as a T (void for Operation<Nothing> is spelled Nothing) or throws:
+// CancelledFailure, ActivityFailure, ChildWorkflowFailure. May be copied and awaited several times.
+// It must not outlive its workflow run, which it cannot when it lives in the workflow's coroutines
+// or object.
 template <typename T>
 class Operation {
  public:
   explicit Operation(std::shared_ptr<internal::OperationState> state) : state_(std::move(state)) {}
 
   bool done() const { return state_->done(); }
-  // Asks for the cancellation of this operation alone. What awaiting then gives depends on its cancellation type.
+  // Asks for the cancellation of this operation alone. What awaiting then gives depends on its
+  // cancellation type.
   void Cancel(const std::string& reason = "") const { state_->Cancel(reason); }
 
   // Requires done(): what awaiting would give.
   T Result() const {
     if (state_->failed()) ThrowFailure(state_->failure());
     StatusOr<T> value = Codec<T>::Decode(state_->value());
-    // A value of another type is a bug of the code, not of the execution: it fails the workflow task.
+    // A value of another type is a bug of the code, not of the execution: it fails the workflow
+    // task.
     if (!value.ok()) throw std::runtime_error("result: " + std::string(Message(value.status())));
     return *std::move(value);
   }

@@ -1,14 +1,15 @@
 #pragma once
-// Options of what a workflow asks for. An unset optional is not sent: the server's own default applies.
+// Options of what a workflow asks for. An unset optional is not sent: the server's own default
+// applies.
+
+#include <google/protobuf/duration.pb.h>
+#include <google/protobuf/timestamp.pb.h>
 
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <google/protobuf/duration.pb.h>
-#include <google/protobuf/timestamp.pb.h>
 
 #include "base/util/clock.h"
 #include "temporal/api/common/v1/message.pb.h"
@@ -87,7 +88,8 @@ inline void SetProto(const RetryPolicy& policy, temporal::api::common::v1::Retry
   out->set_backoff_coefficient(policy.backoff_coefficient);
   if (policy.maximum_interval) SetProto(*policy.maximum_interval, out->mutable_maximum_interval());
   out->set_maximum_attempts(policy.maximum_attempts);
-  for (const std::string& type : policy.non_retryable_error_types) out->add_non_retryable_error_types(type);
+  for (const std::string& type : policy.non_retryable_error_types)
+    out->add_non_retryable_error_types(type);
 }
 
 }  // namespace squall::core

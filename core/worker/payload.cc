@@ -1,4 +1,5 @@
-// The only file here that includes nlohmann's JSON; parse errors are asked for as values, so nothing is thrown.
+// The only file here that includes nlohmann's JSON; parse errors are asked for as values, so
+// nothing is thrown.
 #include "core/worker/payload.h"
 
 #include <nlohmann/json.hpp>
@@ -32,18 +33,21 @@ StatusOr<json> Parse(const Payload& payload) {
   const std::string_view encoding = EncodingOf(payload);
   if (encoding == kBinaryNull) return json();
   if (encoding != kJsonPlain) {
-    return MakeStatus(StatusCode::kInvalidArgument, "payload has encoding '{}', not json/plain or binary/null", encoding);
+    return MakeStatus(StatusCode::kInvalidArgument,
+                      "payload has encoding '{}', not json/plain or binary/null", encoding);
   }
   json value = json::parse(payload.data(), nullptr, /*allow_exceptions=*/false);
   if (value.is_discarded()) {
-    return MakeStatus(StatusCode::kInvalidArgument, "payload of encoding json/plain is no JSON ({} bytes)",
+    return MakeStatus(StatusCode::kInvalidArgument,
+                      "payload of encoding json/plain is no JSON ({} bytes)",
                       payload.data().size());
   }
   return value;
 }
 
 Status Mismatch(std::string_view wanted, const json& value) {
-  return MakeStatus(StatusCode::kInvalidArgument, "expected {}, found {}", wanted, value.type_name());
+  return MakeStatus(StatusCode::kInvalidArgument, "expected {}, found {}", wanted,
+                    value.type_name());
 }
 
 // Integers may also arrive as floats without a fraction: JavaScript knows no other number.
@@ -105,7 +109,9 @@ StatusOr<std::string> Codec<std::string>::Decode(const Payload& in) {
   return value.get<std::string>();
 }
 
-Payload Codec<Json>::Encode(const Json& value) { return value.text == "null" ? NullPayload() : JsonPayload(value.text); }
+Payload Codec<Json>::Encode(const Json& value) {
+  return value.text == "null" ? NullPayload() : JsonPayload(value.text);
+}
 StatusOr<Json> Codec<Json>::Decode(const Payload& in) {
   SQUALL_ASSIGN_OR_RETURN(std::string text, PayloadToJson(in));
   return Json{std::move(text)};

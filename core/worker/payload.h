@@ -1,9 +1,11 @@
 #pragma once
-// Values on their way through Temporal: typed C++ to and from payloads in the two encodings that every official SDK
-// writes by default, "json/plain" and "binary/null" (the SDKs' default payload converter).
+// Values on their way through Temporal: typed C++ to and from payloads in the two encodings that
+// every official SDK writes by default, "json/plain" and "binary/null" (the SDKs' default payload
+// converter).
 //
-// Codec<T> converts one type; it exists for bool, int, int64, double, std::string, Json (any JSON text, kept as it is),
-// Nothing (no value), Payload (no conversion) and std::optional of these. Other types bring a specialization.
+// Codec<T> converts one type; it exists for bool, int, int64, double, std::string, Json (any JSON
+// text, kept as it is), Nothing (no value), Payload (no conversion) and std::optional of these.
+// Other types bring a specialization.
 
 #include <cstdint>
 #include <optional>
@@ -27,7 +29,8 @@ struct Json {
   friend bool operator==(const Json&, const Json&) = default;
 };
 
-// The absence of a value: what a workflow or activity without result returns. Encoded as binary/null.
+// The absence of a value: what a workflow or activity without result returns. Encoded as
+// binary/null.
 struct Nothing {
   friend bool operator==(const Nothing&, const Nothing&) = default;
 };
@@ -36,8 +39,8 @@ struct Nothing {
 Payload JsonPayload(std::string text);
 // The payload of None and of Nothing: encoding binary/null, no data.
 Payload NullPayload();
-// The value as JSON text: the data of json/plain, "null" for binary/null; INVALID_ARGUMENT for other encodings and for
-// data that is no JSON.
+// The value as JSON text: the data of json/plain, "null" for binary/null; INVALID_ARGUMENT for
+// other encodings and for data that is no JSON.
 StatusOr<std::string> PayloadToJson(const Payload& payload);
 
 template <typename T>
@@ -89,7 +92,8 @@ template <typename T>
 StatusOr<T> DecodeAt(const Payloads& in, std::size_t index) {
   if (index >= in.size()) {
     if constexpr (kIsOptional<T>) return T();
-    return MakeStatus(StatusCode::kInvalidArgument, "argument {} is missing: {} given", index + 1, in.size());
+    return MakeStatus(StatusCode::kInvalidArgument, "argument {} is missing: {} given", index + 1,
+                      in.size());
   }
   StatusOr<T> value = Codec<T>::Decode(in[index]);
   if (!value.ok()) return Annotate(value.status(), fmt::format("argument {}", index + 1));
@@ -110,8 +114,9 @@ StatusOr<std::tuple<Args...>> DecodeAll(const Payloads& in, std::index_sequence<
 
 }  // namespace internal
 
-// The arguments as the types of `Args`. Missing trailing optionals are empty, surplus arguments are ignored (so that
-// callers may be newer than the code), anything else that does not fit is INVALID_ARGUMENT.
+// The arguments as the types of `Args`. Missing trailing optionals are empty, surplus arguments are
+// ignored (so that callers may be newer than the code), anything else that does not fit is
+// INVALID_ARGUMENT.
 template <typename... Args>
 StatusOr<std::tuple<Args...>> DecodeArguments(const Payloads& in) {
   return internal::DecodeAll<Args...>(in, std::index_sequence_for<Args...>());

@@ -3,11 +3,13 @@
 namespace squall::core {
 
 void Registry::AddWorkflowFactory(const std::string& type, WorkflowFactory factory) {
-  SQUALL_CHECK(workflows_.emplace(type, std::move(factory)).second, "workflow type registered twice: " + type);
+  SQUALL_CHECK(workflows_.emplace(type, std::move(factory)).second,
+               "workflow type registered twice: " + type);
 }
 
 void Registry::AddActivityEntry(const std::string& type, Activity activity) {
-  SQUALL_CHECK(activities_.emplace(type, std::move(activity)).second, "activity type registered twice: " + type);
+  SQUALL_CHECK(activities_.emplace(type, std::move(activity)).second,
+               "activity type registered twice: " + type);
 }
 
 const Registry::WorkflowFactory* Registry::FindWorkflow(std::string_view type) const {

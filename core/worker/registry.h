@@ -1,5 +1,6 @@
 #pragma once
-// Which workflows and activities a worker runs, by type name. Filled before the worker starts, read-only afterwards.
+// Which workflows and activities a worker runs, by type name. Filled before the worker starts,
+// read-only afterwards.
 
 #include <functional>
 #include <map>
@@ -35,15 +36,18 @@ class Registry {
   // A workflow that is one coroutine: Task<R>(WorkflowContext&, Args...).
   template <typename F>
   void AddWorkflow(const std::string& type, F function) {
-    AddWorkflowFactory(type, [shared = std::make_shared<F>(std::move(function))](WorkflowContext& context) {
-      return std::make_unique<FunctionBody<F>>(shared, context);
-    });
+    AddWorkflowFactory(
+        type, [shared = std::make_shared<F>(std::move(function))](WorkflowContext& context) {
+          return std::make_unique<FunctionBody<F>>(shared, context);
+        });
   }
 
-  // A workflow class: constructed with the context (where it sets its handlers), with Task<R> Run(Args...).
+  // A workflow class: constructed with the context (where it sets its handlers), with Task<R>
+  // Run(Args...).
   template <typename W>
   void AddWorkflow(const std::string& type) {
-    AddWorkflowFactory(type, [](WorkflowContext& context) { return std::make_unique<ClassBody<W>>(context); });
+    AddWorkflowFactory(
+        type, [](WorkflowContext& context) { return std::make_unique<ClassBody<W>>(context); });
   }
 
   // Task<R>(ActivityContext&, Args...), a coroutine, or R(ActivityContext&, Args...), a function.
@@ -77,9 +81,13 @@ class Registry {
     FunctionBody(std::shared_ptr<F> function, WorkflowContext& context)
         : function_(std::move(function)), context_(context) {}
     Task<Payload> Run(Payloads arguments) override {
-      using Arguments = typename internal::Tail<typename internal::CallableTraits<F>::Arguments>::type;
-      const auto bound = [this](auto... args) { return (*function_)(context_, std::move(args)...); };
-      return internal::CallAsTask(std::make_shared<std::decay_t<decltype(bound)>>(bound), Decode<Arguments>(arguments));
+      using Arguments =
+          typename internal::Tail<typename internal::CallableTraits<F>::Arguments>::type;
+      const auto bound = [this](auto... args) {
+        return (*function_)(context_, std::move(args)...);
+      };
+      return internal::CallAsTask(std::make_shared<std::decay_t<decltype(bound)>>(bound),
+                                  Decode<Arguments>(arguments));
     }
 
    private:
@@ -94,14 +102,16 @@ class Registry {
     Task<Payload> Run(Payloads arguments) override {
       using Arguments = typename internal::CallableTraits<decltype(&W::Run)>::Arguments;
       const auto bound = [this](auto... args) { return workflow_.Run(std::move(args)...); };
-      return internal::CallAsTask(std::make_shared<std::decay_t<decltype(bound)>>(bound), Decode<Arguments>(arguments));
+      return internal::CallAsTask(std::make_shared<std::decay_t<decltype(bound)>>(bound),
+                                  Decode<Arguments>(arguments));
     }
 
    private:
     W workflow_;
   };
 
-  // Arguments that do not fit throw std::invalid_argument: a workflow task's failure, an activity attempt's failure.
+  // Arguments that do not fit throw std::invalid_argument: a workflow task's failure, an activity
+  // attempt's failure.
   template <typename Tuple>
   static Tuple Decode(const Payloads& input) {
     StatusOr<Tuple> args = internal::TupleDecoder<Tuple>::Decode(input);
@@ -112,8 +122,11 @@ class Registry {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsubobject-linkage"  // as in callable.h
   template <typename F, typename Arguments>
-  static Task<Payload> RunActivity(std::shared_ptr<F> function, ActivityContext& context, Payloads input) {
-    const auto bound = [function, &context](auto... args) { return (*function)(context, std::move(args)...); };
+  static Task<Payload> RunActivity(std::shared_ptr<F> function, ActivityContext& context,
+                                   Payloads input) {
+    const auto bound = [function, &context](auto... args) {
+      return (*function)(context, std::move(args)...);
+    };
     co_return co_await internal::CallAsTask(std::make_shared<std::decay_t<decltype(bound)>>(bound),
                                             Decode<Arguments>(input));
   }

@@ -1,12 +1,14 @@
 #pragma once
-// Task<T>: a coroutine that starts when it is awaited (or started by its owner) and hands its result or exception to
-// whoever awaits it. The object owns the coroutine's frame; destroying it destroys the frame, and with it every task that
-// the frame awaits, without running any of their code but destructors. That is how a workflow is evicted.
+// Task<T>: a coroutine that starts when it is awaited (or started by its owner) and hands its
+// result or exception to whoever awaits it. The object owns the coroutine's frame; destroying it
+// destroys the frame, and with it every task that the frame awaits, without running any of their
+// code but destructors. That is how a workflow is evicted.
 //
 // A Task knows no scheduler: what it awaits decides when it goes on. Single-threaded.
 //
-// gcc 12 destroys some temporaries of a co_await expression twice (bug 99576 and its kin; seen here with a capturing
-// lambda passed beside another argument): build options structs and such lambdas before the co_await, not inside it.
+// gcc 12 destroys some temporaries of a co_await expression twice (bug 99576 and its kin; seen here
+// with a capturing lambda passed beside another argument): build options structs and such lambdas
+// before the co_await, not inside it.
 
 #include <coroutine>
 #include <exception>

@@ -22,7 +22,8 @@ void ThreadPool::Run(std::function<void()> work) {
     const std::lock_guard lock(mutex_);
     if (stopping_) return;
     waiting_.push_back(std::move(work));
-    if (idle_ < waiting_.size() && threads_.size() < limit_) threads_.emplace_back([this] { Serve(); });
+    if (idle_ < waiting_.size() && threads_.size() < limit_)
+      threads_.emplace_back([this] { Serve(); });
   }
   wake_.notify_one();
 }

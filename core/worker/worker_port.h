@@ -1,5 +1,6 @@
 #pragma once
-// What a WorkerRunner needs of core's worker, as an interface: core::Worker behind CoreWorkerPort, fakes in unit tests.
+// What a WorkerRunner needs of core's worker, as an interface: core::Worker behind CoreWorkerPort,
+// fakes in unit tests.
 
 #include <functional>
 #include <memory>
@@ -15,8 +16,9 @@ class WorkerPort {
   virtual ~WorkerPort() = default;
   virtual void PollWorkflowActivation(std::function<void(WorkflowPoll)> callback) = 0;
   virtual void PollActivityTask(std::function<void(ActivityPoll)> callback) = 0;
-  virtual void CompleteWorkflowActivation(const coresdk::workflow_completion::WorkflowActivationCompletion& completion,
-                                          std::function<void(Status)> callback) = 0;
+  virtual void CompleteWorkflowActivation(
+      const coresdk::workflow_completion::WorkflowActivationCompletion& completion,
+      std::function<void(Status)> callback) = 0;
   virtual void CompleteActivityTask(const coresdk::ActivityTaskCompletion& completion,
                                     std::function<void(Status)> callback) = 0;
   virtual Status RecordActivityHeartbeat(const coresdk::ActivityHeartbeat& heartbeat) = 0;
@@ -34,8 +36,9 @@ class CoreWorkerPort final : public WorkerPort {
   void PollActivityTask(std::function<void(ActivityPoll)> callback) override {
     worker_->PollActivityTask(std::move(callback));
   }
-  void CompleteWorkflowActivation(const coresdk::workflow_completion::WorkflowActivationCompletion& completion,
-                                  std::function<void(Status)> callback) override {
+  void CompleteWorkflowActivation(
+      const coresdk::workflow_completion::WorkflowActivationCompletion& completion,
+      std::function<void(Status)> callback) override {
     worker_->CompleteWorkflowActivation(completion, std::move(callback));
   }
   void CompleteActivityTask(const coresdk::ActivityTaskCompletion& completion,

@@ -5,15 +5,18 @@
 namespace squall::core {
 namespace {
 
-// After a fatal poll error core usually wants a few more polls before it says "shutdown"; one that answers nothing but
-// errors is given up after this many.
+// After a fatal poll error core usually wants a few more polls before it says "shutdown"; one that
+// answers nothing but errors is given up after this many.
 constexpr int kPollErrorsMax = 20;
 
 }  // namespace
 
-WorkerRunner::WorkerRunner(std::unique_ptr<WorkerPort> port, const Registry& registry, Executor& executor,
-                           Options options, Listener& listener)
-    : executor_(executor), listener_(listener), options_(std::move(options)), port_(std::move(port)) {
+WorkerRunner::WorkerRunner(std::unique_ptr<WorkerPort> port, const Registry& registry,
+                           Executor& executor, Options options, Listener& listener)
+    : executor_(executor),
+      listener_(listener),
+      options_(std::move(options)),
+      port_(std::move(port)) {
   WorkflowRun::Environment environment;
   environment.ns = options_.ns;
   environment.task_queue = options_.task_queue;
@@ -28,10 +31,13 @@ WorkerRunner::WorkerRunner(std::unique_ptr<WorkerPort> port, const Registry& reg
   observer.on_task_failed = [this](const WorkflowInfo& info, const std::string& message) {
     listener_.OnWarning("workflow task failed: run " + info.run_id + ": " + message);
   };
-  workflows_ = std::make_unique<WorkflowDispatcher>(registry, std::move(environment), std::move(observer));
+  workflows_ =
+      std::make_unique<WorkflowDispatcher>(registry, std::move(environment), std::move(observer));
 
   ActivityDispatcher::Callbacks callbacks;
-  callbacks.complete = [this](const coresdk::ActivityTaskCompletion& completion) { CompleteActivity(completion); };
+  callbacks.complete = [this](const coresdk::ActivityTaskCompletion& completion) {
+    CompleteActivity(completion);
+  };
   callbacks.heartbeat = [this](const coresdk::ActivityHeartbeat& heartbeat) {
     if (const Status status = port_->RecordActivityHeartbeat(heartbeat); !status.ok()) {
       listener_.OnWarning("heartbeat: " + std::string(Message(status)));
@@ -40,14 +46,15 @@ WorkerRunner::WorkerRunner(std::unique_ptr<WorkerPort> port, const Registry& reg
   callbacks.on_task = [this](const ActivityInfo& info) {
     listener_.OnTask("activity", info.activity_type, info.workflow_id);
   };
-  callbacks.on_ended = [this](const ActivityInfo& info, const std::string& outcome, const std::string& message) {
+  callbacks.on_ended = [this](const ActivityInfo& info, const std::string& outcome,
+                              const std::string& message) {
     listener_.OnActivityEnded(info, outcome, message);
   };
   ActivityDispatcher::Options activity_options;
   activity_options.task_queue = options_.task_queue;
   activity_options.threads = options_.activity_threads;
-  activities_ =
-      std::make_unique<ActivityDispatcher>(registry, executor, std::move(activity_options), std::move(callbacks));
+  activities_ = std::make_unique<ActivityDispatcher>(
+      registry, executor, std::move(activity_options), std::move(callbacks));
 }
 
 WorkerRunner::~WorkerRunner() {
@@ -118,7 +125,8 @@ void WorkerRunner::CompleteWorkflow(const ActivationCompletion& completion) {
   ++completing_;
   port_->CompleteWorkflowActivation(completion, [this](const Status& status) {
     --completing_;
-    if (!status.ok()) listener_.OnWarning("workflow completion refused: " + std::string(Message(status)));
+    if (!status.ok())
+      listener_.OnWarning("workflow completion refused: " + std::string(Message(status)));
     FinalizeIfDone();
   });
 }
@@ -127,13 +135,15 @@ void WorkerRunner::CompleteActivity(const coresdk::ActivityTaskCompletion& compl
   ++completing_;
   port_->CompleteActivityTask(completion, [this](const Status& status) {
     --completing_;
-    if (!status.ok()) listener_.OnWarning("activity completion refused: " + std::string(Message(status)));
+    if (!status.ok())
+      listener_.OnWarning("activity completion refused: " + std::string(Message(status)));
     FinalizeIfDone();
   });
 }
 
 void WorkerRunner::FinalizeIfDone() {
-  if (!started_ || finalizing_ || open_polls_ > 0 || completing_ > 0 || activities_->running() > 0) return;
+  if (!started_ || finalizing_ || open_polls_ > 0 || completing_ > 0 || activities_->running() > 0)
+    return;
   finalizing_ = true;
   if (!stopping_) {
     // Core ended the worker by itself, without an error.

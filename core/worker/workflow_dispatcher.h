@@ -1,6 +1,6 @@
 #pragma once
-// The cache of workflow runs: routes core's activations to them by run id. Pure: no thread, clock or core behind it, so
-// tests feed activations by hand.
+// The cache of workflow runs: routes core's activations to them by run id. Pure: no thread, clock
+// or core behind it, so tests feed activations by hand.
 
 #include <cstddef>
 #include <functional>
@@ -25,7 +25,8 @@ class WorkflowDispatcher {
   };
 
   // `registry` must outlive the dispatcher.
-  WorkflowDispatcher(const Registry& registry, WorkflowRun::Environment environment, Observer observer = {});
+  WorkflowDispatcher(const Registry& registry, WorkflowRun::Environment environment,
+                     Observer observer = {});
 
   // The completion to give to core. An eviction destroys the run and completes without commands.
   ActivationCompletion Handle(const Activation& activation);

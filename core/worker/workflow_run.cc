@@ -1,7 +1,5 @@
 #include "core/worker/workflow_run.h"
 
-#include <algorithm>
-
 #include <fmt/ranges.h>
 
 namespace squall::core {
@@ -9,36 +7,8 @@ namespace {
 
 using coresdk::workflow_activation::WorkflowActivationJob;
 
-// The server refuses shorter timers as "invalid"; SDKs round up as well.
-constexpr Duration kShortestTimer = std::chrono::milliseconds(1);
-
-Payloads ToPayloads(const google::protobuf::RepeatedPtrField<Payload>& in) { return {in.begin(), in.end()}; }
-
-coresdk::workflow_commands::ActivityCancellationType ToProto(CancellationType type) {
-  switch (type) {
-    case CancellationType::kTryCancel: return coresdk::workflow_commands::TRY_CANCEL;
-    case CancellationType::kWaitCompleted: return coresdk::workflow_commands::WAIT_CANCELLATION_COMPLETED;
-    case CancellationType::kAbandon: return coresdk::workflow_commands::ABANDON;
-  }
-  return coresdk::workflow_commands::TRY_CANCEL;
-}
-
-coresdk::child_workflow::ChildWorkflowCancellationType ToChildProto(CancellationType type) {
-  switch (type) {
-    case CancellationType::kTryCancel: return coresdk::child_workflow::TRY_CANCEL;
-    case CancellationType::kWaitCompleted: return coresdk::child_workflow::WAIT_CANCELLATION_COMPLETED;
-    case CancellationType::kAbandon: return coresdk::child_workflow::ABANDON;
-  }
-  return coresdk::child_workflow::TRY_CANCEL;
-}
-
-coresdk::child_workflow::ParentClosePolicy ToProto(ParentClosePolicy policy) {
-  switch (policy) {
-    case ParentClosePolicy::kTerminate: return coresdk::child_workflow::PARENT_CLOSE_POLICY_TERMINATE;
-    case ParentClosePolicy::kAbandon: return coresdk::child_workflow::PARENT_CLOSE_POLICY_ABANDON;
-    case ParentClosePolicy::kRequestCancel: return coresdk::child_workflow::PARENT_CLOSE_POLICY_REQUEST_CANCEL;
-  }
-  return coresdk::child_workflow::PARENT_CLOSE_POLICY_TERMINATE;
+Payloads ToPayloads(const google::protobuf::RepeatedPtrField<Payload>& in) {
+  return {in.begin(), in.end()};
 }
 
 template <typename Map>
@@ -48,7 +18,8 @@ std::vector<std::string> Keys(const Map& map) {
   return keys;
 }
 
-// An operation number that core resolves but nothing waits for any more: cancelled meanwhile, for example.
+// An operation number that core resolves but nothing waits for any more: cancelled meanwhile, for
+// example.
 template <typename Map>
 typename Map::mapped_type Take(Map& map, std::uint32_t seq) {
   const auto it = map.find(seq);
@@ -89,7 +60,8 @@ ActivationCompletion WorkflowRun::Activate(const Activation& activation) {
     ApplyResolutions(activation);
     FinishMain();
     AnswerQueries(activation);
-    for (Command& command : commands_) *completion.mutable_successful()->add_commands() = std::move(command);
+    for (Command& command : commands_)
+      *completion.mutable_successful()->add_commands() = std::move(command);
     completion.mutable_successful();  // present also without commands
   } catch (const std::exception& error) {
     *completion.mutable_failed()->mutable_failure() = FailureFromException(error);
@@ -104,14 +76,22 @@ ActivationCompletion WorkflowRun::Activate(const Activation& activation) {
 void WorkflowRun::ApplyPreamble(const Activation& activation) {
   for (const WorkflowActivationJob& job : activation.jobs()) {
     switch (job.variant_case()) {
-      case WorkflowActivationJob::kInitializeWorkflow: Initialize(job.initialize_workflow()); break;
-      case WorkflowActivationJob::kNotifyHasPatch: notified_patches_.insert(job.notify_has_patch().patch_id()); break;
-      case WorkflowActivationJob::kUpdateRandomSeed: random_ = Rng(job.update_random_seed().randomness_seed()); break;
-      default: break;
+      case WorkflowActivationJob::kInitializeWorkflow:
+        Initialize(job.initialize_workflow());
+        break;
+      case WorkflowActivationJob::kNotifyHasPatch:
+        notified_patches_.insert(job.notify_has_patch().patch_id());
+        break;
+      case WorkflowActivationJob::kUpdateRandomSeed:
+        random_ = Rng(job.update_random_seed().randomness_seed());
+        break;
+      default:
+        break;
     }
   }
   if (body_ == nullptr) {
-    throw std::runtime_error("no start record: run " + info_.run_id + " is not in this worker's cache");
+    throw std::runtime_error("no start record: run " + info_.run_id +
+                             " is not in this worker's cache");
   }
 }
 
@@ -131,12 +111,18 @@ void WorkflowRun::ApplyResolutions(const Activation& activation) {
   for (const WorkflowActivationJob& job : activation.jobs()) {
     any = true;
     switch (job.variant_case()) {
-      case WorkflowActivationJob::kInitializeWorkflow: break;
-      case WorkflowActivationJob::kFireTimer:
-        if (const State timer = Take(timers_, job.fire_timer().seq())) timer->Complete(NullPayload());
+      case WorkflowActivationJob::kInitializeWorkflow:
         break;
-      case WorkflowActivationJob::kCancelWorkflow: scope_->Cancel(job.cancel_workflow().reason()); break;
-      case WorkflowActivationJob::kResolveActivity: ResolveActivity(job.resolve_activity()); break;
+      case WorkflowActivationJob::kFireTimer:
+        if (const State timer = Take(timers_, job.fire_timer().seq()))
+          timer->Complete(NullPayload());
+        break;
+      case WorkflowActivationJob::kCancelWorkflow:
+        scope_->Cancel(job.cancel_workflow().reason());
+        break;
+      case WorkflowActivationJob::kResolveActivity:
+        ResolveActivity(job.resolve_activity());
+        break;
       case WorkflowActivationJob::kResolveChildWorkflowExecutionStart:
         ResolveChildStart(job.resolve_child_workflow_execution_start());
         break;
@@ -147,12 +133,16 @@ void WorkflowRun::ApplyResolutions(const Activation& activation) {
       case WorkflowActivationJob::kUpdateRandomSeed:
       case WorkflowActivationJob::kSignalWorkflow:
       case WorkflowActivationJob::kDoUpdate:
-      case WorkflowActivationJob::kQueryWorkflow: break;
-      default: throw std::runtime_error(fmt::format("activation job {} is not supported", job.variant_case()));
+      case WorkflowActivationJob::kQueryWorkflow:
+        break;
+      default:
+        throw std::runtime_error(
+            fmt::format("activation job {} is not supported", job.variant_case()));
     }
   }
   if (!main_started_) {
-    // Here and not at the start record: handlers of the first task's signals come first, and cancellation is known.
+    // Here and not at the start record: handlers of the first task's signals come first, and
+    // cancellation is known.
     main_started_ = true;
     main_ = body_->Run(std::exchange(arguments_, {}));
     Ready(main_.handle());
@@ -165,8 +155,8 @@ void WorkflowRun::Initialize(const coresdk::workflow_activation::InitializeWorkf
   const Registry::WorkflowFactory* factory = registry_.FindWorkflow(start.workflow_type());
   if (factory == nullptr) {
     throw ApplicationFailure(
-        fmt::format("Workflow type {} is not registered on this worker, available workflows: {}", start.workflow_type(),
-                    fmt::join(registry_.WorkflowTypes(), ", ")),
+        fmt::format("Workflow type {} is not registered on this worker, available workflows: {}",
+                    start.workflow_type(), fmt::join(registry_.WorkflowTypes(), ", ")),
         "NotFoundError");
   }
   info_.workflow_type = start.workflow_type();
@@ -192,7 +182,8 @@ void WorkflowRun::StartSignal(const std::string& name, const Payloads& input) {
   } catch (const std::invalid_argument& error) {
     // As SDKs do: a sender's mistake must not block the workflow for ever.
     if (environment_.warn) {
-      environment_.warn(fmt::format("workflow {}: signal {} dropped: {}", info_.workflow_id, name, error.what()));
+      environment_.warn(
+          fmt::format("workflow {}: signal {} dropped: {}", info_.workflow_id, name, error.what()));
     }
     return;
   }
@@ -200,13 +191,16 @@ void WorkflowRun::StartSignal(const std::string& name, const Payloads& input) {
 }
 
 void WorkflowRun::StartUpdate(const coresdk::workflow_activation::DoUpdate& job) {
-  const auto reject = [&](const FailureProto& failure) { RejectUpdate(job.protocol_instance_id(), failure); };
+  const auto reject = [&](const FailureProto& failure) {
+    RejectUpdate(job.protocol_instance_id(), failure);
+  };
   const auto update = update_handlers_.find(job.name());
   if (update == update_handlers_.end()) {
-    return reject(MakeApplicationFailure(fmt::format("Update handler for '{}' expected but not found, and there is no "
-                                                     "dynamic handler. known updates: [{}]",
-                                                     job.name(), fmt::join(Keys(update_handlers_), " ")),
-                                         "", false));
+    return reject(MakeApplicationFailure(
+        fmt::format("Update handler for '{}' expected but not found, and there is no "
+                    "dynamic handler. known updates: [{}]",
+                    job.name(), fmt::join(Keys(update_handlers_), " ")),
+        "", false));
   }
   const Payloads input = ToPayloads(job.input());
   Task<Payload> task;
@@ -243,7 +237,8 @@ void WorkflowRun::ResolveActivity(const coresdk::workflow_activation::ResolveAct
   }
 }
 
-void WorkflowRun::ResolveChildStart(const coresdk::workflow_activation::ResolveChildWorkflowExecutionStart& job) {
+void WorkflowRun::ResolveChildStart(
+    const coresdk::workflow_activation::ResolveChildWorkflowExecutionStart& job) {
   const auto it = children_.find(job.seq());
   if (it == children_.end()) return;
   if (job.has_succeeded()) {
@@ -260,11 +255,13 @@ void WorkflowRun::ResolveChildStart(const coresdk::workflow_activation::ResolveC
   info.mutable_workflow_execution()->set_workflow_id(job.failed().workflow_id());
   info.mutable_workflow_type()->set_name(job.failed().workflow_type());
   *failure.mutable_cause() = MakeApplicationFailure(
-      coresdk::child_workflow::StartChildWorkflowExecutionFailedCause_Name(job.failed().cause()), "ChildStartFailed", true);
+      coresdk::child_workflow::StartChildWorkflowExecutionFailedCause_Name(job.failed().cause()),
+      "ChildStartFailed", true);
   state->Fail(std::move(failure));
 }
 
-void WorkflowRun::ResolveChild(const coresdk::workflow_activation::ResolveChildWorkflowExecution& job) {
+void WorkflowRun::ResolveChild(
+    const coresdk::workflow_activation::ResolveChildWorkflowExecution& job) {
   const State state = Take(children_, job.seq()).state;
   if (state == nullptr) return;
   const auto& result = job.result();
@@ -337,7 +334,8 @@ void WorkflowRun::FinishMain() {
   } catch (const ContinueAsNewRequest& request) {
     auto& next = *AddCommand().mutable_continue_as_new_workflow_execution();
     const ContinueAsNewOptions& options = request.options;
-    next.set_workflow_type(options.workflow_type.empty() ? info_.workflow_type : options.workflow_type);
+    next.set_workflow_type(options.workflow_type.empty() ? info_.workflow_type
+                                                         : options.workflow_type);
     next.set_task_queue(options.task_queue.empty() ? info_.task_queue : options.task_queue);
     for (const Payload& argument : request.arguments) *next.add_arguments() = argument;
     if (options.run_timeout) SetProto(*options.run_timeout, next.mutable_workflow_run_timeout());
@@ -364,10 +362,12 @@ void WorkflowRun::AnswerQueries(const Activation& activation) {
     read_only_ = true;
     try {
       if (handler == query_handlers_.end()) {
-        throw ApplicationFailure(fmt::format("Query handler for '{}' expected but not found, known queries: [{}]",
-                                             query.query_type(), fmt::join(Keys(query_handlers_), " ")));
+        throw ApplicationFailure(
+            fmt::format("Query handler for '{}' expected but not found, known queries: [{}]",
+                        query.query_type(), fmt::join(Keys(query_handlers_), " ")));
       }
-      *result.mutable_succeeded()->mutable_response() = handler->second(ToPayloads(query.arguments()));
+      *result.mutable_succeeded()->mutable_response() =
+          handler->second(ToPayloads(query.arguments()));
     } catch (const std::exception& error) {
       *result.mutable_failed() = FailureFromException(error);
     }
@@ -378,7 +378,8 @@ void WorkflowRun::AnswerQueries(const Activation& activation) {
 
 WorkflowRun::Command& WorkflowRun::AddCommand() { return commands_.emplace_back(); }
 
-void WorkflowRun::RejectUpdate(const std::string& protocol_instance_id, const FailureProto& failure) {
+void WorkflowRun::RejectUpdate(const std::string& protocol_instance_id,
+                               const FailureProto& failure) {
   auto& response = *AddCommand().mutable_update_response();
   response.set_protocol_instance_id(protocol_instance_id);
   *response.mutable_rejected() = failure;
@@ -386,121 +387,6 @@ void WorkflowRun::RejectUpdate(const std::string& protocol_instance_id, const Fa
 
 void WorkflowRun::CheckMayChange() const {
   if (read_only_) throw std::logic_error("queries and validators must not act on the workflow");
-}
-
-WorkflowRun::State WorkflowRun::NewState(std::shared_ptr<CancellationScope>& in, const char* what) {
-  CheckMayChange();
-  if (in == nullptr) in = scope_;
-  auto state = std::make_shared<internal::OperationState>(static_cast<internal::CoroutineScheduler&>(*this));
-  if (in->cancelled() || destroying_) state->Fail(MakeCancelledFailure(std::string(what) + " cancelled"));
-  return state;
-}
-
-void WorkflowRun::BindCancel(const State& state, const std::shared_ptr<CancellationScope>& in,
-                             std::function<void(const std::string&)> cancel) {
-  state->set_cancel(std::move(cancel));
-  const std::uint64_t token = in->OnCancel([weak = std::weak_ptr(state)](const std::string& reason) {
-    if (const State strong = weak.lock()) strong->Cancel(reason);
-  });
-  // Keeps the scope alive as long as the operation is pending: its parent does not.
-  state->set_on_done([in, token] { in->Remove(token); });
-}
-
-WorkflowRun::State WorkflowRun::StartTimer(Duration duration, std::shared_ptr<CancellationScope> in) {
-  const State state = NewState(in, "Timer");
-  if (state->done()) return state;
-  const std::uint32_t seq = ++last_timer_;
-  auto& start = *AddCommand().mutable_start_timer();
-  start.set_seq(seq);
-  SetProto(std::max(duration, kShortestTimer), start.mutable_start_to_fire_timeout());
-  timers_.emplace(seq, state);
-  BindCancel(state, in, [this, seq](const std::string&) {
-    // Core does not answer a timer's cancellation.
-    const State timer = Take(timers_, seq);
-    AddCommand().mutable_cancel_timer()->set_seq(seq);
-    if (timer != nullptr) timer->Fail(MakeCancelledFailure("Timer cancelled"));
-  });
-  return state;
-}
-
-WorkflowRun::State WorkflowRun::ScheduleActivity(std::string type, Payloads arguments, const ActivityOptions& options) {
-  if (!options.schedule_to_close_timeout && !options.start_to_close_timeout) {
-    throw std::invalid_argument("activity " + type + ": schedule_to_close_timeout or start_to_close_timeout is required");
-  }
-  std::shared_ptr<CancellationScope> in = options.scope;
-  const State state = NewState(in, "Activity");
-  if (state->done()) return state;
-  const std::uint32_t seq = ++last_activity_;
-  auto& schedule = *AddCommand().mutable_schedule_activity();
-  schedule.set_seq(seq);
-  schedule.set_activity_id(options.activity_id.empty() ? std::to_string(seq) : options.activity_id);
-  schedule.set_activity_type(std::move(type));
-  schedule.set_task_queue(options.task_queue.empty() ? info_.task_queue : options.task_queue);
-  for (Payload& argument : arguments) *schedule.add_arguments() = std::move(argument);
-  if (options.schedule_to_close_timeout) {
-    SetProto(*options.schedule_to_close_timeout, schedule.mutable_schedule_to_close_timeout());
-  }
-  if (options.schedule_to_start_timeout) {
-    SetProto(*options.schedule_to_start_timeout, schedule.mutable_schedule_to_start_timeout());
-  }
-  if (options.start_to_close_timeout) {
-    SetProto(*options.start_to_close_timeout, schedule.mutable_start_to_close_timeout());
-  }
-  if (options.heartbeat_timeout) SetProto(*options.heartbeat_timeout, schedule.mutable_heartbeat_timeout());
-  if (options.retry_policy) SetProto(*options.retry_policy, schedule.mutable_retry_policy());
-  schedule.set_cancellation_type(ToProto(options.cancellation_type));
-  schedule.set_do_not_eagerly_execute(options.disable_eager_execution);
-  activities_.emplace(seq, state);
-  // Core answers with the resolution that fits the cancellation type.
-  BindCancel(state, in,
-             [this, seq](const std::string&) { AddCommand().mutable_request_cancel_activity()->set_seq(seq); });
-  return state;
-}
-
-WorkflowRun::State WorkflowRun::StartChild(std::string type, Payloads arguments, const ChildOptions& options) {
-  std::shared_ptr<CancellationScope> in = options.scope;
-  const State state = NewState(in, "Child workflow");
-  if (state->done()) return state;
-  const std::uint32_t seq = ++last_child_;
-  auto& start = *AddCommand().mutable_start_child_workflow_execution();
-  start.set_seq(seq);
-  start.set_namespace_(environment_.ns);
-  start.set_workflow_id(options.workflow_id.empty() ? random_.Uuid() : options.workflow_id);
-  start.set_workflow_type(std::move(type));
-  start.set_task_queue(options.task_queue.empty() ? info_.task_queue : options.task_queue);
-  for (Payload& argument : arguments) *start.add_input() = std::move(argument);
-  if (options.execution_timeout) SetProto(*options.execution_timeout, start.mutable_workflow_execution_timeout());
-  if (options.run_timeout) SetProto(*options.run_timeout, start.mutable_workflow_run_timeout());
-  if (options.task_timeout) SetProto(*options.task_timeout, start.mutable_workflow_task_timeout());
-  start.set_parent_close_policy(ToProto(options.parent_close_policy));
-  if (options.retry_policy) SetProto(*options.retry_policy, start.mutable_retry_policy());
-  start.set_cancellation_type(ToChildProto(options.cancellation_type));
-  children_.emplace(seq, Child{state});
-  BindCancel(state, in, [this, seq](const std::string& reason) {
-    auto& cancel = *AddCommand().mutable_cancel_child_workflow_execution();
-    cancel.set_child_workflow_seq(seq);
-    cancel.set_reason(reason);
-  });
-  return state;
-}
-
-WorkflowRun::State WorkflowRun::AddCondition(std::function<bool()> condition, std::shared_ptr<CancellationScope> in) {
-  const State state = NewState(in, "Wait");
-  if (state->done()) return state;
-  if (condition()) {
-    state->Complete(NullPayload());
-    return state;
-  }
-  const std::uint64_t id = ++last_condition_;
-  conditions_.emplace(id, Condition{std::move(condition), state});
-  BindCancel(state, in, [this, id](const std::string&) {
-    const auto it = conditions_.find(id);
-    if (it == conditions_.end()) return;
-    const State waiting = it->second.state.lock();
-    conditions_.erase(it);
-    if (waiting != nullptr) waiting->Fail(MakeCancelledFailure("Wait cancelled"));
-  });
-  return state;
 }
 
 bool WorkflowRun::Patched(const std::string& id) {
@@ -539,7 +425,8 @@ void WorkflowRun::SetQueryHandler(const std::string& name, QueryHandler handler)
   query_handlers_[name] = std::move(handler);
 }
 
-void WorkflowRun::SetUpdateHandler(const std::string& name, TaskHandler handler, Validator validator) {
+void WorkflowRun::SetUpdateHandler(const std::string& name, TaskHandler handler,
+                                   Validator validator) {
   CheckMayChange();
   update_handlers_[name] = {std::move(handler), std::move(validator)};
 }

@@ -1,11 +1,13 @@
 #pragma once
-// One cached workflow execution: applies core's activations to its coroutines and collects the commands they give.
+// One cached workflow execution: applies core's activations to its coroutines and collects the
+// commands they give.
 //
-// An activation is worked off in the order in which Temporal's own SDKs do it, so that a replay, which sees the same jobs
-// in the same activations, runs the same steps: (1) start record, patches, random seed; (2) signals and updates, then all
-// that can run; (3) the main coroutine's start, cancellation and resolutions in the order of the jobs, then all that can
-// run; (4) queries, which only read. Coroutines run one at a time in the order in which they became ready; conditions
-// are looked at, in the order of their creation, whenever nothing else can run.
+// An activation is worked off in the order in which Temporal's own SDKs do it, so that a replay,
+// which sees the same jobs in the same activations, runs the same steps: (1) start record, patches,
+// random seed; (2) signals and updates, then all that can run; (3) the main coroutine's start,
+// cancellation and resolutions in the order of the jobs, then all that can run; (4) queries, which
+// only read. Coroutines run one at a time in the order in which they became ready; conditions are
+// looked at, in the order of their creation, whenever nothing else can run.
 //
 // Destroying the run destroys the coroutine frames without resuming any: that is eviction.
 
@@ -39,7 +41,8 @@ class WorkflowRun final : public WorkflowContext, private internal::CoroutineSch
     std::function<void(const std::string&)> warn;
   };
 
-  // `first` must contain the start record (InitializeWorkflow), or Activate fails the workflow task.
+  // `first` must contain the start record (InitializeWorkflow), or Activate fails the workflow
+  // task.
   WorkflowRun(const Registry& registry, Environment environment, std::string run_id);
   ~WorkflowRun() override;
   WorkflowRun(const WorkflowRun&) = delete;
@@ -82,9 +85,11 @@ class WorkflowRun final : public WorkflowContext, private internal::CoroutineSch
   };
 
   State StartTimer(Duration duration, std::shared_ptr<CancellationScope> in) override;
-  State ScheduleActivity(std::string type, Payloads arguments, const ActivityOptions& options) override;
+  State ScheduleActivity(std::string type, Payloads arguments,
+                         const ActivityOptions& options) override;
   State StartChild(std::string type, Payloads arguments, const ChildOptions& options) override;
-  State AddCondition(std::function<bool()> condition, std::shared_ptr<CancellationScope> in) override;
+  State AddCondition(std::function<bool()> condition,
+                     std::shared_ptr<CancellationScope> in) override;
   bool HasSignal(const std::string& name) const override;
   Payloads TakeSignal(const std::string& name) override;
   void SetSignalHandler(const std::string& name, TaskHandler handler) override;
@@ -101,7 +106,8 @@ class WorkflowRun final : public WorkflowContext, private internal::CoroutineSch
   void AnswerQueries(const Activation& activation);
   void Initialize(const coresdk::workflow_activation::InitializeWorkflow& start);
   void ResolveActivity(const coresdk::workflow_activation::ResolveActivity& job);
-  void ResolveChildStart(const coresdk::workflow_activation::ResolveChildWorkflowExecutionStart& job);
+  void ResolveChildStart(
+      const coresdk::workflow_activation::ResolveChildWorkflowExecutionStart& job);
   void ResolveChild(const coresdk::workflow_activation::ResolveChildWorkflowExecution& job);
   void StartSignal(const std::string& name, const Payloads& input);
   void StartUpdate(const coresdk::workflow_activation::DoUpdate& job);
@@ -131,7 +137,7 @@ class WorkflowRun final : public WorkflowContext, private internal::CoroutineSch
   bool replaying_ = false;
   bool continue_as_new_suggested_ = false;
   std::uint32_t history_length_ = 0;
-  bool read_only_ = false;    // inside a query or validator
+  bool read_only_ = false;  // inside a query or validator
   bool destroying_ = false;
   bool main_started_ = false;
   std::string outcome_;

@@ -54,8 +54,9 @@ Task<std::string> Timer(WorkflowContext& context, std::int64_t ms) {
 
 Task<std::string> Slow(WorkflowContext& context, double duration_seconds) {
   ActivityOptions options;
-  options.start_to_close_timeout = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(duration_seconds)) +
-                                   Duration(std::chrono::minutes(1));
+  options.start_to_close_timeout =
+      std::chrono::duration_cast<Duration>(std::chrono::duration<double>(duration_seconds)) +
+      Duration(std::chrono::minutes(1));
   options.heartbeat_timeout = kHeartbeatLimit;
   options.retry_policy.emplace();
   options.retry_policy->maximum_attempts = kSlowAttemptsMax;
@@ -65,12 +66,14 @@ Task<std::string> Slow(WorkflowContext& context, double duration_seconds) {
 class SignalWait {
  public:
   explicit SignalWait(WorkflowContext& context) : context_(context) {
-    context.OnSignal("go", [this](std::optional<Json> payload) { received_ = payload.value_or(Json{}); });
+    context.OnSignal("go",
+                     [this](std::optional<Json> payload) { received_ = payload.value_or(Json{}); });
     context.OnQuery("state", [this]() { return state_; });
     context.OnUpdate(
         "set", [this](std::string state) { return std::exchange(state_, std::move(state)); },
         [](const std::string& state) {
-          if (state.empty()) throw core::ApplicationFailure("the state must not be empty", "EmptyState");
+          if (state.empty())
+            throw core::ApplicationFailure("the state must not be empty", "EmptyState");
         });
   }
 
@@ -117,30 +120,36 @@ void RegisterBuiltins(core::Registry& registry, BuiltinHooks hooks) {
   registry.AddWorkflow("Loop", &Loop);
   registry.AddWorkflow("Cancellable", &Cancellable);
 
-  const auto effect = [hooks = std::move(hooks)](const std::string& key, const std::string& workflow_id) {
+  const auto effect = [hooks = std::move(hooks)](const std::string& key,
+                                                 const std::string& workflow_id) {
     if (hooks.on_effect) hooks.on_effect(key, workflow_id);
   };
-  registry.AddActivity("echo", [effect](ActivityContext& context, std::optional<Json> x) -> Task<Json> {
-    effect("echo/" + context.info().workflow_id, context.info().workflow_id);
-    co_return x.value_or(Json{});
-  });
-  registry.AddActivity("effect", [effect](ActivityContext& context, std::string key) -> Task<std::string> {
-    effect(key, context.info().workflow_id);
-    co_return key;
-  });
-  registry.AddActivity("slow", [effect](ActivityContext& context, double duration_seconds) -> Task<std::string> {
-    const SteadyTime end = context.clock().Now() +
-                           std::chrono::duration_cast<Duration>(std::chrono::duration<double>(duration_seconds));
-    // Several beats within one time-out, so that a late one does not cost the attempt.
-    const Duration beat = context.info().heartbeat_timeout.value_or(kHeartbeatLimit) / 5;
-    int beats = 0;
-    for (Duration left = end - context.clock().Now(); left > Duration::zero(); left = end - context.clock().Now()) {
-      context.Heartbeat(++beats);
-      if (co_await context.Wait(std::min(beat, left))) context.ThrowIfCancelled();
-    }
-    effect("slow/" + context.info().workflow_id, context.info().workflow_id);
-    co_return "slow done";
-  });
+  registry.AddActivity("echo",
+                       [effect](ActivityContext& context, std::optional<Json> x) -> Task<Json> {
+                         effect("echo/" + context.info().workflow_id, context.info().workflow_id);
+                         co_return x.value_or(Json{});
+                       });
+  registry.AddActivity("effect",
+                       [effect](ActivityContext& context, std::string key) -> Task<std::string> {
+                         effect(key, context.info().workflow_id);
+                         co_return key;
+                       });
+  registry.AddActivity(
+      "slow", [effect](ActivityContext& context, double duration_seconds) -> Task<std::string> {
+        const SteadyTime end =
+            context.clock().Now() +
+            std::chrono::duration_cast<Duration>(std::chrono::duration<double>(duration_seconds));
+        // Several beats within one time-out, so that a late one does not cost the attempt.
+        const Duration beat = context.info().heartbeat_timeout.value_or(kHeartbeatLimit) / 5;
+        int beats = 0;
+        for (Duration left = end - context.clock().Now(); left > Duration::zero();
+             left = end - context.clock().Now()) {
+          context.Heartbeat(++beats);
+          if (co_await context.Wait(std::min(beat, left))) context.ThrowIfCancelled();
+        }
+        effect("slow/" + context.info().workflow_id, context.info().workflow_id);
+        co_return "slow done";
+      });
 }
 
 }  // namespace squall::fakes

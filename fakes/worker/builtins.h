@@ -1,15 +1,17 @@
 #pragma once
 // The workflows and activities that every worker under test offers, in C++ here and in Python in
-// harness/subjects/python/, under the same names and with the same results, so that a scenario may change its worker.
+// harness/subjects/python/, under the same names and with the same results, so that a scenario may
+// change its worker.
 //
 //   Ping(x)        x, without an activity          Timer(ms)     a timer, then "done"
-//   Echo(x)        x through activity echo         Slow(seconds) heartbeating activity slow, then "slow done"
-//   Chain(n)       n activities effect, then n     SignalWait    the payload of signal "go"; query "state", update "set"
-//   Parent(x)      x through a child Ping          Loop(n)       continues as new n times, then n
-//   Cancellable    waits to be cancelled, and is
+//   Echo(x)        x through activity echo         Slow(seconds) heartbeating activity slow, then
+//   "slow done" Chain(n)       n activities effect, then n     SignalWait    the payload of signal
+//   "go"; query "state", update "set" Parent(x)      x through a child Ping          Loop(n)
+//   continues as new n times, then n Cancellable    waits to be cancelled, and is
 //
-// Every activity has one side effect, at the end of its body; hooks.on_effect tells of it, so that a checker can count how
-// often each really happened. Keys: "echo/<workflow id>", "slow/<workflow id>", "effect/<workflow id>/<number>".
+// Every activity has one side effect, at the end of its body; hooks.on_effect tells of it, so that
+// a checker can count how often each really happened. Keys: "echo/<workflow id>", "slow/<workflow
+// id>", "effect/<workflow id>/<number>".
 
 #include <functional>
 #include <string>

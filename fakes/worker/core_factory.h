@@ -21,13 +21,15 @@ struct CoreFactoryOptions {
 
 class CoreFactory final : public HostFactory {
  public:
-  // `registry` and `executor` must outlive the factory and what it makes. Destroy it on the executor's thread.
-  CoreFactory(std::shared_ptr<core::Runtime> runtime, const core::Registry& registry, Executor& executor,
-              CoreFactoryOptions options);
+  // `registry` and `executor` must outlive the factory and what it makes. Destroy it on the
+  // executor's thread.
+  CoreFactory(std::shared_ptr<core::Runtime> runtime, const core::Registry& registry,
+              Executor& executor, CoreFactoryOptions options);
 
-  std::function<void()> Connect(std::function<void(StatusOr<std::shared_ptr<HostConnection>>)> callback) override;
-  void MakeWorker(std::shared_ptr<HostConnection> connection, core::WorkerRunner::Listener& listener,
-                  std::weak_ptr<void> alive,
+  std::function<void()> Connect(
+      std::function<void(StatusOr<std::shared_ptr<HostConnection>>)> callback) override;
+  void MakeWorker(std::shared_ptr<HostConnection> connection,
+                  core::WorkerRunner::Listener& listener, std::weak_ptr<void> alive,
                   std::function<void(StatusOr<std::unique_ptr<HostWorker>>)> callback) override;
 
  private:

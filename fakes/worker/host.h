@@ -1,7 +1,7 @@
 #pragma once
-// Hosts: what runs workers in a service, with its habits good and bad. A host is a state machine on one executor; the
-// connection, the workers and the calls come from a HostFactory: core's in the programs, fakes in unit tests, simulated
-// ones later. No thread or socket is a host's own.
+// Hosts: what runs workers in a service, with its habits good and bad. A host is a state machine on
+// one executor; the connection, the workers and the calls come from a HostFactory: core's in the
+// programs, fakes in unit tests, simulated ones later. No thread or socket is a host's own.
 
 #include <functional>
 #include <memory>
@@ -28,7 +28,8 @@ class HostConnection {
   virtual ~HostConnection() = default;
   // The health check: whether the namespace answers within `limit`.
   virtual void CheckHealth(Duration limit, std::function<void(Status)> callback) = 0;
-  virtual void StartWorkflow(const StartRequest& request, Duration limit, std::function<void(Status)> callback) = 0;
+  virtual void StartWorkflow(const StartRequest& request, Duration limit,
+                             std::function<void(Status)> callback) = 0;
   // Starts it and waits for its end; OK when it completed.
   virtual void RunWorkflow(const StartRequest& request, std::function<void(Status)> callback) = 0;
 };
@@ -38,7 +39,8 @@ class HostWorker {
  public:
   virtual ~HostWorker() = default;
   virtual void Start() = 0;
-  // Graceful; ends in the listener's OnStopped, or not at all (X1, X4, X5): the host destroys it then.
+  // Graceful; ends in the listener's OnStopped, or not at all (X1, X4, X5): the host destroys it
+  // then.
   virtual void Stop() = 0;
 };
 
@@ -47,19 +49,20 @@ class HostFactory {
  public:
   virtual ~HostFactory() = default;
   // Calls back exactly once unless cancelled by the function that it returns.
-  virtual std::function<void()> Connect(std::function<void(StatusOr<std::shared_ptr<HostConnection>>)> callback) = 0;
-  // Creates and validates a worker on `connection`. `listener` must outlive the worker. Calls back exactly once, unless
-  // `alive` has expired by then.
-  virtual void MakeWorker(std::shared_ptr<HostConnection> connection, core::WorkerRunner::Listener& listener,
-                          std::weak_ptr<void> alive,
+  virtual std::function<void()> Connect(
+      std::function<void(StatusOr<std::shared_ptr<HostConnection>>)> callback) = 0;
+  // Creates and validates a worker on `connection`. `listener` must outlive the worker. Calls back
+  // exactly once, unless `alive` has expired by then.
+  virtual void MakeWorker(std::shared_ptr<HostConnection> connection,
+                          core::WorkerRunner::Listener& listener, std::weak_ptr<void> alive,
                           std::function<void(StatusOr<std::unique_ptr<HostWorker>>)> callback) = 0;
 };
 
 // Exit codes of the programs; docs and --help list them.
-inline constexpr int kExitAsked = 0;         // stopped because it was asked to
-inline constexpr int kExitFatal = 1;         // fatal at run time: the worker failed, or its shutdown did
-inline constexpr int kExitUsage = 2;         // wrong usage or configuration; nothing was tried
-inline constexpr int kExitCannotStart = 3;   // connecting or validating failed
+inline constexpr int kExitAsked = 0;  // stopped because it was asked to
+inline constexpr int kExitFatal = 1;  // fatal at run time: the worker failed, or its shutdown did
+inline constexpr int kExitUsage = 2;  // wrong usage or configuration; nothing was tried
+inline constexpr int kExitCannotStart = 3;  // connecting or validating failed
 
 class Host {
  public:
@@ -68,7 +71,8 @@ class Host {
     HostFactory& factory;
     // Lifecycle events; pid and task queue are filled in by whoever writes them.
     std::function<void(journal::WorkerEvent)> emit;
-    // The host is done; the process ends with this code. Called once, as the host's last act, which may destroy it.
+    // The host is done; the process ends with this code. Called once, as the host's last act, which
+    // may destroy it.
     std::function<void(int exit_code)> exit;
   };
 

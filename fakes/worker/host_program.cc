@@ -31,7 +31,8 @@ SIGTERM, SIGINT: graceful stop; a second one ends the process at once, with 1.
 Exit codes: 0 stopped as asked; 1 fatal at run time (worker failed, shutdown did not end); 2 wrong usage or
   configuration; 3 could not start (connect, validate).)";
 
-// A stop often comes twice, to the process and to its group (timeout(1), terminals): signals this close are one.
+// A stop often comes twice, to the process and to its group (timeout(1), terminals): signals this
+// close are one.
 constexpr Duration kOneStop = std::chrono::milliseconds(200);
 
 struct Flags {
@@ -55,49 +56,67 @@ struct Flags {
   bool own_client = false;
 };
 
-void AddSetting(CLI::App& app, const std::string& name, std::optional<std::string>& value, const std::string& help) {
-  app.add_option_function<std::string>(name, [&value](const std::string& text) { value = text; }, help);
+void AddSetting(CLI::App& app, const std::string& name, std::optional<std::string>& value,
+                const std::string& help) {
+  app.add_option_function<std::string>(
+      name, [&value](const std::string& text) { value = text; }, help);
 }
 
 void AddFlags(CLI::App& app, Flags& flags, bool is_host) {
-  AddSetting(app, "--address", flags.settings.address, "host:port of the server (default 127.0.0.1:7233)");
+  AddSetting(app, "--address", flags.settings.address,
+             "host:port of the server (default 127.0.0.1:7233)");
   AddSetting(app, "--namespace", flags.settings.ns, "namespace (default: default)");
   AddSetting(app, "--task-queue", flags.settings.task_queue, "task queue to work on");
   AddSetting(app, "--tls", flags.settings.tls, "true or false");
-  AddSetting(app, "--tls-server-ca-cert-path", flags.settings.server_ca_path, "PEM file of the roots to trust");
-  AddSetting(app, "--tls-client-cert-path", flags.settings.client_cert_path, "PEM file of the client certificate");
+  AddSetting(app, "--tls-server-ca-cert-path", flags.settings.server_ca_path,
+             "PEM file of the roots to trust");
+  AddSetting(app, "--tls-client-cert-path", flags.settings.client_cert_path,
+             "PEM file of the client certificate");
   AddSetting(app, "--tls-client-key-path", flags.settings.client_key_path, "PEM file of its key");
-  AddSetting(app, "--tls-server-name", flags.settings.server_name, "name to verify instead of the address's host");
-  app.add_option("--grace", flags.grace, "time that running activities get at a stop")->capture_default_str();
-  app.add_option("--shutdown-limit", flags.shutdown_limit,
-                 "time that core's shutdown gets after the grace before the process leaves it; 0: for ever")
+  AddSetting(app, "--tls-server-name", flags.settings.server_name,
+             "name to verify instead of the address's host");
+  app.add_option("--grace", flags.grace, "time that running activities get at a stop")
       ->capture_default_str();
-  app.add_option("--connect-limit", flags.connect_limit, "limit of one TCP+TLS connect (default: none, as core has it)");
-  app.add_option("--log-filter", flags.log_filter, "what of core's log is shown, as Rust's EnvFilter");
+  app.add_option(
+         "--shutdown-limit", flags.shutdown_limit,
+         "time that core's shutdown gets after the grace before the process leaves it; 0: for ever")
+      ->capture_default_str();
+  app.add_option("--connect-limit", flags.connect_limit,
+                 "limit of one TCP+TLS connect (default: none, as core has it)");
+  app.add_option("--log-filter", flags.log_filter,
+                 "what of core's log is shown, as Rust's EnvFilter");
   app.add_option("--identity", flags.identity, "client identity (default pid@host)");
-  app.add_option("--worker-heartbeat", flags.heartbeat, "interval of worker heartbeats; 0: none")->capture_default_str();
-  app.add_option("--max-cached-workflows", flags.cache, "cached workflow runs")->capture_default_str();
+  app.add_option("--worker-heartbeat", flags.heartbeat, "interval of worker heartbeats; 0: none")
+      ->capture_default_str();
+  app.add_option("--max-cached-workflows", flags.cache, "cached workflow runs")
+      ->capture_default_str();
   app.add_option("--pollers", flags.pollers, "polls of each kind held open")->capture_default_str();
   app.add_flag("--no-workflows", flags.no_workflows, "poll for activities only");
   app.add_flag("--no-activities", flags.no_activities, "poll for workflows only");
   if (is_host) {
-    app.add_option("--kind", flags.kind, "supervising, cancelling, shared-client, fail-fast or no-restart")
+    app.add_option("--kind", flags.kind,
+                   "supervising, cancelling, shared-client, fail-fast or no-restart")
         ->required()
-        ->check(CLI::IsMember({"supervising", "cancelling", "shared-client", "fail-fast", "no-restart"}));
+        ->check(CLI::IsMember(
+            {"supervising", "cancelling", "shared-client", "fail-fast", "no-restart"}));
     app.add_option("--workers", flags.workers, "supervising, no-restart: workers at once")
         ->check(CLI::Range(1, 100))
         ->capture_default_str();
     app.add_option("--interval-scale", flags.interval_scale,
-                   "supervising, no-restart: factor on health interval (15s) and back-off (1s doubling to 30s)")
+                   "supervising, no-restart: factor on health interval (15s) and back-off (1s "
+                   "doubling to 30s)")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
-    app.add_option("--after-workflows", flags.after_workflows, "cancelling: after so many workflows; 0: at once")
+    app.add_option("--after-workflows", flags.after_workflows,
+                   "cancelling: after so many workflows; 0: at once")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
-    app.add_option("--exit-code", flags.exit_code, "cancelling, shared-client: of the end that nobody asked for")
+    app.add_option("--exit-code", flags.exit_code,
+                   "cancelling, shared-client: of the end that nobody asked for")
         ->check(CLI::Range(0, 255))
         ->capture_default_str();
-    app.add_flag("--own-client", flags.own_client, "shared-client: the fixed form, a connection of its own");
+    app.add_flag("--own-client", flags.own_client,
+                 "shared-client: the fixed form, a connection of its own");
   }
   app.footer(kFooter);
 }
@@ -129,7 +148,8 @@ std::unique_ptr<Host> MakeHost(const Flags& flags, const Settings& settings, con
   if (flags.kind == "supervising" || flags.kind == "no-restart") {
     SupervisingOptions options;
     const auto scale = [&flags](Duration& d) {
-      d = std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::nano>(d) * flags.interval_scale);
+      d = std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::nano>(d) *
+                                               flags.interval_scale);
     };
     scale(options.health_interval);
     scale(options.backoff_initial);
@@ -158,7 +178,8 @@ std::unique_ptr<Host> MakeHost(const Flags& flags, const Settings& settings, con
 }
 
 // Runs the host to its end on this thread.
-int RunHost(const Flags& flags, const Settings& settings, const Limits& limits, const LifecycleWriter& lines) {
+int RunHost(const Flags& flags, const Settings& settings, const Limits& limits,
+            const LifecycleWriter& lines) {
   BlockStopSignals();
   const RealClock clock;
   LoopExecutor loop(clock);
@@ -192,10 +213,12 @@ int RunHost(const Flags& flags, const Settings& settings, const Limits& limits, 
 
   core::RuntimeOptions runtime_options;
   runtime_options.log_filter = flags.log_filter;
-  runtime_options.heartbeat_interval = limits.heartbeat > Duration::zero() ? std::optional(limits.heartbeat) : std::nullopt;
+  runtime_options.heartbeat_interval =
+      limits.heartbeat > Duration::zero() ? std::optional(limits.heartbeat) : std::nullopt;
   runtime_options.on_log = [](const core::LogRecord& record) {
-    const std::string line = fmt::format("{} {} {}: {} {}\n", FormatWall(record.time), core::LogLevelName(record.level),
-                                         record.target, record.message, record.fields);
+    const std::string line =
+        fmt::format("{} {} {}: {} {}\n", FormatWall(record.time), core::LogLevelName(record.level),
+                    record.target, record.message, record.fields);
     std::fputs(line.c_str(), stderr);
   };
   auto runtime = core::Runtime::Create(std::move(runtime_options));
@@ -227,14 +250,15 @@ int RunHost(const Flags& flags, const Settings& settings, const Limits& limits, 
   options.worker.workflow_pollers = core::PollerBehavior::SimpleMaximum(flags.pollers);
   options.worker.activity_pollers = core::PollerBehavior::SimpleMaximum(flags.pollers);
   options.worker.graceful_shutdown_period = limits.grace;
-  options.worker.allow_duplicate_worker = true;  // a supervising host runs several on one connection
+  options.worker.allow_duplicate_worker =
+      true;  // a supervising host runs several on one connection
   CoreFactory factory(*runtime, registry, loop, std::move(options));
 
   int code = kExitFatal;
   host = MakeHost(flags, settings, limits, {loop, factory, emit, [&](int exit_code) {
-                    code = exit_code;
-                    loop.Stop();
-                  }});
+                                              code = exit_code;
+                                              loop.Stop();
+                                            }});
   loop.Post([&host] { host->Start(); });
   loop.Run();
   host.reset();
@@ -249,7 +273,8 @@ int RunHost(const Flags& flags, const Settings& settings, const Limits& limits, 
 int RunHostProgram(const std::string& program, const std::string& kind, int argc, char** argv) {
   Flags flags;
   flags.kind = kind;
-  CLI::App app(kind.empty() ? "Runs Temporal workers on the production SDK core inside a host with good or bad habits."
+  CLI::App app(kind.empty() ? "Runs Temporal workers on the production SDK core inside a host with "
+                              "good or bad habits."
                             : "Runs one Temporal worker on the production SDK core.",
                program);
   AddFlags(app, flags, kind.empty());

@@ -1,6 +1,6 @@
 #pragma once
-// What squall-worker and squall-host share: flags and environment, core's runtime, signals, lifecycle lines, and an end
-// in bounded time whatever core does.
+// What squall-worker and squall-host share: flags and environment, core's runtime, signals,
+// lifecycle lines, and an end in bounded time whatever core does.
 
 #include <string>
 

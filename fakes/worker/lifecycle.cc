@@ -1,4 +1,5 @@
-// Adapter to nlohmann's JSON; only dump() can throw there, and not with its replacing error handler.
+// Adapter to nlohmann's JSON; only dump() can throw there, and not with its replacing error
+// handler.
 #include "fakes/worker/lifecycle.h"
 
 #include <unistd.h>
@@ -12,8 +13,9 @@
 namespace squall::fakes {
 
 std::string LifecycleLine(const journal::WorkerEvent& event) {
-  SQUALL_CHECK(std::find(event.kWords.begin(), event.kWords.end(), event.what) != event.kWords.end(),
-               "no word of WorkerEvent: " + event.what);
+  SQUALL_CHECK(
+      std::find(event.kWords.begin(), event.kWords.end(), event.what) != event.kWords.end(),
+      "no word of WorkerEvent: " + event.what);
   nlohmann::ordered_json line;
   line["squall_event"] = event.what;
   // Visit is the journal's and not const: it reads into fields as well.

@@ -16,20 +16,22 @@ SingleHost::~SingleHost() {
 
 void SingleHost::Start() {
   Emit("connecting");
-  cancel_connect_ = environment_.factory.Connect([this](StatusOr<std::shared_ptr<HostConnection>> connection) {
-    cancel_connect_ = nullptr;
-    if (exited_) return;
-    if (!connection.ok()) return CannotStart(Annotate(connection.status(), "connect"));
-    connection_ = *std::move(connection);
-    Emit("connected");
-    environment_.factory.MakeWorker(connection_, *this, alive_, [this](StatusOr<std::unique_ptr<HostWorker>> worker) {
-      if (exited_) return;
-      if (!worker.ok()) return CannotStart(Annotate(worker.status(), "start worker"));
-      worker_ = *std::move(worker);
-      Emit("started");
-      worker_->Start();
-    });
-  });
+  cancel_connect_ =
+      environment_.factory.Connect([this](StatusOr<std::shared_ptr<HostConnection>> connection) {
+        cancel_connect_ = nullptr;
+        if (exited_) return;
+        if (!connection.ok()) return CannotStart(Annotate(connection.status(), "connect"));
+        connection_ = *std::move(connection);
+        Emit("connected");
+        environment_.factory.MakeWorker(
+            connection_, *this, alive_, [this](StatusOr<std::unique_ptr<HostWorker>> worker) {
+              if (exited_) return;
+              if (!worker.ok()) return CannotStart(Annotate(worker.status(), "start worker"));
+              worker_ = *std::move(worker);
+              Emit("started");
+              worker_->Start();
+            });
+      });
 }
 
 void SingleHost::CannotStart(const Status& status) {
@@ -50,7 +52,8 @@ void SingleHost::StopWorker() { worker_->Stop(); }
 
 void SingleHost::OnPolling(const std::string& types) { Emit("polling", types); }
 
-void SingleHost::OnTask(const std::string& kind, const std::string& type, const std::string& workflow_id) {
+void SingleHost::OnTask(const std::string& kind, const std::string& type,
+                        const std::string& workflow_id) {
   journal::WorkerEvent event = MakeEvent("task", kind);
   event.task = type;
   event.workflow_id = workflow_id;
@@ -93,7 +96,9 @@ void CancellingHost::Cancel() {
   });
 }
 
-void CancellingHost::OnStopping() { Emit("stopping", cancelled_ ? "Worker cancelled, shutting down" : ""); }
+void CancellingHost::OnStopping() {
+  Emit("stopping", cancelled_ ? "Worker cancelled, shutting down" : "");
+}
 
 void CancellingHost::OnStopped(const Status& status) {
   if (!cancelled_ || asked()) return SingleHost::OnStopped(status);
@@ -110,11 +115,12 @@ SharedClientHost::~SharedClientHost() {
 void SharedClientHost::OnPolling(const std::string& types) {
   SingleHost::OnPolling(types);
   if (options_.shared) return RunClient(connection_);
-  cancel_client_ = environment_.factory.Connect([this](StatusOr<std::shared_ptr<HostConnection>> connection) {
-    cancel_client_ = nullptr;
-    if (!connection.ok()) return Emit("unhealthy", "client: " + Describe(connection.status()));
-    RunClient(*std::move(connection));
-  });
+  cancel_client_ =
+      environment_.factory.Connect([this](StatusOr<std::shared_ptr<HostConnection>> connection) {
+        cancel_client_ = nullptr;
+        if (!connection.ok()) return Emit("unhealthy", "client: " + Describe(connection.status()));
+        RunClient(*std::move(connection));
+      });
 }
 
 void SharedClientHost::RunClient(std::shared_ptr<HostConnection> connection) {
@@ -132,7 +138,8 @@ void SharedClientHost::CloseClient(const Status& result) {
     if (alive.lock() == nullptr || asked()) return;
     client_.reset();
     if (!options_.shared) {
-      return Emit(result.ok() ? "healthy" : "unhealthy", "client closed its connection after: " + Describe(result));
+      return Emit(result.ok() ? "healthy" : "unhealthy",
+                  "client closed its connection after: " + Describe(result));
     }
     connection_.reset();
     Emit("unhealthy", "client closed the shared connection after: " + Describe(result));

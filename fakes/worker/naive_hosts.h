@@ -8,9 +8,10 @@
 
 namespace squall::fakes {
 
-// Connects once, runs one worker until it is asked to stop, and ends when anything fails: squall-worker, and the broken
-// subject of R1 ("had to start in this exact order"), since it dies when the server is not there yet.
-// Exit codes: 0 asked, 1 the worker failed, 3 could not connect or validate.
+// Connects once, runs one worker until it is asked to stop, and ends when anything fails:
+// squall-worker, and the broken subject of R1 ("had to start in this exact order"), since it dies
+// when the server is not there yet. Exit codes: 0 asked, 1 the worker failed, 3 could not connect
+// or validate.
 class SingleHost : public Host, protected core::WorkerRunner::Listener {
  public:
   explicit SingleHost(Environment environment);
@@ -21,19 +22,23 @@ class SingleHost : public Host, protected core::WorkerRunner::Listener {
 
  protected:
   void OnPolling(const std::string& types) override;
-  void OnTask(const std::string& kind, const std::string& type, const std::string& workflow_id) override;
+  void OnTask(const std::string& kind, const std::string& type,
+              const std::string& workflow_id) override;
   void OnFatal(const Status& status) override;
   void OnStopping() override;
   void OnStopped(const Status& status) override;
 
   // The worker is about to start; `connection` is the one it uses.
   virtual void OnStarted() {}
-  // Ends the host without waiting for anything; what is in flight is lost. Later calls change nothing.
+  // Ends the host without waiting for anything; what is in flight is lost. Later calls change
+  // nothing.
   void Exit(int code);
   // Whether Stop was called: whatever ends then was asked to.
   bool asked() const { return asked_; }
   void StopWorker();
-  void Emit(std::string what, std::string detail = "") { environment_.emit(MakeEvent(std::move(what), std::move(detail))); }
+  void Emit(std::string what, std::string detail = "") {
+    environment_.emit(MakeEvent(std::move(what), std::move(detail)));
+  }
 
   const Environment environment_;
   std::shared_ptr<HostConnection> connection_;
@@ -48,8 +53,9 @@ class SingleHost : public Host, protected core::WorkerRunner::Listener {
   bool exited_ = false;
 };
 
-// The I account's mistake: the worker's task is cancelled, the cancellation is swallowed, and the process ends though
-// nobody asked. With after_workflows = 0 as soon as the worker polls (I1), else after so many ended workflows (I2).
+// The I account's mistake: the worker's task is cancelled, the cancellation is swallowed, and the
+// process ends though nobody asked. With after_workflows = 0 as soon as the worker polls (I1), else
+// after so many ended workflows (I2).
 struct CancellingOptions {
   int after_workflows = 1;
   int exit_code = 0;  // 0 looks like a clean exit; the account's first version ended with 1
@@ -71,12 +77,12 @@ class CancellingHost final : public SingleHost {
   bool cancelled_ = false;
 };
 
-// I3: a client runs one workflow and closes its connection. Broken (shared = true): it is the worker's connection, and the
-// worker goes down with it. Fixed: the client has one of its own.
+// I3: a client runs one workflow and closes its connection. Broken (shared = true): it is the
+// worker's connection, and the worker goes down with it. Fixed: the client has one of its own.
 struct SharedClientOptions {
   bool shared = true;
-  int exit_code = 1;           // of the broken host
-  std::string workflow_id;     // of the client's Ping
+  int exit_code = 1;        // of the broken host
+  std::string workflow_id;  // of the client's Ping
   std::string task_queue;
 };
 

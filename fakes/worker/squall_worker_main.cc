@@ -2,4 +2,6 @@
 
 #include "fakes/worker/host_program.h"
 
-int main(int argc, char** argv) { return squall::fakes::RunHostProgram("squall-worker", "fail-fast", argc, argv); }
+int main(int argc, char** argv) {
+  return squall::fakes::RunHostProgram("squall-worker", "fail-fast", argc, argv);
+}

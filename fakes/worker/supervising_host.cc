@@ -15,12 +15,15 @@ bool IsNamespaceProblem(const Status& status) {
 }  // namespace
 
 struct SupervisingHost::Slot final : core::WorkerRunner::Listener {
-  Slot(SupervisingHost& host, std::uint64_t id, int number) : host_(host), id_(id), number_(number) {}
+  Slot(SupervisingHost& host, std::uint64_t id, int number)
+      : host_(host), id_(id), number_(number) {}
   ~Slot() override {
     if (limit_ != 0) host_.environment_.executor.Cancel(limit_);
   }
 
-  std::string Name() const { return fmt::format("worker {} of {}", number_, host_.options_.workers); }
+  std::string Name() const {
+    return fmt::format("worker {} of {}", number_, host_.options_.workers);
+  }
   void Stop() {
     if (stopping_) return;
     stopping_ = true;
@@ -33,14 +36,18 @@ struct SupervisingHost::Slot final : core::WorkerRunner::Listener {
       worker_->Stop();
     } else {
       // Its making has not answered yet, or failed: there is nothing to wait for.
-      host_.environment_.executor.Post([host = &host_, id = id_, alive = std::weak_ptr(host_.alive_)] {
-        if (alive.lock() != nullptr) host->WorkerStopped(id);
-      });
+      host_.environment_.executor.Post(
+          [host = &host_, id = id_, alive = std::weak_ptr(host_.alive_)] {
+            if (alive.lock() != nullptr) host->WorkerStopped(id);
+          });
     }
   }
 
-  void OnPolling(const std::string& types) override { host_.Emit("polling", Name() + ": " + types); }
-  void OnTask(const std::string& kind, const std::string& type, const std::string& workflow_id) override {
+  void OnPolling(const std::string& types) override {
+    host_.Emit("polling", Name() + ": " + types);
+  }
+  void OnTask(const std::string& kind, const std::string& type,
+              const std::string& workflow_id) override {
     journal::WorkerEvent event = MakeEvent("task", Name() + ": " + kind);
     event.task = type;
     event.workflow_id = workflow_id;
@@ -73,21 +80,24 @@ void SupervisingHost::Attempt() {
   ++connects_;
   connection_.reset();
   Emit("connecting", fmt::format("attempt {}", connects_));
-  cancel_connect_ = environment_.factory.Connect([this](StatusOr<std::shared_ptr<HostConnection>> connection) {
-    ClearTimer();
-    cancel_connect_ = nullptr;
-    Connected(std::move(connection));
-  });
+  cancel_connect_ =
+      environment_.factory.Connect([this](StatusOr<std::shared_ptr<HostConnection>> connection) {
+        ClearTimer();
+        cancel_connect_ = nullptr;
+        Connected(std::move(connection));
+      });
   SetTimer(options_.connect_limit, &SupervisingHost::GiveUpConnecting);
 }
 
 void SupervisingHost::GiveUpConnecting() {
   std::exchange(cancel_connect_, nullptr)();
-  Connected(MakeStatus(StatusCode::kDeadlineExceeded, "no connection within {}", FormatDuration(options_.connect_limit)));
+  Connected(MakeStatus(StatusCode::kDeadlineExceeded, "no connection within {}",
+                       FormatDuration(options_.connect_limit)));
 }
 
 void SupervisingHost::Connected(StatusOr<std::shared_ptr<HostConnection>> connection) {
-  if (!connection.ok()) return RetryAfter(NextBackoff(), connection.status(), &SupervisingHost::Attempt);
+  if (!connection.ok())
+    return RetryAfter(NextBackoff(), connection.status(), &SupervisingHost::Attempt);
   connection_ = *std::move(connection);
   Emit("connected");
   CheckNamespace();
@@ -137,7 +147,8 @@ void SupervisingHost::WorkerMade(std::uint64_t id, StatusOr<std::unique_ptr<Host
 void SupervisingHost::Up() {
   state_ = State::kUp;
   backoff_ = options_.backoff_initial;
-  Emit("healthy", workers_stopped_for_good_ ? "Temporal reconnected" : "all Temporal workers started, creators reinjected");
+  Emit("healthy", workers_stopped_for_good_ ? "Temporal reconnected"
+                                            : "all Temporal workers started, creators reinjected");
   SetTimer(options_.health_interval, &SupervisingHost::CheckHealth);
 }
 
@@ -160,7 +171,8 @@ void SupervisingHost::Lost(const Status& status) {
   }
 }
 
-void SupervisingHost::RetryAfter(Duration delay, const Status& why, void (SupervisingHost::*next)()) {
+void SupervisingHost::RetryAfter(Duration delay, const Status& why,
+                                 void (SupervisingHost::*next)()) {
   state_ = State::kWaiting;
   journal::WorkerEvent event = MakeEvent("retrying", Describe(why));
   event.delay = delay;
@@ -171,7 +183,8 @@ void SupervisingHost::RetryAfter(Duration delay, const Status& why, void (Superv
 void SupervisingHost::Create(const StartRequest& request, std::function<void(Status)> callback) {
   if (state_ != State::kUp) {
     environment_.executor.Post([callback = std::move(callback)] {
-      callback(Status(StatusCode::kUnavailable, "Temporal workflow engine is unavailable. Please try again later."));
+      callback(Status(StatusCode::kUnavailable,
+                      "Temporal workflow engine is unavailable. Please try again later."));
     });
     return;
   }
@@ -196,7 +209,8 @@ void SupervisingHost::WorkerStopped(std::uint64_t id) {
 }
 
 void SupervisingHost::WorkerFatal(const Status& status) {
-  // Not the lifecycle word "fatal": it is the process's, and this host survives. The worker shuts down by itself.
+  // Not the lifecycle word "fatal": it is the process's, and this host survives. The worker shuts
+  // down by itself.
   if (state_ == State::kUp || state_ == State::kStartingWorkers) Lost(status);
 }
 

@@ -1,9 +1,10 @@
 #pragma once
-// The host of the R account (a Go service with Temporal inside): it may start before the server, checks its health,
-// reconnects with back-off, stops the old workers and starts new ones, and refuses creations while it is down.
+// The host of the R account (a Go service with Temporal inside): it may start before the server,
+// checks its health, reconnects with back-off, stops the old workers and starts new ones, and
+// refuses creations while it is down.
 //
-// With restart = false it is the account's "old way": it notices the loss, stops its workers, reconnects, and never starts
-// new ones. The process stays up and looks healthy, and nothing polls.
+// With restart = false it is the account's "old way": it notices the loss, stops its workers,
+// reconnects, and never starts new ones. The process stays up and looks healthy, and nothing polls.
 
 #include <map>
 #include <memory>
@@ -17,13 +18,15 @@ namespace squall::fakes {
 // Defaults are the account's (R1 to R5 in incidents.md); scenarios scale them.
 struct SupervisingOptions {
   int workers = 3;
-  Duration health_interval = std::chrono::seconds(15);  // between checks; also between attempts at a missing namespace
-  Duration health_limit = std::chrono::seconds(5);      // one check may take this long
-  Duration backoff_initial = std::chrono::seconds(1);   // after a failed attempt; doubles
+  Duration health_interval =
+      std::chrono::seconds(15);  // between checks; also between attempts at a missing namespace
+  Duration health_limit = std::chrono::seconds(5);     // one check may take this long
+  Duration backoff_initial = std::chrono::seconds(1);  // after a failed attempt; doubles
   Duration backoff_max = std::chrono::seconds(30);
-  Duration connect_limit = std::chrono::seconds(10);    // one attempt may take this long; core alone has no such limit
-  Duration stop_limit = std::chrono::seconds(30);       // then a worker that does not stop is destroyed
-  bool restart = true;                                  // false: the broken host described above
+  Duration connect_limit =
+      std::chrono::seconds(10);  // one attempt may take this long; core alone has no such limit
+  Duration stop_limit = std::chrono::seconds(30);  // then a worker that does not stop is destroyed
+  bool restart = true;                             // false: the broken host described above
 };
 
 class SupervisingHost final : public Host {
@@ -66,7 +69,9 @@ class SupervisingHost final : public Host {
   void SetTimer(Duration delay, void (SupervisingHost::*next)());
   void ClearTimer();
   Duration NextBackoff();
-  void Emit(std::string what, std::string detail = "") { environment_.emit(MakeEvent(std::move(what), std::move(detail))); }
+  void Emit(std::string what, std::string detail = "") {
+    environment_.emit(MakeEvent(std::move(what), std::move(detail)));
+  }
 
   const Environment environment_;
   const SupervisingOptions options_;

@@ -5,7 +5,8 @@
 
 namespace squall::fakes {
 
-Watchdog::Watchdog(std::function<void()> bark) : bark_(std::move(bark)), thread_([this] { Run(); }) {}
+Watchdog::Watchdog(std::function<void()> bark)
+    : bark_(std::move(bark)), thread_([this] { Run(); }) {}
 
 Watchdog::~Watchdog() {
   {

@@ -1,6 +1,7 @@
 #pragma once
-// Ends the process when its shutdown does not: core's may hang for ever (X1, X4, X5 in incidents.md). A thread of its
-// own, since the thread that hangs may be any other. Only for programs.
+// Ends the process when its shutdown does not: core's may hang for ever (X1, X4, X5 in
+// incidents.md). A thread of its own, since the thread that hangs may be any other. Only for
+// programs.
 
 #include <condition_variable>
 #include <functional>
@@ -14,7 +15,8 @@ namespace squall::fakes {
 
 class Watchdog {
  public:
-  // `bark` runs on the watchdog's thread once the limit has passed; it is expected to end the process.
+  // `bark` runs on the watchdog's thread once the limit has passed; it is expected to end the
+  // process.
   explicit Watchdog(std::function<void()> bark);
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
@@ -34,8 +36,9 @@ class Watchdog {
   std::thread thread_;
 };
 
-// Keeps SIGTERM and SIGINT from this thread and all that it starts from now on: for the start of main, before any other
-// thread. Also undoes an inherited "ignore" (a shell's background job ignores SIGINT).
+// Keeps SIGTERM and SIGINT from this thread and all that it starts from now on: for the start of
+// main, before any other thread. Also undoes an inherited "ignore" (a shell's background job
+// ignores SIGINT).
 void BlockStopSignals();
 
 // Hands SIGTERM and SIGINT to `handle` on a thread of its own. After BlockStopSignals.

@@ -1,5 +1,6 @@
-// Histories of every built-in workflow, captured from the real server (tests/data/histories/README.md), replayed through
-// core's replay worker. Changed code must fail the same replay: that core really compares is seen in red.
+// Histories of every built-in workflow, captured from the real server
+// (tests/data/histories/README.md), replayed through core's replay worker. Changed code must fail
+// the same replay: that core really compares is seen in red.
 
 #include <gmock/gmock.h>
 #include <google/protobuf/util/json_util.h>
@@ -18,14 +19,14 @@ namespace squall::core {
 namespace {
 
 using coresdk::workflow_activation::RemoveFromCache;
+using std::chrono::seconds;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using std::chrono::seconds;
 
 struct Replayed {
   std::vector<RemoveFromCache> evictions;
-  std::vector<std::string> warnings;   // failed workflow tasks
-  std::string outcome;                 // of the last run: completed, ...
+  std::vector<std::string> warnings;  // failed workflow tasks
+  std::string outcome;                // of the last run: completed, ...
   Status stopped;
   bool done = false;
 };
@@ -33,7 +34,8 @@ struct Replayed {
 // Core's worker, with the evictions seen on their way.
 class EvictionPort final : public WorkerPort {
  public:
-  EvictionPort(std::unique_ptr<Worker> worker, Replayed& replayed) : port_(std::move(worker)), replayed_(replayed) {}
+  EvictionPort(std::unique_ptr<Worker> worker, Replayed& replayed)
+      : port_(std::move(worker)), replayed_(replayed) {}
   void PollWorkflowActivation(std::function<void(WorkflowPoll)> callback) override {
     port_.PollWorkflowActivation([this, callback = std::move(callback)](WorkflowPoll poll) {
       bool evicted = false;
@@ -51,8 +53,11 @@ class EvictionPort final : public WorkerPort {
       }
     });
   }
-  void PollActivityTask(std::function<void(ActivityPoll)> callback) override { port_.PollActivityTask(std::move(callback)); }
-  void CompleteWorkflowActivation(const ActivationCompletion& completion, std::function<void(Status)> callback) override {
+  void PollActivityTask(std::function<void(ActivityPoll)> callback) override {
+    port_.PollActivityTask(std::move(callback));
+  }
+  void CompleteWorkflowActivation(const ActivationCompletion& completion,
+                                  std::function<void(Status)> callback) override {
     port_.CompleteWorkflowActivation(completion, std::move(callback));
   }
   void CompleteActivityTask(const coresdk::ActivityTaskCompletion& completion,
@@ -63,7 +68,9 @@ class EvictionPort final : public WorkerPort {
     return port_.RecordActivityHeartbeat(heartbeat);
   }
   void InitiateShutdown() override { port_.InitiateShutdown(); }
-  void FinalizeShutdown(std::function<void(Status)> callback) override { port_.FinalizeShutdown(std::move(callback)); }
+  void FinalizeShutdown(std::function<void(Status)> callback) override {
+    port_.FinalizeShutdown(std::move(callback));
+  }
 
  private:
   CoreWorkerPort port_;
@@ -73,7 +80,9 @@ class EvictionPort final : public WorkerPort {
 class ReplayListener final : public WorkerRunner::Listener {
  public:
   explicit ReplayListener(Replayed& replayed) : replayed_(replayed) {}
-  void OnWorkflowClosed(const WorkflowInfo&, const std::string& outcome) override { replayed_.outcome = outcome; }
+  void OnWorkflowClosed(const WorkflowInfo&, const std::string& outcome) override {
+    replayed_.outcome = outcome;
+  }
   void OnWarning(const std::string& message) override { replayed_.warnings.push_back(message); }
   void OnStopped(const Status& status) override {
     replayed_.stopped = status;
@@ -86,17 +95,19 @@ class ReplayListener final : public WorkerRunner::Listener {
 
 ReplayHistory Load(const std::string& name) {
   const char* source = std::getenv("SQUALL_SOURCE_DIR");
-  const std::filesystem::path path =
-      std::filesystem::path(source != nullptr ? source : ".") / "tests/data/histories" / (name + ".json");
+  const std::filesystem::path path = std::filesystem::path(source != nullptr ? source : ".") /
+                                     "tests/data/histories" / (name + ".json");
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();
   ReplayHistory history;
   google::protobuf::util::JsonParseOptions options;
   options.ignore_unknown_fields = true;
-  const auto status = google::protobuf::util::JsonStringToMessage(text.str(), &history.history, options);
+  const auto status =
+      google::protobuf::util::JsonStringToMessage(text.str(), &history.history, options);
   EXPECT_TRUE(status.ok()) << path << ": " << status.ToString();
   EXPECT_GT(history.history.events_size(), 0) << path;
-  history.workflow_id = history.history.events(0).workflow_execution_started_event_attributes().workflow_id();
+  history.workflow_id =
+      history.history.events(0).workflow_execution_started_event_attributes().workflow_id();
   return history;
 }
 
@@ -119,8 +130,8 @@ class CoreReplayTest : public ::testing::TestWithParam<const char*> {
     WorkerRunner::Options runner_options;
     runner_options.task_queue = "q";
     runner_options.activities = false;
-    WorkerRunner runner(std::make_unique<EvictionPort>(*std::move(worker), replayed), registry, executor, runner_options,
-                        listener);
+    WorkerRunner runner(std::make_unique<EvictionPort>(*std::move(worker), replayed), registry,
+                        executor, runner_options, listener);
     runner.Start();
     while (!replayed.done) {
       executor.RunReady();
@@ -148,21 +159,25 @@ TEST_P(CoreReplayTest, ReplaysAsItWasRecorded) {
   EXPECT_THAT(replayed.warnings, IsEmpty());
   EXPECT_EQ(replayed.outcome, CapturedOutcome(GetParam()));
   ASSERT_EQ(replayed.evictions.size(), 1U);
-  EXPECT_NE(replayed.evictions[0].reason(), RemoveFromCache::NONDETERMINISM) << replayed.evictions[0].message();
-  EXPECT_NE(replayed.evictions[0].reason(), RemoveFromCache::LANG_FAIL) << replayed.evictions[0].message();
+  EXPECT_NE(replayed.evictions[0].reason(), RemoveFromCache::NONDETERMINISM)
+      << replayed.evictions[0].message();
+  EXPECT_NE(replayed.evictions[0].reason(), RemoveFromCache::LANG_FAIL)
+      << replayed.evictions[0].message();
 }
 
 INSTANTIATE_TEST_SUITE_P(All, CoreReplayTest,
-                         ::testing::Values("ping", "echo", "chain", "timer", "slow", "signal_wait", "parent", "loop",
-                                           "loop_first_run", "cancellable"),
+                         ::testing::Values("ping", "echo", "chain", "timer", "slow", "signal_wait",
+                                           "parent", "loop", "loop_first_run", "cancellable"),
                          [](const auto& param) { return std::string(param.param); });
 
-// The mutants: a command of another kind, another activity, one activity more, a timer that is missing.
+// The mutants: a command of another kind, another activity, one activity more, a timer that is
+// missing.
 using CoreReplayMutantTest = CoreReplayTest;
 
 void ExpectNondeterminism(const Replayed& replayed) {
   ASSERT_FALSE(replayed.evictions.empty());
-  EXPECT_EQ(replayed.evictions[0].reason(), RemoveFromCache::NONDETERMINISM) << replayed.evictions[0].message();
+  EXPECT_EQ(replayed.evictions[0].reason(), RemoveFromCache::NONDETERMINISM)
+      << replayed.evictions[0].message();
   EXPECT_THAT(replayed.evictions[0].message(), HasSubstr("Nondeterminism"));
 }
 
@@ -197,7 +212,8 @@ TEST_F(CoreReplayMutantTest, OneActivityMore) {
 
 TEST_F(CoreReplayMutantTest, AMissingTimer) {
   Registry registry;
-  registry.AddWorkflow("Timer", [](WorkflowContext&, int) -> Task<std::string> { co_return "done"; });
+  registry.AddWorkflow("Timer",
+                       [](WorkflowContext&, int) -> Task<std::string> { co_return "done"; });
   ExpectNondeterminism(Replay(registry, "timer"));
 }
 

@@ -23,10 +23,12 @@ std::string Texts(const Repeated& payloads) {
 std::string Describe(const coresdk::workflow_commands::WorkflowCommand& command) {
   if (command.has_start_timer()) {
     const auto& timer = command.start_timer();
-    return fmt::format("start_timer {} {}ms", timer.seq(),
-                       core::FromProto(timer.start_to_fire_timeout()) / std::chrono::milliseconds(1));
+    return fmt::format(
+        "start_timer {} {}ms", timer.seq(),
+        core::FromProto(timer.start_to_fire_timeout()) / std::chrono::milliseconds(1));
   }
-  if (command.has_cancel_timer()) return fmt::format("cancel_timer {}", command.cancel_timer().seq());
+  if (command.has_cancel_timer())
+    return fmt::format("cancel_timer {}", command.cancel_timer().seq());
   if (command.has_schedule_activity()) {
     const auto& activity = command.schedule_activity();
     return fmt::format("schedule_activity {} {} {}", activity.seq(), activity.activity_type(),
@@ -37,11 +39,12 @@ std::string Describe(const coresdk::workflow_commands::WorkflowCommand& command)
   }
   if (command.has_start_child_workflow_execution()) {
     const auto& child = command.start_child_workflow_execution();
-    return fmt::format("start_child {} {} {} {}", child.seq(), child.workflow_type(), child.workflow_id(),
-                       Texts(child.input()));
+    return fmt::format("start_child {} {} {} {}", child.seq(), child.workflow_type(),
+                       child.workflow_id(), Texts(child.input()));
   }
   if (command.has_cancel_child_workflow_execution()) {
-    return fmt::format("cancel_child {}", command.cancel_child_workflow_execution().child_workflow_seq());
+    return fmt::format("cancel_child {}",
+                       command.cancel_child_workflow_execution().child_workflow_seq());
   }
   if (command.has_complete_workflow_execution()) {
     return "complete " + Text(command.complete_workflow_execution().result());
@@ -63,7 +66,8 @@ std::string Describe(const coresdk::workflow_commands::WorkflowCommand& command)
   }
   if (command.has_respond_to_query()) {
     const auto& query = command.respond_to_query();
-    if (query.has_succeeded()) return fmt::format("query {} {}", query.query_id(), Text(query.succeeded().response()));
+    if (query.has_succeeded())
+      return fmt::format("query {} {}", query.query_id(), Text(query.succeeded().response()));
     return fmt::format("query {} failed: {}", query.query_id(), query.failed().message());
   }
   return "? " + command.ShortDebugString();

@@ -101,7 +101,8 @@ class Activate {
     job.set_seq(seq);
     job.mutable_failed()->set_workflow_id("wf-1/child");
     job.mutable_failed()->set_cause(
-        coresdk::child_workflow::START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS);
+        coresdk::child_workflow::
+            START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS);
     return *this;
   }
   template <typename T>
@@ -123,14 +124,16 @@ class Activate {
     activation_.add_jobs()->mutable_remove_from_cache()->set_message("cache full");
     return *this;
   }
-  operator const core::Activation&() const { return activation_; }  // NOLINT(google-explicit-constructor)
+  operator const core::Activation&() const {
+    return activation_;
+  }  // NOLINT(google-explicit-constructor)
 
  private:
   core::Activation activation_;
 };
 
-// The completion's commands as short words in their order, with what identifies each: "start_timer 1 5000ms",
-// "schedule_activity 1 echo [7]", "complete 7"; or "task failed: message".
+// The completion's commands as short words in their order, with what identifies each: "start_timer
+// 1 5000ms", "schedule_activity 1 echo [7]", "complete 7"; or "task failed: message".
 std::vector<std::string> Commands(const core::ActivationCompletion& completion);
 
 }  // namespace squall::testing

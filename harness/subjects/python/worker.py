@@ -78,8 +78,21 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--exit-code", type=int, help="of exit-at-start (default 1) and cancel-after-first (default 0)")
     parser.add_argument("--activities-only", action="store_true", help="register no workflows")
     parser.add_argument("--workflows-only", action="store_true", help="register no activities")
+    parser.add_argument(
+        "--kind",
+        choices=["fail-fast", "cancelling", "supervising"],
+        default="fail-fast",
+        help="squall-host's words: cancelling is --broken cancel-after-first (exit-at-start with --after-workflows 0), "
+        "supervising is --retry-connect",
+    )
+    parser.add_argument("--after-workflows", type=int, default=1, help="cancelling: after so many ended workflows")
     parser.add_argument("--broken", choices=sorted(BROKEN), help="; ".join(f"{k}: {v}" for k, v in BROKEN.items()))
-    return parser.parse_args()
+    flags = parser.parse_args()
+    if flags.kind == "cancelling" and not flags.broken:
+        flags.broken = "cancel-after-first" if flags.after_workflows else "exit-at-start"
+    if flags.kind == "supervising":
+        flags.retry_connect = True
+    return flags
 
 
 class Subject:
@@ -88,6 +101,7 @@ class Subject:
         self._settings = settings
         self._stop = asyncio.Event()
         self._polling = False
+        self._ended = 0  # workflow runs that ended here
         self._cancel: Optional[Callable[[str], None]] = None
 
     async def run(self) -> int:
@@ -209,7 +223,9 @@ class Subject:
         async def completed(completion: Any) -> None:
             await complete(completion)
             ended = any(command.WhichOneof("variant") in _ENDINGS for command in completion.successful.commands)
-            if ended and self._flags.broken == "cancel-after-first" and self._cancel is not None:
+            self._ended += ended
+            last = self._ended >= self._flags.after_workflows
+            if ended and last and self._flags.broken == "cancel-after-first" and self._cancel is not None:
                 self._cancel("Worker cancelled, shutting down")
 
         bridge.complete_workflow_activation = completed  # type: ignore[method-assign]

@@ -8,12 +8,13 @@
 namespace squall::core {
 namespace {
 
+using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using std::chrono::seconds;
 
-coresdk::activity_task::ActivityTask StartTask(const std::string& token, const std::string& type, Payloads input = {}) {
+coresdk::activity_task::ActivityTask StartTask(const std::string& token, const std::string& type,
+                                               Payloads input = {}) {
   coresdk::activity_task::ActivityTask task;
   task.set_task_token(token);
   task.mutable_start()->set_activity_type(type);
@@ -39,9 +40,11 @@ class ActivityDispatcherTest : public ::testing::Test {
     callbacks.complete = [this](const coresdk::ActivityTaskCompletion& completion) {
       const auto& result = completion.result();
       if (result.has_completed()) {
-        ended_.push_back(completion.task_token() + " completed " + *PayloadToJson(result.completed().result()));
+        ended_.push_back(completion.task_token() + " completed " +
+                         *PayloadToJson(result.completed().result()));
       } else if (result.has_failed()) {
-        ended_.push_back(completion.task_token() + " failed " + result.failed().failure().message());
+        ended_.push_back(completion.task_token() + " failed " +
+                         result.failed().failure().message());
       } else if (result.has_cancelled()) {
         ended_.push_back(completion.task_token() + " cancelled");
       }
@@ -50,11 +53,13 @@ class ActivityDispatcherTest : public ::testing::Test {
       beats_.push_back(*PayloadToJson(heartbeat.details(0)));
     };
     callbacks.on_task = [this](const ActivityInfo& info) {
-      started_.push_back(fmt::format("{} {} attempt {}", info.workflow_id, info.activity_type, info.attempt));
+      started_.push_back(
+          fmt::format("{} {} attempt {}", info.workflow_id, info.activity_type, info.attempt));
     };
-    return std::make_unique<ActivityDispatcher>(registry_, executor_,
-                                                ActivityDispatcher::Options{.task_queue = "queue", .threads = threads},
-                                                std::move(callbacks));
+    return std::make_unique<ActivityDispatcher>(
+        registry_, executor_,
+        ActivityDispatcher::Options{.task_queue = "queue", .threads = threads},
+        std::move(callbacks));
   }
 
   ManualClock clock_;
@@ -80,15 +85,19 @@ TEST_F(ActivityDispatcherTest, FunctionsAndCoroutinesComplete) {
   executor_.Advance(seconds(3));
   EXPECT_THAT(ended_, ElementsAre("a completed 42", "c completed null", "b completed 7"));
   EXPECT_EQ(dispatcher->running(), 0U);
-  EXPECT_THAT(started_, ElementsAre("wf twice attempt 2", "wf later attempt 2", "wf nothing attempt 2"));
+  EXPECT_THAT(started_,
+              ElementsAre("wf twice attempt 2", "wf later attempt 2", "wf nothing attempt 2"));
 }
 
 TEST_F(ActivityDispatcherTest, UnknownTypeFailsAndNamesWhatThereIs) {
   registry_.AddActivity("echo", [](ActivityContext&) {});
   const auto dispatcher = Make();
   dispatcher->Handle(StartTask("a", "ecko"));
-  EXPECT_THAT(ended_, ElementsAre("a failed Activity function ecko for workflow wf is not registered on this worker, "
-                                  "available activities: echo"));
+  EXPECT_THAT(
+      ended_,
+      ElementsAre(
+          "a failed Activity function ecko for workflow wf is not registered on this worker, "
+          "available activities: echo"));
 }
 
 TEST_F(ActivityDispatcherTest, ExceptionsAndBadArgumentsFailTheAttempt) {
@@ -98,7 +107,8 @@ TEST_F(ActivityDispatcherTest, ExceptionsAndBadArgumentsFailTheAttempt) {
   dispatcher->Handle(StartTask("a", "throws"));
   dispatcher->Handle(StartTask("b", "number", {Encode(std::string("x"))}));
   executor_.RunReady();
-  EXPECT_THAT(ended_, ElementsAre("a failed boom", "b failed argument 1: expected an integer, found string"));
+  EXPECT_THAT(ended_, ElementsAre("a failed boom",
+                                  "b failed argument 1: expected an integer, found string"));
 }
 
 TEST_F(ActivityDispatcherTest, CancellationWakesACoroutineAtOnce) {

@@ -41,17 +41,21 @@ TEST(Payload, EncodingsAreThoseOfTheSdks) {
 
 TEST(Payload, WholeFloatsAreIntegers) {
   EXPECT_EQ(*Codec<int>::Decode(JsonPayload("3.0")), 3);
-  EXPECT_THAT(Codec<int>::Decode(JsonPayload("3.5")), StatusIs(StatusCode::kInvalidArgument, HasSubstr("an integer")));
-  EXPECT_THAT(Codec<int>::Decode(JsonPayload("3000000000")), StatusIs(StatusCode::kInvalidArgument, HasSubstr("32-bit")));
+  EXPECT_THAT(Codec<int>::Decode(JsonPayload("3.5")),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("an integer")));
+  EXPECT_THAT(Codec<int>::Decode(JsonPayload("3000000000")),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("32-bit")));
 }
 
 TEST(Payload, WhatDoesNotFitIsNamed) {
   EXPECT_THAT(Codec<int>::Decode(JsonPayload("\"x\"")),
               StatusIs(StatusCode::kInvalidArgument, "expected an integer, found string"));
-  EXPECT_THAT(Codec<std::string>::Decode(JsonPayload("{")), StatusIs(StatusCode::kInvalidArgument, HasSubstr("no JSON")));
+  EXPECT_THAT(Codec<std::string>::Decode(JsonPayload("{")),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("no JSON")));
   Payload other;
   (*other.mutable_metadata())["encoding"] = "binary/encrypted";
-  EXPECT_THAT(Codec<Json>::Decode(other), StatusIs(StatusCode::kInvalidArgument, HasSubstr("binary/encrypted")));
+  EXPECT_THAT(Codec<Json>::Decode(other),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("binary/encrypted")));
 }
 
 TEST(Payload, ArgumentsAreCountedFromOne) {
@@ -66,7 +70,8 @@ TEST(Payload, ArgumentsAreCountedFromOne) {
   EXPECT_FALSE(std::get<2>(*more).has_value());
   EXPECT_THAT((DecodeArguments<int, std::string, int>(in)),
               StatusIs(StatusCode::kInvalidArgument, "argument 3 is missing: 2 given"));
-  EXPECT_THAT((DecodeArguments<int, int>(in)), StatusIs(StatusCode::kInvalidArgument, HasSubstr("argument 2: expected")));
+  EXPECT_THAT((DecodeArguments<int, int>(in)),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("argument 2: expected")));
 }
 
 }  // namespace

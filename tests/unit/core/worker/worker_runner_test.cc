@@ -1,4 +1,5 @@
-// The poll loops and the order of a worker's shutdown, against a port that answers when the test says so.
+// The poll loops and the order of a worker's shutdown, against a port that answers when the test
+// says so.
 
 #include "core/worker/worker_runner.h"
 
@@ -13,10 +14,10 @@ namespace squall::core {
 namespace {
 
 using ::squall::testing::Activate;
+using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using std::chrono::seconds;
 
 struct PortState {
   std::deque<std::function<void(WorkflowPoll)>> workflow_polls;
@@ -45,7 +46,9 @@ class FakePort final : public WorkerPort {
     state_->log.push_back("activity " + completion.task_token());
     state_->completions.push_back(std::move(callback));
   }
-  Status RecordActivityHeartbeat(const coresdk::ActivityHeartbeat&) override { return absl::OkStatus(); }
+  Status RecordActivityHeartbeat(const coresdk::ActivityHeartbeat&) override {
+    return absl::OkStatus();
+  }
   void InitiateShutdown() override { state_->log.push_back("initiate shutdown"); }
   void FinalizeShutdown(std::function<void(Status)> callback) override {
     state_->log.push_back("finalize shutdown");
@@ -66,9 +69,13 @@ class RecordingListener final : public WorkerRunner::Listener {
     log.push_back(info.workflow_id + " " + outcome);
   }
   void OnWarning(const std::string& message) override { log.push_back("warning " + message); }
-  void OnFatal(const Status& status) override { log.push_back("fatal " + std::string(Message(status))); }
+  void OnFatal(const Status& status) override {
+    log.push_back("fatal " + std::string(Message(status)));
+  }
   void OnStopping() override { log.push_back("stopping"); }
-  void OnStopped(const Status& status) override { log.push_back("stopped " + std::string(CodeName(status.raw_code()))); }
+  void OnStopped(const Status& status) override {
+    log.push_back("stopped " + std::string(CodeName(status.raw_code())));
+  }
   std::vector<std::string> log;
 };
 
@@ -76,10 +83,12 @@ class WorkerRunnerTest : public ::testing::Test {
  protected:
   WorkerRunnerTest() {
     registry_.AddWorkflow("Ping", [](WorkflowContext&, int n) -> Task<int> { co_return n; });
-    registry_.AddActivity("wait", [](ActivityContext& context) -> Task<void> { co_await context.Wait(seconds(5)); });
+    registry_.AddActivity(
+        "wait", [](ActivityContext& context) -> Task<void> { co_await context.Wait(seconds(5)); });
     WorkerRunner::Options options;
     options.task_queue = "queue";
-    runner_ = std::make_unique<WorkerRunner>(std::make_unique<FakePort>(port_), registry_, executor_, options, listener_);
+    runner_ = std::make_unique<WorkerRunner>(std::make_unique<FakePort>(port_), registry_,
+                                             executor_, options, listener_);
     runner_->Start();
   }
 
@@ -91,9 +100,15 @@ class WorkerRunnerTest : public ::testing::Test {
     callback(std::move(answer));
     executor_.RunReady();
   }
-  void GiveWorkflow(const Activation& activation) { AnswerFirst(port_->workflow_polls, WorkflowPoll(activation)); }
-  void EndWorkflowPoll() { AnswerFirst(port_->workflow_polls, WorkflowPoll(WorkflowPoll::ShutDown())); }
-  void EndActivityPoll() { AnswerFirst(port_->activity_polls, ActivityPoll(ActivityPoll::ShutDown())); }
+  void GiveWorkflow(const Activation& activation) {
+    AnswerFirst(port_->workflow_polls, WorkflowPoll(activation));
+  }
+  void EndWorkflowPoll() {
+    AnswerFirst(port_->workflow_polls, WorkflowPoll(WorkflowPoll::ShutDown()));
+  }
+  void EndActivityPoll() {
+    AnswerFirst(port_->activity_polls, ActivityPoll(ActivityPoll::ShutDown()));
+  }
   void GiveActivity(const std::string& token) {
     coresdk::activity_task::ActivityTask task;
     task.set_task_token(token);
@@ -101,7 +116,9 @@ class WorkerRunnerTest : public ::testing::Test {
     task.mutable_start()->mutable_workflow_execution()->set_workflow_id("wf-2");
     AnswerFirst(port_->activity_polls, ActivityPoll(task));
   }
-  void TakeCompletion(const Status& status = absl::OkStatus()) { AnswerFirst(port_->completions, status); }
+  void TakeCompletion(const Status& status = absl::OkStatus()) {
+    AnswerFirst(port_->completions, status);
+  }
 
   ManualClock clock_;
   ManualExecutor executor_{clock_};
@@ -118,8 +135,9 @@ TEST_F(WorkerRunnerTest, PollsOnAtOnceAndCompletes) {
   GiveWorkflow(Activate("r2").Init("Ping", 8));
   EXPECT_EQ(port_->workflow_polls.size(), 1U);
   EXPECT_THAT(port_->log, ElementsAre("complete 7", "complete 8"));
-  EXPECT_THAT(listener_.log, ElementsAre("polling workflow,activity", "task workflow Ping wf-1", "wf-1 completed",
-                                         "task workflow Ping wf-1", "wf-1 completed"));
+  EXPECT_THAT(listener_.log,
+              ElementsAre("polling workflow,activity", "task workflow Ping wf-1", "wf-1 completed",
+                          "task workflow Ping wf-1", "wf-1 completed"));
 }
 
 TEST_F(WorkerRunnerTest, ShutdownWaitsForPollsActivitiesAndCompletions) {
@@ -142,7 +160,8 @@ TEST_F(WorkerRunnerTest, ShutdownWaitsForPollsActivitiesAndCompletions) {
 
 TEST_F(WorkerRunnerTest, PollErrorIsFatalAndTheOtherLoopGoesOnToItsEnd) {
   AnswerFirst(port_->workflow_polls, WorkflowPoll(Status(StatusCode::kPermissionDenied, "no")));
-  EXPECT_THAT(listener_.log, ElementsAre("polling workflow,activity", "fatal poll workflow tasks: no", "stopping"));
+  EXPECT_THAT(listener_.log, ElementsAre("polling workflow,activity",
+                                         "fatal poll workflow tasks: no", "stopping"));
   EXPECT_EQ(port_->workflow_polls.size(), 1U);
   EndActivityPoll();
   EXPECT_THAT(port_->log, ElementsAre("initiate shutdown"));

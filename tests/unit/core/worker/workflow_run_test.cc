@@ -1,5 +1,5 @@
-// The coroutine layer, fed with activations by hand: order of jobs, cancellation, handlers, failures, eviction.
-// The built-in workflows have tests of their own in tests/unit/fakes/worker.
+// The coroutine layer, fed with activations by hand: order of jobs, cancellation, handlers,
+// failures, eviction. The built-in workflows have tests of their own in tests/unit/fakes/worker.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,11 +12,11 @@ namespace {
 
 using ::squall::testing::Activate;
 using ::squall::testing::Commands;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 ActivityOptions Short() {
   ActivityOptions options;
@@ -26,26 +26,30 @@ ActivityOptions Short() {
 
 class WorkflowRunTest : public ::testing::Test {
  protected:
-  std::vector<std::string> Feed(const Activation& activation) { return Commands(dispatcher_.Handle(activation)); }
+  std::vector<std::string> Feed(const Activation& activation) {
+    return Commands(dispatcher_.Handle(activation));
+  }
 
   Registry registry_;
   std::vector<std::string> log_;
   std::vector<std::string> warnings_;
-  WorkflowDispatcher dispatcher_{registry_,
-                                 {.ns = "default", .task_queue = "queue", .warn = [this](const std::string& text) {
-                                    warnings_.push_back(text);
-                                  }}};
+  WorkflowDispatcher dispatcher_{
+      registry_, {.ns = "default", .task_queue = "queue", .warn = [this](const std::string& text) {
+                    warnings_.push_back(text);
+                  }}};
 };
 
 TEST_F(WorkflowRunTest, UnknownTypeFailsTheTaskAndNamesWhatThereIs) {
   registry_.AddWorkflow("A", [](WorkflowContext&) -> Task<int> { co_return 1; });
   registry_.AddWorkflow("B", [](WorkflowContext&) -> Task<int> { co_return 1; });
   EXPECT_THAT(Feed(Activate().Init("Unknown")),
-              ElementsAre("task failed: Workflow type Unknown is not registered on this worker, available workflows: A, B"));
+              ElementsAre("task failed: Workflow type Unknown is not registered on this worker, "
+                          "available workflows: A, B"));
 }
 
 TEST_F(WorkflowRunTest, ActivationWithoutStartRecordFailsTheTask) {
-  EXPECT_THAT(Feed(Activate().Fire(1)), ElementsAre(HasSubstr("run run-1 is not in this worker's cache")));
+  EXPECT_THAT(Feed(Activate().Fire(1)),
+              ElementsAre(HasSubstr("run run-1 is not in this worker's cache")));
 }
 
 TEST_F(WorkflowRunTest, ArgumentsThatDoNotFitFailTheTask) {
@@ -77,7 +81,8 @@ TEST_F(WorkflowRunTest, SeveralTimersResolveInAnyOrder) {
     log_.push_back("long");
     co_return 1;
   });
-  EXPECT_THAT(Feed(Activate().Init("W")), ElementsAre("start_timer 1 10000ms", "start_timer 2 1000ms"));
+  EXPECT_THAT(Feed(Activate().Init("W")),
+              ElementsAre("start_timer 1 10000ms", "start_timer 2 1000ms"));
   EXPECT_THAT(Feed(Activate().Fire(1)), IsEmpty());
   EXPECT_THAT(log_, IsEmpty());
   EXPECT_THAT(Feed(Activate().Fire(2)), ElementsAre("complete 1"));
@@ -95,7 +100,8 @@ TEST_F(WorkflowRunTest, ActivityFailureCanBeCaught) {
     co_return "no failure";
   });
   EXPECT_THAT(Feed(Activate().Init("W")), ElementsAre("schedule_activity 1 a [1]"));
-  EXPECT_THAT(Feed(Activate().ActivityFailed(1, "boom")), ElementsAre("complete \"Activity task failed: boom\""));
+  EXPECT_THAT(Feed(Activate().ActivityFailed(1, "boom")),
+              ElementsAre("complete \"Activity task failed: boom\""));
 }
 
 TEST_F(WorkflowRunTest, ActivityFailureThatIsNotCaughtFailsTheWorkflow) {
@@ -104,7 +110,8 @@ TEST_F(WorkflowRunTest, ActivityFailureThatIsNotCaughtFailsTheWorkflow) {
     co_return co_await context.ExecuteActivity<int>("a", 1, options);
   });
   Feed(Activate().Init("W"));
-  EXPECT_THAT(Feed(Activate().ActivityFailed(1, "boom")), ElementsAre("fail Activity task failed: boom"));
+  EXPECT_THAT(Feed(Activate().ActivityFailed(1, "boom")),
+              ElementsAre("fail Activity task failed: boom"));
 }
 
 TEST_F(WorkflowRunTest, ResultOfAnotherTypeFailsTheTaskNotTheWorkflow) {
@@ -175,7 +182,8 @@ TEST_F(WorkflowRunTest, CleanUpRunsInADetachedScope) {
     co_return 1;
   });
   Feed(Activate().Init("W"));
-  EXPECT_THAT(Feed(Activate().Cancel()), ElementsAre("cancel_timer 1", "schedule_activity 1 clean [1]"));
+  EXPECT_THAT(Feed(Activate().Cancel()),
+              ElementsAre("cancel_timer 1", "schedule_activity 1 clean [1]"));
   EXPECT_THAT(Feed(Activate().ActivityDone(1, 1)), ElementsAre("cancelled"));
 }
 
@@ -219,7 +227,8 @@ TEST_F(WorkflowRunTest, ChildScopesAreCancelledWithTheirParent) {
     co_await context.Sleep(seconds(6), context.scope()->NewChild());
     co_return 1;
   });
-  EXPECT_THAT(Feed(Activate().Init("W")), ElementsAre("start_timer 1 5000ms", "cancel_timer 1", "start_timer 2 6000ms"));
+  EXPECT_THAT(Feed(Activate().Init("W")),
+              ElementsAre("start_timer 1 5000ms", "cancel_timer 1", "start_timer 2 6000ms"));
   EXPECT_THAT(Feed(Activate().Cancel()), ElementsAre("cancel_timer 2", "cancelled"));
 }
 
@@ -244,7 +253,8 @@ TEST_F(WorkflowRunTest, SignalsBeforeTheStartAreHandledBeforeRun) {
     int sum = 0;
   };
   registry_.AddWorkflow<Early>("Early");
-  EXPECT_THAT(Feed(Activate().Init("Early").Signal("add", 1).Signal("add", 2)), ElementsAre("complete 3"));
+  EXPECT_THAT(Feed(Activate().Init("Early").Signal("add", 1).Signal("add", 2)),
+              ElementsAre("complete 3"));
 }
 
 TEST_F(WorkflowRunTest, SignalsWithoutAHandlerWaitForOne) {
@@ -265,7 +275,9 @@ TEST_F(WorkflowRunTest, SignalThatNobodyCanReadIsDroppedWithAWarning) {
   });
   Feed(Activate().Init("W"));
   EXPECT_THAT(Feed(Activate().Signal("n", std::string("x"))), IsEmpty());
-  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("signal n dropped: argument 1: expected an integer, found string")));
+  EXPECT_THAT(
+      warnings_,
+      ElementsAre(HasSubstr("signal n dropped: argument 1: expected an integer, found string")));
 }
 
 TEST_F(WorkflowRunTest, SignalHandlersMayBeCoroutines) {
@@ -297,10 +309,13 @@ TEST_F(WorkflowRunTest, QueriesReadAndNothingElse) {
     co_return count;
   });
   Feed(Activate().Init("W"));
-  EXPECT_THAT(Feed(Activate().Query("q1", "count").Query("q2", "nope").Query("q3", "bad")),
-              ElementsAre("query q1 3", "query q2 failed: Query handler for 'nope' expected but not found, known queries: "
-                          "[bad count]",
-                          "query q3 failed: queries and validators must not act on the workflow"));
+  EXPECT_THAT(
+      Feed(Activate().Query("q1", "count").Query("q2", "nope").Query("q3", "bad")),
+      ElementsAre(
+          "query q1 3",
+          "query q2 failed: Query handler for 'nope' expected but not found, known queries: "
+          "[bad count]",
+          "query q3 failed: queries and validators must not act on the workflow"));
 }
 
 TEST_F(WorkflowRunTest, UpdatesAreValidatedAcceptedAndCompleted) {
@@ -320,7 +335,8 @@ TEST_F(WorkflowRunTest, UpdatesAreValidatedAcceptedAndCompleted) {
   });
   Feed(Activate().Init("W"));
   EXPECT_THAT(Feed(Activate().Update("u1", "set", -1)), ElementsAre("update rejected negative"));
-  EXPECT_THAT(Feed(Activate().Update("u2", "nope", 1)), ElementsAre(HasSubstr("known updates: [set]")));
+  EXPECT_THAT(Feed(Activate().Update("u2", "nope", 1)),
+              ElementsAre(HasSubstr("known updates: [set]")));
   EXPECT_THAT(Feed(Activate().Update("u3", "set", 5)),
               ElementsAre("update accepted u3/protocol", "start_timer 1 5ms"));
   EXPECT_THAT(Feed(Activate().Fire(1)), ElementsAre("update completed 0", "complete 5"));
@@ -373,10 +389,12 @@ TEST_F(WorkflowRunTest, TimeAndRandomnessComeFromTheActivation) {
 }
 
 TEST_F(WorkflowRunTest, PatchesHoldForNewRunsAndForReplaysThatSawThem) {
-  registry_.AddWorkflow("W", [](WorkflowContext& context) -> Task<int> { co_return context.Patched("p") ? 2 : 1; });
+  registry_.AddWorkflow(
+      "W", [](WorkflowContext& context) -> Task<int> { co_return context.Patched("p") ? 2 : 1; });
   EXPECT_THAT(Feed(Activate("r1").Init("W")), ElementsAre("patch p", "complete 2"));
   EXPECT_THAT(Feed(Activate("r2").Replaying().Init("W")), ElementsAre("complete 1"));
-  EXPECT_THAT(Feed(Activate("r3").Replaying().Init("W").Patch("p")), ElementsAre("patch p", "complete 2"));
+  EXPECT_THAT(Feed(Activate("r3").Replaying().Init("W").Patch("p")),
+              ElementsAre("patch p", "complete 2"));
 }
 
 TEST_F(WorkflowRunTest, EvictionDestroysFramesWithoutRunningThem) {

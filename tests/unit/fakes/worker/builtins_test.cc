@@ -1,4 +1,5 @@
-// Every built-in workflow fed with activations by hand, at once and again after an eviction at every point.
+// Every built-in workflow fed with activations by hand, at once and again after an eviction at
+// every point.
 
 #include "fakes/worker/builtins.h"
 
@@ -17,25 +18,28 @@ using core::Activation;
 using core::Json;
 using ::squall::testing::Activate;
 using ::squall::testing::Commands;
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 class BuiltinsTest : public ::testing::Test {
  protected:
   BuiltinsTest() {
-    RegisterBuiltins(registry_, {.on_effect = [this](const std::string& key, const std::string& workflow_id) {
+    RegisterBuiltins(registry_,
+                     {.on_effect = [this](const std::string& key, const std::string& workflow_id) {
                        effects_.push_back(key + " of " + workflow_id);
                      }});
   }
 
-  // Feeds `steps` and expects these commands; then does it again with an eviction and a full replay before every step:
-  // what the cache holds must never matter.
-  void Expect(const std::vector<Activation>& steps, const std::vector<std::vector<std::string>>& commands) {
+  // Feeds `steps` and expects these commands; then does it again with an eviction and a full replay
+  // before every step: what the cache holds must never matter.
+  void Expect(const std::vector<Activation>& steps,
+              const std::vector<std::vector<std::string>>& commands) {
     ASSERT_EQ(steps.size(), commands.size());
     core::WorkflowDispatcher cached(registry_, {.task_queue = "queue"});
-    for (std::size_t i = 0; i < steps.size(); ++i) EXPECT_EQ(Commands(cached.Handle(steps[i])), commands[i]) << "step " << i;
+    for (std::size_t i = 0; i < steps.size(); ++i)
+      EXPECT_EQ(Commands(cached.Handle(steps[i])), commands[i]) << "step " << i;
     for (std::size_t i = 0; i < steps.size(); ++i) {
       core::WorkflowDispatcher cold(registry_, {.task_queue = "queue"});
       for (std::size_t j = 0; j < i; ++j) {
@@ -44,7 +48,8 @@ class BuiltinsTest : public ::testing::Test {
         for (auto& job : *replayed.mutable_jobs()) {
           if (job.has_do_update()) job.mutable_do_update()->set_run_validator(false);
         }
-        EXPECT_EQ(Commands(cold.Handle(replayed)), commands[j]) << "replayed step " << j << " before " << i;
+        EXPECT_EQ(Commands(cold.Handle(replayed)), commands[j])
+            << "replayed step " << j << " before " << i;
       }
       EXPECT_EQ(Commands(cold.Handle(steps[i])), commands[i]) << "step " << i << " after a replay";
     }
@@ -55,8 +60,9 @@ class BuiltinsTest : public ::testing::Test {
 };
 
 TEST_F(BuiltinsTest, AllAreThere) {
-  EXPECT_THAT(registry_.WorkflowTypes(), ElementsAre("Cancellable", "Chain", "Echo", "Loop", "Parent", "Ping", "SignalWait",
-                                                     "Slow", "Timer"));
+  EXPECT_THAT(registry_.WorkflowTypes(),
+              ElementsAre("Cancellable", "Chain", "Echo", "Loop", "Parent", "Ping", "SignalWait",
+                          "Slow", "Timer"));
   EXPECT_THAT(registry_.ActivityTypes(), ElementsAre("echo", "effect", "slow"));
 }
 
@@ -66,11 +72,13 @@ TEST_F(BuiltinsTest, Ping) {
 }
 
 TEST_F(BuiltinsTest, Echo) {
-  Expect({Activate().Init("Echo", 7), Activate().ActivityDone(1, 7)}, {{"schedule_activity 1 echo [7]"}, {"complete 7"}});
+  Expect({Activate().Init("Echo", 7), Activate().ActivityDone(1, 7)},
+         {{"schedule_activity 1 echo [7]"}, {"complete 7"}});
 }
 
 TEST_F(BuiltinsTest, Chain) {
-  Expect({Activate().Init("Chain", 2), Activate().ActivityDone(1, std::string("k")), Activate().ActivityDone(2, 0)},
+  Expect({Activate().Init("Chain", 2), Activate().ActivityDone(1, std::string("k")),
+          Activate().ActivityDone(2, 0)},
          {{"schedule_activity 1 effect [\"effect/wf-1/1\"]"},
           {"schedule_activity 2 effect [\"effect/wf-1/2\"]"},
           {"complete 2"}});
@@ -78,8 +86,10 @@ TEST_F(BuiltinsTest, Chain) {
 }
 
 TEST_F(BuiltinsTest, Timer) {
-  Expect({Activate().Init("Timer", 1500), Activate().Fire(1)}, {{"start_timer 1 1500ms"}, {"complete \"done\""}});
-  Expect({Activate().Init("Timer", 1500), Activate().Cancel()}, {{"start_timer 1 1500ms"}, {"cancel_timer 1", "cancelled"}});
+  Expect({Activate().Init("Timer", 1500), Activate().Fire(1)},
+         {{"start_timer 1 1500ms"}, {"complete \"done\""}});
+  Expect({Activate().Init("Timer", 1500), Activate().Cancel()},
+         {{"start_timer 1 1500ms"}, {"cancel_timer 1", "cancelled"}});
 }
 
 TEST_F(BuiltinsTest, Slow) {
@@ -87,7 +97,8 @@ TEST_F(BuiltinsTest, Slow) {
          {{"schedule_activity 1 slow [6.0]"}, {"complete \"slow done\""}});
   Expect({Activate().Init("Slow", 6), Activate().ActivityFailed(1, "timed out")},
          {{"schedule_activity 1 slow [6.0]"}, {"fail Activity task failed: timed out"}});
-  const auto completion = core::WorkflowDispatcher(registry_, {}).Handle(Activate().Init("Slow", 6));
+  const auto completion =
+      core::WorkflowDispatcher(registry_, {}).Handle(Activate().Init("Slow", 6));
   const auto& activity = completion.successful().commands(0).schedule_activity();
   EXPECT_EQ(activity.heartbeat_timeout().seconds(), 5);
   EXPECT_EQ(activity.start_to_close_timeout().seconds(), 66);
@@ -96,7 +107,8 @@ TEST_F(BuiltinsTest, Slow) {
 
 TEST_F(BuiltinsTest, SignalWait) {
   Expect({Activate().Init("SignalWait"), Activate().Update("u1", "set", std::string("busy")),
-          Activate().Query("q1", "state"), Activate().Signal("go", Json{R"({"k": 1})"}), Activate().Query("q2", "state")},
+          Activate().Query("q1", "state"), Activate().Signal("go", Json{R"({"k": 1})"}),
+          Activate().Query("q2", "state")},
          {{},
           {"update accepted u1/protocol", "update completed \"waiting\""},
           {"query q1 \"busy\""},

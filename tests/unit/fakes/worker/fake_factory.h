@@ -13,15 +13,16 @@
 
 namespace squall::fakes::testing {
 
-// The world as hosts see it. What fails, fails with the status put here; silent things never answer.
+// The world as hosts see it. What fails, fails with the status put here; silent things never
+// answer.
 struct World {
   Status connect, health, validate, start_workflow;
   bool connect_silent = false, health_silent = false, stop_silent = false;
   Duration health_takes{};
-  std::vector<SteadyTime> connects;      // when each attempt began
+  std::vector<SteadyTime> connects;  // when each attempt began
   std::vector<SteadyTime> health_checks;
   int cancelled_connects = 0;
-  int connections = 0;                   // alive
+  int connections = 0;  // alive
   int workers_made = 0, workers_alive = 0, workers_polling = 0;
   std::map<int, core::WorkerRunner::Listener*> listeners;  // of polling workers, by number from 1
   std::vector<std::string> started_workflows;
@@ -32,7 +33,8 @@ class FakeFactory final : public HostFactory {
  public:
   FakeFactory(World& world, ManualExecutor& executor) : world_(world), executor_(executor) {}
 
-  std::function<void()> Connect(std::function<void(StatusOr<std::shared_ptr<HostConnection>>)> callback) override {
+  std::function<void()> Connect(
+      std::function<void(StatusOr<std::shared_ptr<HostConnection>>)> callback) override {
     world_.connects.push_back(executor_.clock().Now());
     const auto cancelled = std::make_shared<bool>(false);
     if (!world_.connect_silent) {
@@ -48,7 +50,8 @@ class FakeFactory final : public HostFactory {
     };
   }
 
-  void MakeWorker(std::shared_ptr<HostConnection>, core::WorkerRunner::Listener& listener, std::weak_ptr<void> alive,
+  void MakeWorker(std::shared_ptr<HostConnection>, core::WorkerRunner::Listener& listener,
+                  std::weak_ptr<void> alive,
                   std::function<void(StatusOr<std::unique_ptr<HostWorker>>)> callback) override {
     executor_.Post([this, &listener, alive, callback = std::move(callback)] {
       if (alive.expired()) return;
@@ -60,20 +63,25 @@ class FakeFactory final : public HostFactory {
  private:
   class Connection final : public HostConnection {
    public:
-    Connection(World& world, ManualExecutor& executor) : world_(world), executor_(executor) { ++world_.connections; }
+    Connection(World& world, ManualExecutor& executor) : world_(world), executor_(executor) {
+      ++world_.connections;
+    }
     ~Connection() override { --world_.connections; }
     void CheckHealth(Duration limit, std::function<void(Status)> callback) override {
       world_.health_checks.push_back(executor_.clock().Now());
-      const auto answer = [this, alive = std::weak_ptr(alive_), callback = std::move(callback)](const Status& status) {
+      const auto answer = [this, alive = std::weak_ptr(alive_),
+                           callback = std::move(callback)](const Status& status) {
         if (!alive.expired()) callback(status);
       };
       if (world_.health_silent) {
-        executor_.After(limit, [answer] { answer(Status(StatusCode::kCancelled, "Timeout expired")); });
+        executor_.After(limit,
+                        [answer] { answer(Status(StatusCode::kCancelled, "Timeout expired")); });
       } else {
         executor_.After(world_.health_takes, [this, answer] { answer(world_.health); });
       }
     }
-    void StartWorkflow(const StartRequest& request, Duration, std::function<void(Status)> callback) override {
+    void StartWorkflow(const StartRequest& request, Duration,
+                       std::function<void(Status)> callback) override {
       world_.started_workflows.push_back(request.workflow_id);
       executor_.Post([this, callback = std::move(callback)] { callback(world_.start_workflow); });
     }

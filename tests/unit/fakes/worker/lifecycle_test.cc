@@ -12,15 +12,17 @@ TEST(Lifecycle, LinesCarryWhatIsSet) {
   journal::WorkerEvent event = MakeEvent("retrying", "a \"quoted\"\ncause");
   event.pid = 7;
   event.delay = std::chrono::seconds(2);
-  EXPECT_EQ(LifecycleLine(event),
-            R"({"squall_event":"retrying","pid":7,"delay_ns":2000000000,"detail":"a \"quoted\"\ncause"})");
+  EXPECT_EQ(
+      LifecycleLine(event),
+      R"({"squall_event":"retrying","pid":7,"delay_ns":2000000000,"detail":"a \"quoted\"\ncause"})");
   event = MakeEvent("stopped");
   event.exit_code = 0;
   EXPECT_EQ(LifecycleLine(event), R"({"squall_event":"stopped","exit_code":0})");
 }
 
 TEST(Lifecycle, TextThatIsNoUtf8IsWrittenAllTheSame) {
-  EXPECT_EQ(LifecycleLine(MakeEvent("fatal", "\xff!")), "{\"squall_event\":\"fatal\",\"detail\":\"\xef\xbf\xbd!\"}");
+  EXPECT_EQ(LifecycleLine(MakeEvent("fatal", "\xff!")),
+            "{\"squall_event\":\"fatal\",\"detail\":\"\xef\xbf\xbd!\"}");
 }
 
 TEST(Lifecycle, WriterAddsWhoItIs) {

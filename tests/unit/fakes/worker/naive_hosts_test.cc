@@ -8,16 +8,19 @@
 namespace squall::fakes {
 namespace {
 
-using ::testing::ElementsAre;
 using std::chrono::seconds;
+using ::testing::ElementsAre;
 
 class NaiveHostsTest : public ::testing::Test {
  protected:
   Host::Environment MakeEnvironment() {
-    return {executor_, factory_, [this](const journal::WorkerEvent& event) { words_.push_back(event.what); },
+    return {executor_, factory_,
+            [this](const journal::WorkerEvent& event) { words_.push_back(event.what); },
             [this](int code) { exit_code_ = code; }};
   }
-  void CloseWorkflow() { world_.listeners.begin()->second->OnWorkflowClosed(core::WorkflowInfo(), "completed"); }
+  void CloseWorkflow() {
+    world_.listeners.begin()->second->OnWorkflowClosed(core::WorkflowInfo(), "completed");
+  }
 
   ManualClock clock_;
   ManualExecutor executor_{clock_};
@@ -96,7 +99,8 @@ TEST_F(NaiveHostsTest, CancellingHostLeavesAtOnceWithOne) {
 }
 
 TEST_F(NaiveHostsTest, SharedClientTakesTheWorkerDown) {
-  SharedClientHost host(MakeEnvironment(), {.shared = true, .exit_code = 1, .workflow_id = "ping", .task_queue = "q"});
+  SharedClientHost host(MakeEnvironment(),
+                        {.shared = true, .exit_code = 1, .workflow_id = "ping", .task_queue = "q"});
   host.Start();
   executor_.RunReady();
   ASSERT_EQ(world_.running_workflows.size(), 1U);
@@ -108,7 +112,9 @@ TEST_F(NaiveHostsTest, SharedClientTakesTheWorkerDown) {
 }
 
 TEST_F(NaiveHostsTest, AClientOfItsOwnLeavesTheWorkerAlone) {
-  SharedClientHost host(MakeEnvironment(), {.shared = false, .exit_code = 1, .workflow_id = "ping", .task_queue = "q"});
+  SharedClientHost host(
+      MakeEnvironment(),
+      {.shared = false, .exit_code = 1, .workflow_id = "ping", .task_queue = "q"});
   host.Start();
   executor_.RunReady();
   ASSERT_EQ(world_.running_workflows.size(), 1U);

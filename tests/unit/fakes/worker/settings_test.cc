@@ -23,7 +23,8 @@ class SettingsTest : public ::testing::Test {
  protected:
   SettingsTest() {
     const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = std::filesystem::path(::testing::TempDir()) / (std::string("settings_") + test->name());
+    folder_ =
+        std::filesystem::path(::testing::TempDir()) / (std::string("settings_") + test->name());
     std::filesystem::create_directories(folder_);
     env_["TEMPORAL_TASK_QUEUE"] = "q";
   }
@@ -86,7 +87,8 @@ TEST_F(SettingsTest, CertificatesAreReadUnderBothNames) {
 }
 
 TEST_F(SettingsTest, EveryMistakeIsNamedWithItsVariable) {
-  const auto expect = [this](const std::map<std::string, std::string>& change, const std::string& text) {
+  const auto expect = [this](const std::map<std::string, std::string>& change,
+                             const std::string& text) {
     const auto before = env_;
     for (const auto& [name, value] : change) {
       if (value.empty()) {
@@ -99,15 +101,20 @@ TEST_F(SettingsTest, EveryMistakeIsNamedWithItsVariable) {
     env_ = before;
   };
   expect({{"TEMPORAL_TASK_QUEUE", ""}}, "TEMPORAL_TASK_QUEUE is not set");
-  expect({{"TEMPORAL_ADDRESS", "localhost"}}, "TEMPORAL_ADDRESS is 'localhost': it must be host:port, localhost:7233");
+  expect({{"TEMPORAL_ADDRESS", "localhost"}},
+         "TEMPORAL_ADDRESS is 'localhost': it must be host:port, localhost:7233");
   expect({{"TEMPORAL_ADDRESS", "localhost:x"}}, "host:port, localhost:7233");
   expect({{"TEMPORAL_ADDRESS", "localhost:70000"}}, "host:port");
   expect({{"TEMPORAL_ADDRESS", "https://a:7233"}}, "leave out 'https://'");
   expect({{"TEMPORAL_TLS", "yes"}}, "TEMPORAL_TLS is 'yes': use true or false");
-  expect({{"TEMPORAL_TLS_CERT", Pem("CERT")}}, "TEMPORAL_TLS_CLIENT_CERT_PATH is set but TEMPORAL_TLS_CLIENT_KEY_PATH is not");
-  expect({{"TEMPORAL_TLS_KEY", Pem("KEY")}}, "TEMPORAL_TLS_CLIENT_KEY_PATH is set but TEMPORAL_TLS_CLIENT_CERT_PATH is not");
-  expect({{"TEMPORAL_TLS", "false"}, {"TEMPORAL_TLS_SERVER_NAME", "a"}}, "TEMPORAL_TLS is false but");
-  expect({{"TEMPORAL_TLS_SERVER_CA_CERT_PATH", "/nowhere/ca.pem"}}, "cannot read '/nowhere/ca.pem'");
+  expect({{"TEMPORAL_TLS_CERT", Pem("CERT")}},
+         "TEMPORAL_TLS_CLIENT_CERT_PATH is set but TEMPORAL_TLS_CLIENT_KEY_PATH is not");
+  expect({{"TEMPORAL_TLS_KEY", Pem("KEY")}},
+         "TEMPORAL_TLS_CLIENT_KEY_PATH is set but TEMPORAL_TLS_CLIENT_CERT_PATH is not");
+  expect({{"TEMPORAL_TLS", "false"}, {"TEMPORAL_TLS_SERVER_NAME", "a"}},
+         "TEMPORAL_TLS is false but");
+  expect({{"TEMPORAL_TLS_SERVER_CA_CERT_PATH", "/nowhere/ca.pem"}},
+         "cannot read '/nowhere/ca.pem'");
   expect({{"TEMPORAL_TLS_SERVER_CA_CERT_PATH", File("x", "not pem")}}, "is no PEM file");
 }
 
@@ -124,7 +131,9 @@ TEST_F(SettingsTest, Durations) {
   EXPECT_EQ(*ParseDuration("7"), std::chrono::seconds(7));
   EXPECT_EQ(*ParseDuration("0"), Duration::zero());
   for (const char* bad : {"", "x", "-1s", "1d", "1e30s", "nan", "5 s"}) {
-    EXPECT_THAT(ParseDuration(bad), StatusIs(StatusCode::kInvalidArgument, HasSubstr("is no duration"))) << bad;
+    EXPECT_THAT(ParseDuration(bad),
+                StatusIs(StatusCode::kInvalidArgument, HasSubstr("is no duration")))
+        << bad;
   }
 }
 

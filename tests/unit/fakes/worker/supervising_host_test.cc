@@ -10,11 +10,11 @@
 namespace squall::fakes {
 namespace {
 
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 const Status kRefused(StatusCode::kUnavailable, "tcp connect error");
 
@@ -26,7 +26,8 @@ class SupervisingHostTest : public ::testing::Test {
     host_ = std::make_unique<SupervisingHost>(
         Host::Environment{executor_, factory_,
                           [this](const journal::WorkerEvent& event) {
-                            if (event.what == "retrying") delays_.push_back(event.delay / seconds(1));
+                            if (event.what == "retrying")
+                              delays_.push_back(event.delay / seconds(1));
                             words_.push_back(event.what);
                           },
                           [this](int code) { exit_code_ = code; }},
@@ -34,10 +35,13 @@ class SupervisingHostTest : public ::testing::Test {
   }
   std::vector<std::int64_t> ConnectSeconds() const {
     std::vector<std::int64_t> all;
-    for (const SteadyTime time : world_.connects) all.push_back(time.time_since_epoch() / seconds(1));
+    for (const SteadyTime time : world_.connects)
+      all.push_back(time.time_since_epoch() / seconds(1));
     return all;
   }
-  std::ptrdiff_t Count(const std::string& word) const { return std::count(words_.begin(), words_.end(), word); }
+  std::ptrdiff_t Count(const std::string& word) const {
+    return std::count(words_.begin(), words_.end(), word);
+  }
   Status Create() {
     Status result(StatusCode::kUnknown, "no answer");
     host_->Create({"Ping", "wf", "q", "1"}, [&](const Status& status) { result = status; });
@@ -60,8 +64,8 @@ TEST_F(SupervisingHostTest, StartsThreeWorkersWhenTheServerIsThere) {
   executor_.RunReady();
   EXPECT_TRUE(host_->up());
   EXPECT_EQ(world_.workers_polling, 3);
-  EXPECT_THAT(words_, ElementsAre("connecting", "connected", "started", "polling", "started", "polling", "started",
-                                  "polling", "healthy"));
+  EXPECT_THAT(words_, ElementsAre("connecting", "connected", "started", "polling", "started",
+                                  "polling", "started", "polling", "healthy"));
 }
 
 TEST_F(SupervisingHostTest, ReconnectsAfter1_2_4_8_16_30_30AndRecovers) {
@@ -116,7 +120,8 @@ TEST_F(SupervisingHostTest, HealthChecksComeEvery15SecondsAfterTheAnswer) {
   host_->Start();
   executor_.Advance(seconds(48));
   std::vector<std::int64_t> times;
-  for (const SteadyTime time : world_.health_checks) times.push_back(time.time_since_epoch() / milliseconds(1));
+  for (const SteadyTime time : world_.health_checks)
+    times.push_back(time.time_since_epoch() / milliseconds(1));
   EXPECT_THAT(times, ElementsAre(0, 15500, 31000, 46500));
 }
 
