@@ -62,6 +62,7 @@ struct SupervisingHost::Slot final : core::WorkerRunner::Listener {
   const int number_;
   bool stopping_ = false;
   TimerId limit_ = 0;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // what is made too late is dropped
   std::unique_ptr<HostWorker> worker_;
 };
 
@@ -122,12 +123,20 @@ void SupervisingHost::StartWorkers() {
     slots_.emplace(id, std::make_unique<Slot>(*this, id, number));
     ids.push_back(id);
   }
+  SetTimer(options_.connect_limit, &SupervisingHost::GiveUpStarting);
   for (const std::uint64_t id : ids) {
-    environment_.factory.MakeWorker(connection_, *slots_.at(id), alive_,
+    Slot& slot = *slots_.at(id);
+    environment_.factory.MakeWorker(connection_, slot, slot.alive_,
                                     [this, id](StatusOr<std::unique_ptr<HostWorker>> worker) {
                                       WorkerMade(id, std::move(worker));
                                     });
   }
+}
+
+void SupervisingHost::GiveUpStarting() {
+  // Core repeats its validation for as long as the server is away.
+  Lost(MakeStatus(StatusCode::kDeadlineExceeded, "workers did not start within {}",
+                  FormatDuration(options_.connect_limit)));
 }
 
 void SupervisingHost::WorkerMade(std::uint64_t id, StatusOr<std::unique_ptr<HostWorker>> worker) {

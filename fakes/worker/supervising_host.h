@@ -23,8 +23,9 @@ struct SupervisingOptions {
   Duration health_limit = std::chrono::seconds(5);     // one check may take this long
   Duration backoff_initial = std::chrono::seconds(1);  // after a failed attempt; doubles
   Duration backoff_max = std::chrono::seconds(30);
-  Duration connect_limit =
-      std::chrono::seconds(10);  // one attempt may take this long; core alone has no such limit
+  // One attempt to connect may take this long, and so may the start of its workers; core alone
+  // has no such limit.
+  Duration connect_limit = std::chrono::seconds(10);
   Duration stop_limit = std::chrono::seconds(30);  // then a worker that does not stop is destroyed
   bool restart = true;                             // false: the broken host described above
 };
@@ -56,6 +57,7 @@ class SupervisingHost final : public Host {
   void Connected(StatusOr<std::shared_ptr<HostConnection>> connection);
   void CheckNamespace();
   void StartWorkers();
+  void GiveUpStarting();
   void WorkerMade(std::uint64_t id, StatusOr<std::unique_ptr<HostWorker>> worker);
   void Up();
   void CheckHealth();

@@ -17,7 +17,7 @@ namespace squall::fakes::testing {
 // answer.
 struct World {
   Status connect, health, validate, start_workflow;
-  bool connect_silent = false, health_silent = false, stop_silent = false;
+  bool connect_silent = false, health_silent = false, validate_silent = false, stop_silent = false;
   Duration health_takes{};
   std::vector<SteadyTime> connects;  // when each attempt began
   std::vector<SteadyTime> health_checks;
@@ -53,6 +53,7 @@ class FakeFactory final : public HostFactory {
   void MakeWorker(std::shared_ptr<HostConnection>, core::WorkerRunner::Listener& listener,
                   std::weak_ptr<void> alive,
                   std::function<void(StatusOr<std::unique_ptr<HostWorker>>)> callback) override {
+    if (world_.validate_silent) return;
     executor_.Post([this, &listener, alive, callback = std::move(callback)] {
       if (alive.expired()) return;
       if (!world_.validate.ok()) return callback(world_.validate);

@@ -162,6 +162,18 @@ TEST_F(SupervisingHostTest, ARefusedValidationIsTriedAgain) {
   EXPECT_EQ(world_.workers_alive, 3);
 }
 
+TEST_F(SupervisingHostTest, WorkersThatDoNotStartAreGivenUp) {
+  world_.validate_silent = true;
+  host_->Start();
+  executor_.Advance(seconds(10));
+  EXPECT_EQ(Count("unhealthy"), 1);
+  EXPECT_EQ(host_->workers(), 0U);
+  world_.validate_silent = false;
+  executor_.Advance(seconds(1));
+  EXPECT_TRUE(host_->up());
+  EXPECT_EQ(world_.workers_polling, 3);
+}
+
 TEST_F(SupervisingHostTest, AFatalWorkerBringsTheRestartForward) {
   host_->Start();
   executor_.RunReady();
