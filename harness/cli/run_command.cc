@@ -128,6 +128,8 @@ int Run(const RunCommand& command) {
   options.until_fail = run.until_fail;
   options.keep = run.keep;
   options.external = run.external;
+  options.library = run.library.library.empty() ? DefaultLibrary() : run.library.library;
+  if (!run.library.library.empty()) options.repeat_arguments = " --library " + run.library.library;
   options.program = fs::read_symlink("/proc/self/exe").string();
   const auto directory = MakeRunDirectory(run.out, clock, seed);
   if (!directory.ok()) return Complain(directory.status(), kExitUnknown);

@@ -3,6 +3,7 @@
 #include <csignal>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -29,6 +30,17 @@ std::string FolderName(const Job& job) {
   std::replace(name.begin(), name.end(), '@', '.');
   std::replace(name.begin(), name.end(), '#', '.');
   return name;
+}
+
+// For a shell.
+std::string Quoted(const std::string& word) {
+  const bool plain = std::all_of(word.begin(), word.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || std::string_view("_-./+=:,@").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+  if (plain) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
 }
 
 bool AsItShouldBe(const SubjectResult& result) {
@@ -123,8 +135,12 @@ SubjectResult Runner::Base(const Job& job) const {
   result.repetition = job.repetition;
   result.seed = job.run_seed;
   result.expected_failures = job.subject->expect.fail;
-  result.repeat_command = fmt::format("squall run {}/{} --world {} --seed {}{}", job.scenario->id, job.subject->name,
-                                      WorldName(job.world), job.run_seed,
+  // A file of the user's own is named besides: its id alone is not found.
+  const std::string& file = job.scenario->file;
+  const bool in_library = !options_.library.empty() && file.starts_with(options_.library + "/");
+  result.repeat_command = fmt::format("squall run {}{}/{} --world {} --seed {}{}{}", in_library ? "" : Quoted(file) + " ",
+                                      job.scenario->id, job.subject->name, WorldName(job.world), job.run_seed,
+                                      options_.repeat_arguments,
                                       options_.external ? " --address " + options_.external->address : "");
   return result;
 }

@@ -22,7 +22,7 @@ using std::chrono::seconds;
 // Generous: a step that takes this long is stuck, not slow. Steps say their own with `within`.
 constexpr Duration kStartLimit = seconds(30);
 constexpr Duration kStopLimit = seconds(30);
-constexpr Duration kWaitLimit = seconds(15);
+constexpr Duration kWaitLimit = seconds(30);
 constexpr Duration kActLimit = seconds(10);
 constexpr Duration kSpanSlack = seconds(5);
 

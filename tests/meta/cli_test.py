@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""The command line from outside: exit codes, seeds, reports, settings, judging again.
+
+Usage: cli_test.py PATH-TO-SQUALL
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+
+SQUALL = sys.argv[1]
+OK, USAGE, NOTHING, FAILED, BAD_SCENARIO, MISSING = 0, 2, 4, 100, 102, 103
+
+# Quick, and needs nothing but the fake server and squall-worker.
+QUICK = "A4/fixed"
+
+# A subject that is not as its scenario says: nobody listens, and it is to stay up.
+WRONG = """
+id: WRONG
+title: A scenario that must fail
+topology:
+  servers: {temporal: {}}
+  links: {nobody: closed}
+  workers: {w: {connect: nobody}}
+steps:
+  - wait: {event: process.exited, where: {process: w}}
+expect:
+  - stays_up: {worker: w, for: 500ms}
+"""
+
+
+def squall(*arguments, expect=OK, cwd=None, env=None):
+    done = subprocess.run([SQUALL, *arguments], capture_output=True, text=True, timeout=120, cwd=cwd or FOLDER,
+                          env={**os.environ, **(env or {})})
+    assert done.returncode == expect, f"squall {' '.join(arguments)}: exit code {done.returncode}, not {expect}\n{done.stdout}{done.stderr}"
+    assert "\033" not in done.stdout + done.stderr, "colours where there is no terminal"
+    return done.stdout + done.stderr
+
+
+def latest(name):
+    with open(os.path.join(FOLDER, "squall-out", "latest", name), encoding="utf-8") as file:
+        return file.read()
+
+
+def test_help_and_usage():
+    for command in ([], ["run"], ["check"], ["list"], ["judge"], ["config"]):
+        text = squall(*command, "--help")
+        assert "squall" in text
+    assert "Exit codes" in squall("--help")
+    assert "squall run E1" in squall("run", "--help")
+    squall(expect=USAGE)
+    squall("rnu", expect=USAGE)
+    squall("run", "--jobs", "many", expect=USAGE)
+    squall("run", "--shard", "3/2", QUICK, expect=USAGE)
+    squall("run", "--address", "127.0.0.1:1", QUICK, expect=USAGE)
+
+
+def test_selection():
+    assert "did you mean 'E1" in squall("run", "E1O", expect=NOTHING)
+    squall("run", "--tag", "no-such-tag", expect=NOTHING)
+    text = squall("list", "E1", "--tag", "incident")
+    assert "must fail: not_zombie" in text
+    assert "stays_up" in squall("list", "--checks")
+    assert "black_hole" in squall("list", "--faults")
+
+
+def test_a_run_writes_reports_and_repeats_by_its_seed():
+    text = squall("run", QUICK, "--keep")
+    seed = re.search(r"seed (\d+)", text)[1]
+    summary = json.loads(latest("summary.json"))
+    assert str(summary["seed"]) == seed, summary["seed"]
+    suites = ElementTree.fromstring(latest("junit.xml"))
+    assert suites.tag == "testsuites" and len(list(suites.iter("testcase"))) == 1
+    work = os.path.join(FOLDER, "squall-out", "latest", "A4.fixed.fake")
+    with open(os.path.join(work, "journal.jsonl"), encoding="utf-8") as file:
+        first = next(json.loads(line) for line in file if '"kind":"run"' in line)
+    squall("run", QUICK, "--keep", "--seed", seed)
+    with open(os.path.join(work, "journal.jsonl"), encoding="utf-8") as file:
+        second = next(json.loads(line) for line in file if '"kind":"run"' in line)
+    assert first["seed"] == second["seed"]
+    assert "A4/fixed@fake: pass" in squall("judge", work)
+
+
+def test_a_failure_is_kept_judged_again_and_named_with_its_command():
+    path = os.path.join(FOLDER, "wrong.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(WRONG)
+    text = squall("run", "./wrong.yaml", expect=FAILED)
+    command = re.search(r"squall (run \S*wrong.yaml WRONG/default --world fake --seed \d+)", text)
+    assert command, text
+    squall(*command[1].split(), expect=FAILED)
+    work = os.path.join(FOLDER, "squall-out", "latest", "WRONG.default.fake")
+    assert os.path.exists(os.path.join(work, "journal.jsonl"))
+    assert "WRONG/default@fake: fail" in squall("judge", work, expect=FAILED)
+    assert ElementTree.fromstring(latest("junit.xml")).find(".//failure") is not None
+
+
+def test_shards_make_up_the_whole():
+    seen = []
+    for shard in ("1/2", "2/2"):
+        squall("run", "A4/broken", QUICK, "--shard", shard)
+        seen += [subject["subject"] for subject in json.loads(latest("summary.json"))["subjects"]]
+    assert sorted(seen) == ["broken", "fixed"], seen
+
+
+def test_settings():
+    text = squall("config", "--default")
+    assert all(line.startswith(("#", "[")) or not line.strip() for line in text.splitlines())
+    # Every setting that it names is one.
+    with open(os.path.join(FOLDER, "all.toml"), "w", encoding="utf-8") as file:
+        for line in text.splitlines():
+            setting = re.match(r"#([a-z-]+ = .*)", line)
+            if setting and not setting[1].startswith(("address", "tls", "api-key", "library")):
+                line = setting[1]
+            file.write(line + "\n")
+    squall("--config", "all.toml", "run", QUICK)
+    with open(os.path.join(FOLDER, "bad.toml"), "w", encoding="utf-8") as file:
+        file.write("[run]\nworld = \"mars\"\n")
+    squall("--config", "bad.toml", "run", QUICK, expect=USAGE)
+
+
+def test_missing_requirements_are_skipped_or_refused():
+    path = os.path.join(FOLDER, "real.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(WRONG.replace("WRONG", "REAL"))
+    nowhere = {"SQUALL_TEMPORAL_CLI": "/nowhere/temporal"}
+    squall("run", "./real.yaml", "--world", "real", env=nowhere, expect=NOTHING)
+    squall("run", "./real.yaml", "--world", "real", "--strict", env=nowhere, expect=MISSING)
+
+
+def test_judge_and_check_say_what_is_missing():
+    assert "no such folder" in squall("judge", "nowhere", expect=BAD_SCENARIO)
+    assert "scenarios with" in squall("check")
+    json.loads(squall("check", "--schema"))
+
+
+with tempfile.TemporaryDirectory() as FOLDER:
+    for name, test in list(globals().items()):
+        if name.startswith("test_"):
+            test()
+            print(f"ok: {name}", flush=True)
