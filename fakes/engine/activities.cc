@@ -14,16 +14,22 @@ namespace {
 
 const char* TypeName(enums::TimeoutType type) {
   switch (type) {
-    case enums::TIMEOUT_TYPE_START_TO_CLOSE: return "StartToClose";
-    case enums::TIMEOUT_TYPE_SCHEDULE_TO_START: return "ScheduleToStart";
-    case enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE: return "ScheduleToClose";
-    case enums::TIMEOUT_TYPE_HEARTBEAT: return "Heartbeat";
-    default: return "Unspecified";
+    case enums::TIMEOUT_TYPE_START_TO_CLOSE:
+      return "StartToClose";
+    case enums::TIMEOUT_TYPE_SCHEDULE_TO_START:
+      return "ScheduleToStart";
+    case enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE:
+      return "ScheduleToClose";
+    case enums::TIMEOUT_TYPE_HEARTBEAT:
+      return "Heartbeat";
+    default:
+      return "Unspecified";
   }
 }
 
 Status ActivityGone() {
-  return NotFound("invalid activityID or activity already timed out or invoking workflow is completed");
+  return NotFound(
+      "invalid activityID or activity already timed out or invoking workflow is completed");
 }
 
 common::Payloads TextPayload(std::string_view text) {
@@ -42,7 +48,8 @@ StatusOr<Response> Done() {
 }  // namespace
 
 Activity& Activities::Schedule(Run& run, std::int64_t scheduled_event_id,
-                               const historypb::ActivityTaskScheduledEventAttributes& attributes, bool eager) {
+                               const historypb::ActivityTaskScheduledEventAttributes& attributes,
+                               bool eager) {
   Activity& activity = run.activities[scheduled_event_id];
   activity.scheduled_event_id = scheduled_event_id;
   activity.attributes = attributes;
@@ -51,8 +58,8 @@ Activity& Activities::Schedule(Run& run, std::int64_t scheduled_event_id,
   run.activity_ids[attributes.activity_id()] = scheduled_event_id;
   const Duration to_close = FromProto(attributes.schedule_to_close_timeout());
   if (to_close.count() > 0) {
-    activity.schedule_to_close =
-        ArmTimeout(run, activity, core_.now.steady + to_close, enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
+    activity.schedule_to_close = ArmTimeout(run, activity, core_.now.steady + to_close,
+                                            enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
   }
   core_.ActivityHappened("scheduled", run, activity);
   if (eager) {
@@ -70,10 +77,11 @@ void Activities::ArmScheduled(Run& run, Activity& activity) {
   activity.scheduled_steady = core_.now.steady;
   const Duration to_start = FromProto(activity.attributes.schedule_to_start_timeout());
   if (to_start.count() > 0) {
-    activity.schedule_to_start =
-        ArmTimeout(run, activity, core_.now.steady + to_start, enums::TIMEOUT_TYPE_SCHEDULE_TO_START);
+    activity.schedule_to_start = ArmTimeout(run, activity, core_.now.steady + to_start,
+                                            enums::TIMEOUT_TYPE_SCHEDULE_TO_START);
   }
-  core_.Defer([this, weak = run.weak_from_this(), id = activity.scheduled_event_id, stamp = activity.stamp] {
+  core_.Defer([this, weak = run.weak_from_this(), id = activity.scheduled_event_id,
+               stamp = activity.stamp] {
     auto held = weak.lock();
     if (held == nullptr || !held->open()) return;
     auto it = held->activities.find(id);
@@ -83,17 +91,20 @@ void Activities::ArmScheduled(Run& run, Activity& activity) {
   });
 }
 
-TimerId Activities::ArmTimeout(Run& run, const Activity& activity, SteadyTime at, enums::TimeoutType type) {
-  return core_.timers.Add(at, [this, weak = run.weak_from_this(), id = activity.scheduled_event_id, type] {
-    if (auto held = weak.lock(); held != nullptr && held->open()) TimedOut(*held, id, type);
-  });
+TimerId Activities::ArmTimeout(Run& run, const Activity& activity, SteadyTime at,
+                               enums::TimeoutType type) {
+  return core_.timers.Add(
+      at, [this, weak = run.weak_from_this(), id = activity.scheduled_event_id, type] {
+        if (auto held = weak.lock(); held != nullptr && held->open()) TimedOut(*held, id, type);
+      });
 }
 
 void Activities::ArmHeartbeat(Run& run, Activity& activity) {
   const Duration limit = FromProto(activity.attributes.heartbeat_timeout());
   if (limit.count() <= 0) return;
   core_.CancelTimer(activity.heartbeat);
-  activity.heartbeat = ArmTimeout(run, activity, activity.heartbeat_steady + limit, enums::TIMEOUT_TYPE_HEARTBEAT);
+  activity.heartbeat =
+      ArmTimeout(run, activity, activity.heartbeat_steady + limit, enums::TIMEOUT_TYPE_HEARTBEAT);
 }
 
 void Activities::DisarmAttempt(Activity& activity) {
@@ -119,7 +130,8 @@ void Activities::DropAll(Run& run) {
   run.activity_ids.clear();
 }
 
-ws::PollActivityTaskQueueResponse Activities::StartTask(Run& run, Activity& activity, const std::string& identity) {
+ws::PollActivityTaskQueueResponse Activities::StartTask(Run& run, Activity& activity,
+                                                        const std::string& identity) {
   core_.CancelTimer(activity.schedule_to_start);
   activity.started = true;
   activity.identity = identity;
@@ -150,7 +162,8 @@ ws::PollActivityTaskQueueResponse Activities::StartTask(Run& run, Activity& acti
   response.set_activity_id(activity.attributes.activity_id());
   if (activity.attributes.has_header()) *response.mutable_header() = activity.attributes.header();
   if (activity.attributes.has_input()) *response.mutable_input() = activity.attributes.input();
-  if (activity.heartbeat_details) *response.mutable_heartbeat_details() = *activity.heartbeat_details;
+  if (activity.heartbeat_details)
+    *response.mutable_heartbeat_details() = *activity.heartbeat_details;
   *response.mutable_scheduled_time() = ToProto(activity.first_scheduled);
   *response.mutable_current_attempt_scheduled_time() = ToProto(activity.scheduled);
   *response.mutable_started_time() = ToProto(activity.started_time);
@@ -167,12 +180,14 @@ ws::PollActivityTaskQueueResponse Activities::StartTask(Run& run, Activity& acti
   return response;
 }
 
-std::string Activities::Start(Run& run, std::int64_t scheduled_event_id, const std::string& identity) {
+std::string Activities::Start(Run& run, std::int64_t scheduled_event_id,
+                              const std::string& identity) {
   ++run.transitions;
   return SerializeSorted(StartTask(run, run.activities.at(scheduled_event_id), identity));
 }
 
-// The started event of an activity is written when the activity closes: retries leave no trace in the history.
+// The started event of an activity is written when the activity closes: retries leave no trace in
+// the history.
 void Activities::BufferStarted(Run& run, const Activity& activity) {
   if (!activity.started) return;
   historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_ACTIVITY_TASK_STARTED);
@@ -186,8 +201,8 @@ void Activities::BufferStarted(Run& run, const Activity& activity) {
   run.history.Buffer(std::move(event));
 }
 
-bool Activities::RequestCancel(Run& run, std::int64_t scheduled_event_id, std::int64_t cancel_event_id,
-                               const std::string& identity) {
+bool Activities::RequestCancel(Run& run, std::int64_t scheduled_event_id,
+                               std::int64_t cancel_event_id, const std::string& identity) {
   auto it = run.activities.find(scheduled_event_id);
   if (it == run.activities.end()) return false;  // its end waits in the buffer
   Activity& activity = it->second;
@@ -221,8 +236,10 @@ StatusOr<Activities::Found> Activities::FindByToken(const std::string& bytes) {
   return Found{std::move(run), &it->second};
 }
 
-StatusOr<Activities::Found> Activities::FindById(const std::string& ns_name, const std::string& workflow_id,
-                                                 const std::string& run_id, const std::string& activity_id,
+StatusOr<Activities::Found> Activities::FindById(const std::string& ns_name,
+                                                 const std::string& workflow_id,
+                                                 const std::string& run_id,
+                                                 const std::string& activity_id,
                                                  bool force_complete) {
   SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(ns_name));
   if (workflow_id.empty()) return InvalidArgument("WorkflowId is not set on request.");
@@ -231,16 +248,18 @@ StatusOr<Activities::Found> Activities::FindById(const std::string& ns_name, con
   if (!run->open()) return WorkflowClosed();
   auto it = run->activity_ids.find(activity_id);
   if (it == run->activity_ids.end()) {
-    return NotFound(fmt::format(
-        "cannot find pending activity with ActivityID {}, check workflow execution history for more details",
-        activity_id));
+    return NotFound(
+        fmt::format("cannot find pending activity with ActivityID {}, check workflow execution "
+                    "history for more details",
+                    activity_id));
   }
   Activity& activity = run->activities.at(it->second);
   if (!activity.started && !force_complete) return ActivityGone();
   return Found{std::move(run), &activity};
 }
 
-void Activities::Complete(const Found& found, const common::Payloads* result, const std::string& identity) {
+void Activities::Complete(const Found& found, const common::Payloads* result,
+                          const std::string& identity) {
   Run& run = *found.run;
   Activity& activity = *found.activity;
   if (!activity.started) {  // completed by id before a worker took it
@@ -270,14 +289,15 @@ enums::RetryState Activities::Retry(Run& run, Activity& activity, const failure:
   if (activity.cancel_requested) return enums::RETRY_STATE_CANCEL_REQUESTED;
   if (failure.has_timeout_failure_info()) {
     const auto type = failure.timeout_failure_info().timeout_type();
-    if (type == enums::TIMEOUT_TYPE_SCHEDULE_TO_START || type == enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE) {
+    if (type == enums::TIMEOUT_TYPE_SCHEDULE_TO_START ||
+        type == enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE) {
       return enums::RETRY_STATE_TIMEOUT;
     }
   }
   const common::RetryPolicy& policy = activity.attributes.retry_policy();
   if (!IsRetryable(failure, policy)) return enums::RETRY_STATE_NON_RETRYABLE_FAILURE;
-  const Backoff backoff =
-      NextBackoff(core_.now.steady, activity.attempt, policy, Expires(activity), RequestedDelay(failure));
+  const Backoff backoff = NextBackoff(core_.now.steady, activity.attempt, policy, Expires(activity),
+                                      RequestedDelay(failure));
   if (backoff.state != enums::RETRY_STATE_IN_PROGRESS) return backoff.state;
 
   DisarmAttempt(activity);
@@ -290,19 +310,20 @@ enums::RetryState Activities::Retry(Run& run, Activity& activity, const failure:
   activity.last_complete_time = core_.now.wall;
   activity.retry_interval = backoff.interval;
   activity.scheduled = core_.now.wall + backoff.interval;
-  activity.retry = core_.After(backoff.interval, [this, weak = run.weak_from_this(), id = activity.scheduled_event_id] {
-    auto held = weak.lock();
-    if (held == nullptr || !held->open()) return;
-    auto it = held->activities.find(id);
-    if (it == held->activities.end()) return;
-    it->second.retry = 0;
-    ArmScheduled(*held, it->second);
-  });
+  activity.retry = core_.After(
+      backoff.interval, [this, weak = run.weak_from_this(), id = activity.scheduled_event_id] {
+        auto held = weak.lock();
+        if (held == nullptr || !held->open()) return;
+        auto it = held->activities.find(id);
+        if (it == held->activities.end()) return;
+        it->second.retry = 0;
+        ArmScheduled(*held, it->second);
+      });
   return enums::RETRY_STATE_IN_PROGRESS;
 }
 
-void Activities::FailAttempt(const Found& found, const failure::Failure& failure, const common::Payloads* heartbeat,
-                             const std::string& identity) {
+void Activities::FailAttempt(const Found& found, const failure::Failure& failure,
+                             const common::Payloads* heartbeat, const std::string& identity) {
   Run& run = *found.run;
   Activity& activity = *found.activity;
   if (heartbeat != nullptr) {
@@ -327,11 +348,13 @@ void Activities::FailAttempt(const Found& found, const failure::Failure& failure
   core_.tasks.Settle(run, true);
 }
 
-Status Activities::Cancel(const Found& found, const common::Payloads* details, const std::string& identity) {
+Status Activities::Cancel(const Found& found, const common::Payloads* details,
+                          const std::string& identity) {
   Run& run = *found.run;
   Activity& activity = *found.activity;
   if (!activity.cancel_requested) {
-    return InvalidArgument("unable to mark activity as canceled without activity being request canceled first");
+    return InvalidArgument(
+        "unable to mark activity as canceled without activity being request canceled first");
   }
   BufferStarted(run, activity);
   historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_ACTIVITY_TASK_CANCELED);
@@ -347,7 +370,8 @@ Status Activities::Cancel(const Found& found, const common::Payloads* details, c
   return absl::OkStatus();
 }
 
-void Activities::RecordHeartbeat(const Found& found, const common::Payloads* details, const std::string& identity) {
+void Activities::RecordHeartbeat(const Found& found, const common::Payloads* details,
+                                 const std::string& identity) {
   Activity& activity = *found.activity;
   if (!identity.empty()) activity.last_identity = identity;
   activity.heartbeat_details.reset();
@@ -364,12 +388,21 @@ void Activities::TimedOut(Run& run, std::int64_t scheduled_event_id, enums::Time
   if (it == run.activities.end()) return;
   Activity& activity = it->second;
   switch (type) {  // this timer is spent
-    case enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE: activity.schedule_to_close = 0; break;
-    case enums::TIMEOUT_TYPE_SCHEDULE_TO_START: activity.schedule_to_start = 0; break;
-    case enums::TIMEOUT_TYPE_START_TO_CLOSE: activity.start_to_close = 0; break;
-    default: activity.heartbeat = 0; break;
+    case enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE:
+      activity.schedule_to_close = 0;
+      break;
+    case enums::TIMEOUT_TYPE_SCHEDULE_TO_START:
+      activity.schedule_to_start = 0;
+      break;
+    case enums::TIMEOUT_TYPE_START_TO_CLOSE:
+      activity.start_to_close = 0;
+      break;
+    default:
+      activity.heartbeat = 0;
+      break;
   }
-  failure::Failure failure = TimeoutFailure(fmt::format("activity {} timeout", TypeName(type)), type);
+  failure::Failure failure =
+      TimeoutFailure(fmt::format("activity {} timeout", TypeName(type)), type);
   core_.ActivityHappened("timed_out", run, activity, TypeName(type));
   const enums::RetryState state = Retry(run, activity, failure);
   if (state == enums::RETRY_STATE_IN_PROGRESS) {
@@ -377,11 +410,14 @@ void Activities::TimedOut(Run& run, std::int64_t scheduled_event_id, enums::Time
     return;
   }
   if (state == enums::RETRY_STATE_TIMEOUT && type != enums::TIMEOUT_TYPE_SCHEDULE_TO_START) {
-    failure = TimeoutFailure("Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying",
-                             enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
+    failure = TimeoutFailure(
+        "Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up "
+        "retrying",
+        enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
   }
   if (activity.heartbeat_details) {
-    *failure.mutable_timeout_failure_info()->mutable_last_heartbeat_details() = *activity.heartbeat_details;
+    *failure.mutable_timeout_failure_info()->mutable_last_heartbeat_details() =
+        *activity.heartbeat_details;
   }
   // What really went wrong in the last attempt.
   if (activity.last_failure) *failure.mutable_cause() = *activity.last_failure;
@@ -405,8 +441,9 @@ StatusOr<ws::RespondActivityTaskCompletedResponse> Activities::Completed(
 
 StatusOr<ws::RespondActivityTaskCompletedByIdResponse> Activities::CompletedById(
     const ws::RespondActivityTaskCompletedByIdRequest& request) {
-  SQUALL_ASSIGN_OR_RETURN(const Found found, FindById(request.namespace_(), request.workflow_id(), request.run_id(),
-                                                      request.activity_id(), true));
+  SQUALL_ASSIGN_OR_RETURN(const Found found,
+                          FindById(request.namespace_(), request.workflow_id(), request.run_id(),
+                                   request.activity_id(), true));
   Complete(found, request.has_result() ? &request.result() : nullptr, request.identity());
   return Done<ws::RespondActivityTaskCompletedByIdResponse>();
 }
@@ -417,16 +454,19 @@ StatusOr<ws::RespondActivityTaskFailedResponse> Activities::Failed(
     return InvalidArgument("Failure must have ApplicationFailureInfo.");
   }
   SQUALL_ASSIGN_OR_RETURN(const Found found, FindByToken(request.task_token()));
-  FailAttempt(found, request.failure(), request.has_last_heartbeat_details() ? &request.last_heartbeat_details() : nullptr,
+  FailAttempt(found, request.failure(),
+              request.has_last_heartbeat_details() ? &request.last_heartbeat_details() : nullptr,
               request.identity());
   return Done<ws::RespondActivityTaskFailedResponse>();
 }
 
 StatusOr<ws::RespondActivityTaskFailedByIdResponse> Activities::FailedById(
     const ws::RespondActivityTaskFailedByIdRequest& request) {
-  SQUALL_ASSIGN_OR_RETURN(const Found found, FindById(request.namespace_(), request.workflow_id(), request.run_id(),
-                                                      request.activity_id(), false));
-  FailAttempt(found, request.failure(), request.has_last_heartbeat_details() ? &request.last_heartbeat_details() : nullptr,
+  SQUALL_ASSIGN_OR_RETURN(const Found found,
+                          FindById(request.namespace_(), request.workflow_id(), request.run_id(),
+                                   request.activity_id(), false));
+  FailAttempt(found, request.failure(),
+              request.has_last_heartbeat_details() ? &request.last_heartbeat_details() : nullptr,
               request.identity());
   return Done<ws::RespondActivityTaskFailedByIdResponse>();
 }
@@ -434,15 +474,18 @@ StatusOr<ws::RespondActivityTaskFailedByIdResponse> Activities::FailedById(
 StatusOr<ws::RespondActivityTaskCanceledResponse> Activities::Canceled(
     const ws::RespondActivityTaskCanceledRequest& request) {
   SQUALL_ASSIGN_OR_RETURN(const Found found, FindByToken(request.task_token()));
-  SQUALL_RETURN_IF_ERROR(Cancel(found, request.has_details() ? &request.details() : nullptr, request.identity()));
+  SQUALL_RETURN_IF_ERROR(
+      Cancel(found, request.has_details() ? &request.details() : nullptr, request.identity()));
   return Done<ws::RespondActivityTaskCanceledResponse>();
 }
 
 StatusOr<ws::RespondActivityTaskCanceledByIdResponse> Activities::CanceledById(
     const ws::RespondActivityTaskCanceledByIdRequest& request) {
-  SQUALL_ASSIGN_OR_RETURN(const Found found, FindById(request.namespace_(), request.workflow_id(), request.run_id(),
-                                                      request.activity_id(), false));
-  SQUALL_RETURN_IF_ERROR(Cancel(found, request.has_details() ? &request.details() : nullptr, request.identity()));
+  SQUALL_ASSIGN_OR_RETURN(const Found found,
+                          FindById(request.namespace_(), request.workflow_id(), request.run_id(),
+                                   request.activity_id(), false));
+  SQUALL_RETURN_IF_ERROR(
+      Cancel(found, request.has_details() ? &request.details() : nullptr, request.identity()));
   return Done<ws::RespondActivityTaskCanceledByIdResponse>();
 }
 
@@ -457,8 +500,9 @@ StatusOr<ws::RecordActivityTaskHeartbeatResponse> Activities::Heartbeat(
 
 StatusOr<ws::RecordActivityTaskHeartbeatByIdResponse> Activities::HeartbeatById(
     const ws::RecordActivityTaskHeartbeatByIdRequest& request) {
-  SQUALL_ASSIGN_OR_RETURN(const Found found, FindById(request.namespace_(), request.workflow_id(), request.run_id(),
-                                                      request.activity_id(), false));
+  SQUALL_ASSIGN_OR_RETURN(const Found found,
+                          FindById(request.namespace_(), request.workflow_id(), request.run_id(),
+                                   request.activity_id(), false));
   RecordHeartbeat(found, request.has_details() ? &request.details() : nullptr, request.identity());
   ws::RecordActivityTaskHeartbeatByIdResponse response;
   response.set_cancel_requested(found.activity->cancel_requested);
@@ -474,7 +518,8 @@ workflowpb::PendingActivityInfo Activities::Describe(const Activity& activity) c
   if (activity.cancel_requested) {
     info.set_state(enums::PENDING_ACTIVITY_STATE_CANCEL_REQUESTED);
   } else {
-    info.set_state(activity.started ? enums::PENDING_ACTIVITY_STATE_STARTED : enums::PENDING_ACTIVITY_STATE_SCHEDULED);
+    info.set_state(activity.started ? enums::PENDING_ACTIVITY_STATE_STARTED
+                                    : enums::PENDING_ACTIVITY_STATE_SCHEDULED);
   }
   if (activity.last_complete_time != WallTime{}) {
     *info.mutable_last_attempt_complete_time() = ToProto(activity.last_complete_time);
@@ -489,8 +534,10 @@ workflowpb::PendingActivityInfo Activities::Describe(const Activity& activity) c
   }
   *info.mutable_scheduled_time() = ToProto(activity.scheduled);
   if (activity.started) *info.mutable_last_started_time() = ToProto(activity.started_time);
-  info.set_last_worker_identity(activity.identity.empty() ? activity.last_identity : activity.identity);
-  if (const Duration limit = FromProto(activity.attributes.schedule_to_close_timeout()); limit.count() > 0) {
+  info.set_last_worker_identity(activity.identity.empty() ? activity.last_identity
+                                                          : activity.identity);
+  if (const Duration limit = FromProto(activity.attributes.schedule_to_close_timeout());
+      limit.count() > 0) {
     *info.mutable_expiration_time() = ToProto(activity.first_scheduled + limit);
   }
   if (activity.last_failure) *info.mutable_last_failure() = *activity.last_failure;

@@ -1,5 +1,6 @@
 #pragma once
-// Activities of workflows: scheduled, handed out, heartbeating, retried, timed out, cancelled and closed.
+// Activities of workflows: scheduled, handed out, heartbeating, retried, timed out, cancelled and
+// closed.
 
 #include <string>
 
@@ -9,7 +10,8 @@
 
 namespace squall::fakes::engine {
 
-// Fills in what the policy leaves open (the real server's defaults: 1 s, x2, at most 100 times the first).
+// Fills in what the policy leaves open (the real server's defaults: 1 s, x2, at most 100 times the
+// first).
 void EnsureRetryDefaults(common::RetryPolicy* policy);
 Status CheckRetryPolicy(const common::RetryPolicy& policy);
 bool IsRetryable(const failure::Failure& failure, const common::RetryPolicy& policy);
@@ -32,7 +34,8 @@ class Activities {
   Activity& Schedule(Run& run, std::int64_t scheduled_event_id,
                      const historypb::ActivityTaskScheduledEventAttributes& attributes, bool eager);
   // A worker takes it: the answer of its poll.
-  ws::PollActivityTaskQueueResponse StartTask(Run& run, Activity& activity, const std::string& identity);
+  ws::PollActivityTaskQueueResponse StartTask(Run& run, Activity& activity,
+                                              const std::string& identity);
   std::string Start(Run& run, std::int64_t scheduled_event_id, const std::string& identity);
   // The workflow asks for cancellation. True when the activity ended at once (it was not started).
   bool RequestCancel(Run& run, std::int64_t scheduled_event_id, std::int64_t cancel_event_id,
@@ -40,15 +43,20 @@ class Activities {
   // The run closed: nothing is left of its activities.
   void DropAll(Run& run);
 
-  StatusOr<ws::RespondActivityTaskCompletedResponse> Completed(const ws::RespondActivityTaskCompletedRequest& request);
+  StatusOr<ws::RespondActivityTaskCompletedResponse> Completed(
+      const ws::RespondActivityTaskCompletedRequest& request);
   StatusOr<ws::RespondActivityTaskCompletedByIdResponse> CompletedById(
       const ws::RespondActivityTaskCompletedByIdRequest& request);
-  StatusOr<ws::RespondActivityTaskFailedResponse> Failed(const ws::RespondActivityTaskFailedRequest& request);
-  StatusOr<ws::RespondActivityTaskFailedByIdResponse> FailedById(const ws::RespondActivityTaskFailedByIdRequest& request);
-  StatusOr<ws::RespondActivityTaskCanceledResponse> Canceled(const ws::RespondActivityTaskCanceledRequest& request);
+  StatusOr<ws::RespondActivityTaskFailedResponse> Failed(
+      const ws::RespondActivityTaskFailedRequest& request);
+  StatusOr<ws::RespondActivityTaskFailedByIdResponse> FailedById(
+      const ws::RespondActivityTaskFailedByIdRequest& request);
+  StatusOr<ws::RespondActivityTaskCanceledResponse> Canceled(
+      const ws::RespondActivityTaskCanceledRequest& request);
   StatusOr<ws::RespondActivityTaskCanceledByIdResponse> CanceledById(
       const ws::RespondActivityTaskCanceledByIdRequest& request);
-  StatusOr<ws::RecordActivityTaskHeartbeatResponse> Heartbeat(const ws::RecordActivityTaskHeartbeatRequest& request);
+  StatusOr<ws::RecordActivityTaskHeartbeatResponse> Heartbeat(
+      const ws::RecordActivityTaskHeartbeatRequest& request);
   StatusOr<ws::RecordActivityTaskHeartbeatByIdResponse> HeartbeatById(
       const ws::RecordActivityTaskHeartbeatByIdRequest& request);
 
@@ -62,14 +70,16 @@ class Activities {
   };
   // `force_complete`: by id an activity that is not started may be completed.
   StatusOr<Found> FindByToken(const std::string& token);
-  StatusOr<Found> FindById(const std::string& ns, const std::string& workflow_id, const std::string& run_id,
-                           const std::string& activity_id, bool force_complete);
+  StatusOr<Found> FindById(const std::string& ns, const std::string& workflow_id,
+                           const std::string& run_id, const std::string& activity_id,
+                           bool force_complete);
 
   void Complete(const Found& found, const common::Payloads* result, const std::string& identity);
-  void FailAttempt(const Found& found, const failure::Failure& failure, const common::Payloads* heartbeat,
-                   const std::string& identity);
+  void FailAttempt(const Found& found, const failure::Failure& failure,
+                   const common::Payloads* heartbeat, const std::string& identity);
   Status Cancel(const Found& found, const common::Payloads* details, const std::string& identity);
-  void RecordHeartbeat(const Found& found, const common::Payloads* details, const std::string& identity);
+  void RecordHeartbeat(const Found& found, const common::Payloads* details,
+                       const std::string& identity);
   void TimedOut(Run& run, std::int64_t scheduled_event_id, enums::TimeoutType type);
   // Schedules the next attempt, or says why not.
   enums::RetryState Retry(Run& run, Activity& activity, const failure::Failure& failure);

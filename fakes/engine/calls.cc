@@ -8,7 +8,10 @@
 namespace squall::fakes::engine {
 
 void Calls::Open(CallId call, CallInfo info, std::optional<SteadyTime> deadline) {
-  OpenCall open{.info = std::move(info), .serial = ++serial_, .received = core_.now.steady, .deadline = deadline};
+  OpenCall open{.info = std::move(info),
+                .serial = ++serial_,
+                .received = core_.now.steady,
+                .deadline = deadline};
   Journal("received", open, std::nullopt, {}, {});
   open_.insert_or_assign(call, std::move(open));
 }
@@ -41,7 +44,8 @@ void Calls::ReplyBytes(CallId call, std::string response) {
   answers_.push_back({.call = call, .status = {}, .message = std::move(response)});
 }
 
-void Calls::Fail(CallId call, const Status& status, std::optional<RpcStatus> raw, const std::string& fault_id) {
+void Calls::Fail(CallId call, const Status& status, std::optional<RpcStatus> raw,
+                 const std::string& fault_id) {
   if (!IsOpen(call)) return;
   const OpenCall open = Close(call);
   RpcStatus rpc = raw ? std::move(*raw) : ToRpcStatus(status);
@@ -68,8 +72,8 @@ void Calls::DropAll() {
   open_.clear();
 }
 
-void Calls::Journal(const char* what, const OpenCall& open, std::optional<int> code, const std::string& detail,
-                    const std::string& fault_id) {
+void Calls::Journal(const char* what, const OpenCall& open, std::optional<int> code,
+                    const std::string& detail, const std::string& fault_id) {
   if (!core_.options.journal_rpcs) return;
   journal::RpcEvent event;
   event.what = what;

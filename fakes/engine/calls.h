@@ -1,5 +1,6 @@
 #pragma once
-// The calls in progress: who waits for an answer, what happens when the caller leaves, and the answers given so far.
+// The calls in progress: who waits for an answer, what happens when the caller leaves, and the
+// answers given so far.
 
 #include <cstdint>
 #include <functional>
@@ -21,6 +22,7 @@ using CallId = std::uint64_t;
 // What the journal tells about a call.
 struct CallInfo {
   std::string method, ns, task_queue, workflow_id, identity;
+  std::string client;  // from the metadata: temporal-python, temporal-cli, ...; not in the journal
 };
 
 class Calls {
@@ -33,12 +35,15 @@ class Calls {
   const CallInfo& info(CallId call) const { return open_.at(call).info; }
   std::optional<SteadyTime> deadline(CallId call) const { return open_.at(call).deadline; }
 
-  // The call will be answered later. `on_gone` runs when the caller leaves or runs out of time first; whoever holds the
-  // call must forget it then. `expired`: the error at the caller's deadline.
+  // The call will be answered later. `on_gone` runs when the caller leaves or runs out of time
+  // first; whoever holds the call must forget it then. `expired`: the error at the caller's
+  // deadline.
   void Hold(CallId call, std::function<void()> on_gone, Status expired = DeadlineExceeded());
 
   // Answers; calls that are no longer open are ignored.
-  void Reply(CallId call, const google::protobuf::MessageLite& response) { ReplyBytes(call, SerializeSorted(response)); }
+  void Reply(CallId call, const google::protobuf::MessageLite& response) {
+    ReplyBytes(call, SerializeSorted(response));
+  }
   void ReplyBytes(CallId call, std::string response);
   void Fail(CallId call, const Status& status, const std::string& fault_id = {}) {
     Fail(call, status, std::nullopt, fault_id);
@@ -53,7 +58,9 @@ class Calls {
   std::vector<RpcResponse> Take() { return std::exchange(answers_, {}); }
   std::size_t size() const { return open_.size(); }
 
-  static Status DeadlineExceeded() { return {StatusCode::kDeadlineExceeded, "context deadline exceeded"}; }
+  static Status DeadlineExceeded() {
+    return {StatusCode::kDeadlineExceeded, "context deadline exceeded"};
+  }
 
  private:
   struct OpenCall {
@@ -65,10 +72,11 @@ class Calls {
     std::function<void()> on_gone;
   };
 
-  void Fail(CallId call, const Status& status, std::optional<RpcStatus> raw, const std::string& fault_id);
+  void Fail(CallId call, const Status& status, std::optional<RpcStatus> raw,
+            const std::string& fault_id);
   OpenCall Close(CallId call);
-  void Journal(const char* what, const OpenCall& open, std::optional<int> code, const std::string& detail,
-               const std::string& fault_id);
+  void Journal(const char* what, const OpenCall& open, std::optional<int> code,
+               const std::string& detail, const std::string& fault_id);
 
   Core& core_;
   std::map<CallId, OpenCall> open_;

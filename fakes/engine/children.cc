@@ -29,18 +29,21 @@ void FillChild(Attributes* attributes, const Child& child, const Run& run) {
 
 }  // namespace
 
-void Children::CopyParent(const Run& run, historypb::WorkflowExecutionStartedEventAttributes& next) {
+void Children::CopyParent(const Run& run,
+                          historypb::WorkflowExecutionStartedEventAttributes& next) {
   if (!run.start.has_parent_workflow_execution()) return;
   next.set_parent_workflow_namespace(run.start.parent_workflow_namespace());
   next.set_parent_workflow_namespace_id(run.start.parent_workflow_namespace_id());
   *next.mutable_parent_workflow_execution() = run.start.parent_workflow_execution();
   next.set_parent_initiated_event_id(run.start.parent_initiated_event_id());
-  if (run.start.has_root_workflow_execution()) *next.mutable_root_workflow_execution() = run.start.root_workflow_execution();
+  if (run.start.has_root_workflow_execution())
+    *next.mutable_root_workflow_execution() = run.start.root_workflow_execution();
 }
 
-void Children::Start(Run& run, std::int64_t initiated_id,
-                     const historypb::StartChildWorkflowExecutionInitiatedEventAttributes& attributes,
-                     const command::Command& command) {
+void Children::Start(
+    Run& run, std::int64_t initiated_id,
+    const historypb::StartChildWorkflowExecutionInitiatedEventAttributes& attributes,
+    const command::Command& command) {
   Child& child = run.children[initiated_id];
   child.initiated_event_id = initiated_id;
   child.attributes = attributes;
@@ -59,7 +62,8 @@ void Children::Begin(const std::shared_ptr<Run>& parent, std::int64_t initiated_
   const auto& attributes = child.attributes;
   auto ns = core_.namespaces.Get(attributes.namespace_());
   if (!ns.ok()) {
-    StartFailed(*parent, initiated_id, enums::START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_NAMESPACE_NOT_FOUND);
+    StartFailed(*parent, initiated_id,
+                enums::START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_NAMESPACE_NOT_FOUND);
     return;
   }
   StartRequest request;
@@ -86,38 +90,45 @@ void Children::Begin(const std::shared_ptr<Run>& parent, std::int64_t initiated_
   if (attributes.has_retry_policy()) *started.mutable_retry_policy() = attributes.retry_policy();
   started.set_cron_schedule(attributes.cron_schedule());
   if (attributes.has_memo()) *started.mutable_memo() = attributes.memo();
-  if (attributes.has_search_attributes()) *started.mutable_search_attributes() = attributes.search_attributes();
+  if (attributes.has_search_attributes())
+    *started.mutable_search_attributes() = attributes.search_attributes();
   if (attributes.has_priority()) *started.mutable_priority() = attributes.priority();
   started.set_attempt(1);
-  if (const Duration limit = FromProto(attributes.workflow_execution_timeout()); limit.count() > 0) {
+  if (const Duration limit = FromProto(attributes.workflow_execution_timeout());
+      limit.count() > 0) {
     *started.mutable_workflow_execution_expiration_time() = ToProto(core_.now.wall + limit);
   }
   Duration backoff{};
   if (!attributes.cron_schedule().empty()) {
     started.set_initiator(enums::CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE);
-    backoff = CronBackoff(attributes.cron_schedule(), core_.now.wall, core_.now.wall).value_or(Duration{});
+    backoff = CronBackoff(attributes.cron_schedule(), core_.now.wall, core_.now.wall)
+                  .value_or(Duration{});
   }
   *started.mutable_first_workflow_task_backoff() = ToProto(backoff);
   started.set_parent_workflow_namespace(parent->ns->name);
   started.set_parent_workflow_namespace_id(parent->ns->id);
   *started.mutable_parent_workflow_execution() = ExecutionOf(parent->workflow_id, parent->run_id);
   started.set_parent_initiated_event_id(initiated_id);
-  *started.mutable_root_workflow_execution() = parent->start.has_root_workflow_execution()
-                                                   ? parent->start.root_workflow_execution()
-                                                   : ExecutionOf(parent->workflow_id, parent->run_id);
+  *started.mutable_root_workflow_execution() =
+      parent->start.has_root_workflow_execution()
+          ? parent->start.root_workflow_execution()
+          : ExecutionOf(parent->workflow_id, parent->run_id);
   auto outcome = core_.starts.StartOrReuse(std::move(request));
   if (!outcome.ok()) {
-    StartFailed(*parent, initiated_id, enums::START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS);
+    StartFailed(*parent, initiated_id,
+                enums::START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS);
     return;
   }
   child.started = true;
   child.run_id = outcome->run->run_id;
-  historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED);
+  historypb::HistoryEvent event =
+      core_.tasks.NewEvent(enums::EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED);
   auto* happened = event.mutable_child_workflow_execution_started_event_attributes();
   happened->set_initiated_event_id(initiated_id);
   happened->set_namespace_(attributes.namespace_());
   happened->set_namespace_id(attributes.namespace_id());
-  *happened->mutable_workflow_execution() = ExecutionOf(outcome->run->workflow_id, outcome->run->run_id);
+  *happened->mutable_workflow_execution() =
+      ExecutionOf(outcome->run->workflow_id, outcome->run->run_id);
   *happened->mutable_workflow_type() = attributes.workflow_type();
   if (attributes.has_header()) *happened->mutable_header() = attributes.header();
   parent->history.Buffer(std::move(event));
@@ -128,7 +139,8 @@ void Children::StartFailed(Run& parent, std::int64_t initiated_id,
                            enums::StartChildWorkflowExecutionFailedCause cause) {
   const auto attributes = parent.children.at(initiated_id).attributes;
   parent.children.erase(initiated_id);
-  historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED);
+  historypb::HistoryEvent event =
+      core_.tasks.NewEvent(enums::EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED);
   auto* failed = event.mutable_start_child_workflow_execution_failed_event_attributes();
   failed->set_initiated_event_id(initiated_id);
   failed->set_cause(cause);
@@ -187,7 +199,8 @@ void Children::TellParent(Run& run, const historypb::HistoryEvent& close_event) 
       event = core_.tasks.NewEvent(enums::EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT);
       auto* attributes = event.mutable_child_workflow_execution_timed_out_event_attributes();
       FillChild(attributes, child, run);
-      attributes->set_retry_state(close_event.workflow_execution_timed_out_event_attributes().retry_state());
+      attributes->set_retry_state(
+          close_event.workflow_execution_timed_out_event_attributes().retry_state());
       break;
     }
     default:
@@ -202,11 +215,15 @@ void Children::RunClosed(Run& run, const historypb::HistoryEvent& close_event) {
   TellParent(run, close_event);
   const std::map<std::int64_t, Child> children = std::exchange(run.children, {});
   for (const auto& [id, child] : children) {
-    if (!child.started || child.attributes.parent_close_policy() == enums::PARENT_CLOSE_POLICY_ABANDON) continue;
+    if (!child.started ||
+        child.attributes.parent_close_policy() == enums::PARENT_CLOSE_POLICY_ABANDON)
+      continue;
     auto ns = core_.namespaces.GetById(child.attributes.namespace_id());
     if (!ns.ok()) continue;
     auto found = Namespaces::FindRun(**ns, child.attributes.workflow_id(), "");
-    if (!found.ok() || !(*found)->open() || (*found)->first_run_id != child.run_id || !IsChildOf(**found, run)) continue;
+    if (!found.ok() || !(*found)->open() || (*found)->first_run_id != child.run_id ||
+        !IsChildOf(**found, run))
+      continue;
     if (child.attributes.parent_close_policy() == enums::PARENT_CLOSE_POLICY_REQUEST_CANCEL) {
       const common::WorkflowExecution parent = ExecutionOf(run.workflow_id, run.run_id);
       core_.signals.Cancel(**found, {}, kHistoryService, {}, &parent, 0);
@@ -216,13 +233,15 @@ void Children::RunClosed(Run& run, const historypb::HistoryEvent& close_event) {
   }
 }
 
-void Children::SignalExternal(Run& run, std::int64_t initiated_id,
-                              const historypb::SignalExternalWorkflowExecutionInitiatedEventAttributes& attributes,
-                              const std::string& identity) {
+void Children::SignalExternal(
+    Run& run, std::int64_t initiated_id,
+    const historypb::SignalExternalWorkflowExecutionInitiatedEventAttributes& attributes,
+    const std::string& identity) {
   run.pending_signals.insert(initiated_id);
   core_.Defer([this, weak = run.weak_from_this(), initiated_id, attributes, identity] {
     auto sender = weak.lock();
-    if (sender == nullptr || !sender->open() || sender->pending_signals.erase(initiated_id) == 0) return;
+    if (sender == nullptr || !sender->open() || sender->pending_signals.erase(initiated_id) == 0)
+      return;
     const auto& to = attributes.workflow_execution();
     auto cause = enums::SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_UNSPECIFIED;
     auto ns = core_.namespaces.GetById(attributes.namespace_id());
@@ -233,15 +252,18 @@ void Children::SignalExternal(Run& run, std::int64_t initiated_id,
       const bool self = (*ns)->id == sender->ns->id && to.workflow_id() == sender->workflow_id;
       if (self || !target.ok() || !(*target)->open() ||
           (attributes.child_workflow_only() && !IsChildOf(**target, *sender))) {
-        cause = enums::SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND;
+        cause = enums::
+            SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND;
       } else {
-        historypb::HistoryEvent signal = core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
+        historypb::HistoryEvent signal =
+            core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
         auto* signaled = signal.mutable_workflow_execution_signaled_event_attributes();
         signaled->set_signal_name(attributes.signal_name());
         if (attributes.has_input()) *signaled->mutable_input() = attributes.input();
         signaled->set_identity(kHistoryService);
         if (attributes.has_header()) *signaled->mutable_header() = attributes.header();
-        *signaled->mutable_external_workflow_execution() = ExecutionOf(sender->workflow_id, sender->run_id);
+        *signaled->mutable_external_workflow_execution() =
+            ExecutionOf(sender->workflow_id, sender->run_id);
         signaled->set_request_id(core_.rng.Uuid());
         (*target)->history.Buffer(std::move(signal));
         core_.tasks.Settle(**target, (*target)->backoff_timer == 0);
@@ -252,7 +274,8 @@ void Children::SignalExternal(Run& run, std::int64_t initiated_id,
       event = core_.tasks.NewEvent(enums::EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED);
       auto* done = event.mutable_external_workflow_execution_signaled_event_attributes();
       done->set_initiated_event_id(initiated_id);
-      done->set_namespace_(attributes.namespace_().empty() ? sender->ns->name : attributes.namespace_());
+      done->set_namespace_(attributes.namespace_().empty() ? sender->ns->name
+                                                           : attributes.namespace_());
       done->set_namespace_id(attributes.namespace_id());
       *done->mutable_workflow_execution() = to;
       done->set_control(attributes.control());
@@ -261,7 +284,8 @@ void Children::SignalExternal(Run& run, std::int64_t initiated_id,
       auto* failed = event.mutable_signal_external_workflow_execution_failed_event_attributes();
       failed->set_cause(cause);
       failed->set_initiated_event_id(initiated_id);
-          failed->set_namespace_(attributes.namespace_().empty() ? sender->ns->name : attributes.namespace_());
+      failed->set_namespace_(attributes.namespace_().empty() ? sender->ns->name
+                                                             : attributes.namespace_());
       failed->set_namespace_id(attributes.namespace_id());
       *failed->mutable_workflow_execution() = to;
       failed->set_control(attributes.control());
@@ -277,7 +301,8 @@ void Children::CancelExternal(
   run.pending_cancels.insert(initiated_id);
   core_.Defer([this, weak = run.weak_from_this(), initiated_id, attributes] {
     auto sender = weak.lock();
-    if (sender == nullptr || !sender->open() || sender->pending_cancels.erase(initiated_id) == 0) return;
+    if (sender == nullptr || !sender->open() || sender->pending_cancels.erase(initiated_id) == 0)
+      return;
     const auto& to = attributes.workflow_execution();
     auto cause = enums::CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_UNSPECIFIED;
     auto ns = core_.namespaces.GetById(attributes.namespace_id());
@@ -286,11 +311,14 @@ void Children::CancelExternal(
     } else {
       auto target = Namespaces::FindRun(**ns, to.workflow_id(), to.run_id());
       const bool self = (*ns)->id == sender->ns->id && to.workflow_id() == sender->workflow_id;
-      if (self || !target.ok() || (attributes.child_workflow_only() && !IsChildOf(**target, *sender))) {
-        cause = enums::CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND;
+      if (self || !target.ok() ||
+          (attributes.child_workflow_only() && !IsChildOf(**target, *sender))) {
+        cause = enums::
+            CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND;
       } else if ((*target)->open()) {
         const common::WorkflowExecution from = ExecutionOf(sender->workflow_id, sender->run_id);
-        core_.signals.Cancel(**target, attributes.reason(), kHistoryService, {}, &from, initiated_id);
+        core_.signals.Cancel(**target, attributes.reason(), kHistoryService, {}, &from,
+                             initiated_id);
       }
     }
     historypb::HistoryEvent event;
@@ -298,15 +326,19 @@ void Children::CancelExternal(
       event = core_.tasks.NewEvent(enums::EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED);
       auto* done = event.mutable_external_workflow_execution_cancel_requested_event_attributes();
       done->set_initiated_event_id(initiated_id);
-      done->set_namespace_(attributes.namespace_().empty() ? sender->ns->name : attributes.namespace_());
+      done->set_namespace_(attributes.namespace_().empty() ? sender->ns->name
+                                                           : attributes.namespace_());
       done->set_namespace_id(attributes.namespace_id());
       *done->mutable_workflow_execution() = to;
     } else {
-      event = core_.tasks.NewEvent(enums::EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED);
-      auto* failed = event.mutable_request_cancel_external_workflow_execution_failed_event_attributes();
+      event =
+          core_.tasks.NewEvent(enums::EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED);
+      auto* failed =
+          event.mutable_request_cancel_external_workflow_execution_failed_event_attributes();
       failed->set_cause(cause);
       failed->set_initiated_event_id(initiated_id);
-          failed->set_namespace_(attributes.namespace_().empty() ? sender->ns->name : attributes.namespace_());
+      failed->set_namespace_(attributes.namespace_().empty() ? sender->ns->name
+                                                             : attributes.namespace_());
       failed->set_namespace_id(attributes.namespace_id());
       *failed->mutable_workflow_execution() = to;
     }

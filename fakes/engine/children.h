@@ -10,15 +10,18 @@ class Children {
  public:
   explicit Children(Core& core) : core_(core) {}
 
-  // The initiated events are in the history; what follows happens after the workflow task's completion.
+  // The initiated events are in the history; what follows happens after the workflow task's
+  // completion.
   void Start(Run& run, std::int64_t initiated_id,
              const historypb::StartChildWorkflowExecutionInitiatedEventAttributes& attributes,
              const command::Command& command);
-  void SignalExternal(Run& run, std::int64_t initiated_id,
-                      const historypb::SignalExternalWorkflowExecutionInitiatedEventAttributes& attributes,
-                      const std::string& identity);
-  void CancelExternal(Run& run, std::int64_t initiated_id,
-                      const historypb::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes& attributes);
+  void SignalExternal(
+      Run& run, std::int64_t initiated_id,
+      const historypb::SignalExternalWorkflowExecutionInitiatedEventAttributes& attributes,
+      const std::string& identity);
+  void CancelExternal(
+      Run& run, std::int64_t initiated_id,
+      const historypb::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes& attributes);
 
   // Tells the parent and applies the parent close policy to the children.
   void RunClosed(Run& run, const historypb::HistoryEvent& close_event);
@@ -27,7 +30,8 @@ class Children {
 
  private:
   void Begin(const std::shared_ptr<Run>& parent, std::int64_t initiated_id);
-  void StartFailed(Run& parent, std::int64_t initiated_id, enums::StartChildWorkflowExecutionFailedCause cause);
+  void StartFailed(Run& parent, std::int64_t initiated_id,
+                   enums::StartChildWorkflowExecutionFailedCause cause);
   void TellParent(Run& child, const historypb::HistoryEvent& close_event);
   static bool IsChildOf(const Run& run, const Run& parent) {
     return run.start.parent_workflow_execution().workflow_id() == parent.workflow_id &&

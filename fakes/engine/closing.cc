@@ -39,9 +39,10 @@ Closing::Next Closing::AfterFailure(const Run& run, const failure::Failure& fail
     next.state = enums::RETRY_STATE_NON_RETRYABLE_FAILURE;
   } else {
     std::optional<SteadyTime> expires;
-    if (run.execution_expires) expires = core_.now.steady + (*run.execution_expires - core_.now.wall);
-    const Backoff backoff = NextBackoff(core_.now.steady, run.start.attempt(), run.start.retry_policy(), expires,
-                                        RequestedDelay(failure));
+    if (run.execution_expires)
+      expires = core_.now.steady + (*run.execution_expires - core_.now.wall);
+    const Backoff backoff = NextBackoff(core_.now.steady, run.start.attempt(),
+                                        run.start.retry_policy(), expires, RequestedDelay(failure));
     next.state = backoff.state;
     if (backoff.state == enums::RETRY_STATE_IN_PROGRESS) {
       next.initiator = enums::CONTINUE_AS_NEW_INITIATOR_RETRY;
@@ -57,15 +58,16 @@ Closing::Next Closing::AfterFailure(const Run& run, const failure::Failure& fail
 void Closing::Complete(Run& run, std::int64_t completed_id, const command::Command& command) {
   const auto& attributes = command.complete_workflow_execution_command_attributes();
   const Next next = AfterCron(run);
-  historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED);
+  historypb::HistoryEvent event =
+      core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED);
   if (command.has_user_metadata()) *event.mutable_user_metadata() = command.user_metadata();
   auto* closed = event.mutable_workflow_execution_completed_event_attributes();
   closed->set_workflow_task_completed_event_id(completed_id);
   if (attributes.has_result()) *closed->mutable_result() = attributes.result();
   const std::string new_run_id = next.follows() ? core_.rng.Uuid() : "";
   closed->set_new_execution_run_id(new_run_id);
-  Close(run, std::move(event), enums::WORKFLOW_EXECUTION_STATUS_COMPLETED, "completed", JsonOf(attributes.result()), {},
-        new_run_id);
+  Close(run, std::move(event), enums::WORKFLOW_EXECUTION_STATUS_COMPLETED, "completed",
+        JsonOf(attributes.result()), {}, new_run_id);
   if (next.follows()) StartNext(run, next, new_run_id, &attributes.result(), nullptr);
 }
 
@@ -80,19 +82,21 @@ void Closing::Fail(Run& run, std::int64_t completed_id, const command::Command& 
   closed->set_retry_state(next.state);
   const std::string new_run_id = next.follows() ? core_.rng.Uuid() : "";
   closed->set_new_execution_run_id(new_run_id);
-  Close(run, std::move(event), enums::WORKFLOW_EXECUTION_STATUS_FAILED, "failed", {}, attributes.failure().message(),
-        new_run_id);
+  Close(run, std::move(event), enums::WORKFLOW_EXECUTION_STATUS_FAILED, "failed", {},
+        attributes.failure().message(), new_run_id);
   if (next.follows()) {
     const bool cron = next.initiator == enums::CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE;
     StartNext(run, next, new_run_id,
-              cron && run.start.has_last_completion_result() ? &run.start.last_completion_result() : nullptr,
+              cron && run.start.has_last_completion_result() ? &run.start.last_completion_result()
+                                                             : nullptr,
               &attributes.failure());
   }
 }
 
 void Closing::Cancel(Run& run, std::int64_t completed_id, const command::Command& command) {
   const auto& attributes = command.cancel_workflow_execution_command_attributes();
-  historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED);
+  historypb::HistoryEvent event =
+      core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED);
   if (command.has_user_metadata()) *event.mutable_user_metadata() = command.user_metadata();
   auto* closed = event.mutable_workflow_execution_canceled_event_attributes();
   closed->set_workflow_task_completed_event_id(completed_id);
@@ -112,7 +116,8 @@ void Closing::ContinueAsNew(Run& run, std::int64_t completed_id, const command::
                              ? enums::CONTINUE_AS_NEW_INITIATOR_WORKFLOW
                              : attributes.initiator();
   const std::string new_run_id = core_.rng.Uuid();
-  historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW);
+  historypb::HistoryEvent event =
+      core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW);
   if (command.has_user_metadata()) *event.mutable_user_metadata() = command.user_metadata();
   auto* closed = event.mutable_workflow_execution_continued_as_new_event_attributes();
   closed->set_workflow_task_completed_event_id(completed_id);
@@ -164,56 +169,68 @@ void Closing::ContinueAsNew(Run& run, std::int64_t completed_id, const command::
   if (attributes.has_failure()) *next.mutable_continued_failure() = attributes.failure();
   if (run.start.has_priority()) *next.mutable_priority() = run.start.priority();
   next.set_initiator(initiator);
-  next.set_attempt(initiator == enums::CONTINUE_AS_NEW_INITIATOR_RETRY ? run.start.attempt() + 1 : 1);
+  next.set_attempt(initiator == enums::CONTINUE_AS_NEW_INITIATOR_RETRY ? run.start.attempt() + 1
+                                                                       : 1);
   const Duration backoff = MinBackoff(run, FromProto(attributes.backoff_start_interval()));
   if (backoff.count() > 0) *next.mutable_first_workflow_task_backoff() = ToProto(backoff);
   core_.children.CopyParent(run, next);
   next.set_continued_execution_run_id(run.run_id);
   next.set_first_execution_run_id(run.first_run_id);
   if (run.start.has_workflow_execution_expiration_time()) {
-    *next.mutable_workflow_execution_expiration_time() = run.start.workflow_execution_expiration_time();
+    *next.mutable_workflow_execution_expiration_time() =
+        run.start.workflow_execution_expiration_time();
   }
-  Close(run, std::move(event), enums::WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW, "continued", {}, {}, new_run_id);
+  Close(run, std::move(event), enums::WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW, "continued", {},
+        {}, new_run_id);
   core_.starts.Create(std::move(start));
 }
 
 void Closing::ForceTaskEnd(Run& run) {
   if (!run.task.is_started()) return;
-  core_.tasks.Fail(run, enums::WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND, nullptr, kHistoryService);
+  core_.tasks.Fail(run, enums::WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND, nullptr,
+                   kHistoryService);
   core_.tasks.Flush(run);
 }
 
 void Closing::Terminate(Run& run, const std::string& reason, const common::Payloads* details,
-                        const std::string& identity, const google::protobuf::RepeatedPtrField<common::Link>* links) {
+                        const std::string& identity,
+                        const google::protobuf::RepeatedPtrField<common::Link>* links) {
   ForceTaskEnd(run);
   core_.tasks.Flush(run);
-  historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED);
+  historypb::HistoryEvent event =
+      core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED);
   auto* attributes = event.mutable_workflow_execution_terminated_event_attributes();
   attributes->set_reason(reason);
   if (details != nullptr) *attributes->mutable_details() = *details;
   attributes->set_identity(identity);
   if (links != nullptr) *event.mutable_links() = *links;
-  Close(run, std::move(event), enums::WORKFLOW_EXECUTION_STATUS_TERMINATED, "terminated", {}, reason, {});
+  Close(run, std::move(event), enums::WORKFLOW_EXECUTION_STATUS_TERMINATED, "terminated", {},
+        reason, {});
   core_.tasks.Settle(run, false);
 }
 
 void Closing::TimedOut(Run& run) {
-  const failure::Failure failure = TimeoutFailure("workflow timeout", enums::TIMEOUT_TYPE_START_TO_CLOSE);
+  const failure::Failure failure =
+      TimeoutFailure("workflow timeout", enums::TIMEOUT_TYPE_START_TO_CLOSE);
   Next next;
   next.state = enums::RETRY_STATE_TIMEOUT;
-  if (!run.execution_expires || *run.execution_expires > core_.now.wall) next = AfterFailure(run, failure);
+  if (!run.execution_expires || *run.execution_expires > core_.now.wall)
+    next = AfterFailure(run, failure);
   ForceTaskEnd(run);
   core_.tasks.Flush(run);
-  historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT);
+  historypb::HistoryEvent event =
+      core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT);
   auto* attributes = event.mutable_workflow_execution_timed_out_event_attributes();
   attributes->set_retry_state(next.state);
   const std::string new_run_id = next.follows() ? core_.rng.Uuid() : "";
   attributes->set_new_execution_run_id(new_run_id);
-  Close(run, std::move(event), enums::WORKFLOW_EXECUTION_STATUS_TIMED_OUT, "timed_out", {}, "workflow timeout",
-        new_run_id);
+  Close(run, std::move(event), enums::WORKFLOW_EXECUTION_STATUS_TIMED_OUT, "timed_out", {},
+        "workflow timeout", new_run_id);
   if (next.follows()) {
-    StartNext(run, next, new_run_id,
-              run.start.has_last_completion_result() ? &run.start.last_completion_result() : nullptr, &failure);
+    StartNext(
+        run, next, new_run_id,
+        run.start.has_last_completion_result() ? &run.start.last_completion_result() : nullptr,
+        &failure);
   }
   core_.tasks.Settle(run, false);
 }
@@ -244,8 +261,8 @@ void Closing::Close(Run& run, historypb::HistoryEvent event, enums::WorkflowExec
   });
 }
 
-void Closing::StartNext(Run& run, const Next& next, const std::string& new_run_id, const common::Payloads* last_result,
-                        const failure::Failure* last_failure) {
+void Closing::StartNext(Run& run, const Next& next, const std::string& new_run_id,
+                        const common::Payloads* last_result, const failure::Failure* last_failure) {
   const bool retry = next.initiator == enums::CONTINUE_AS_NEW_INITIATOR_RETRY;
   NewRun start;
   start.ns = run.ns;

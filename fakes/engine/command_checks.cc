@@ -12,7 +12,8 @@ namespace {
 constexpr std::size_t kMaxIdLength = 1000;  // limit.maxIDLength
 
 template <typename... Args>
-std::optional<TaskFailure> Bad(enums::WorkflowTaskFailedCause cause, fmt::format_string<Args...> text, Args&&... args) {
+std::optional<TaskFailure> Bad(enums::WorkflowTaskFailedCause cause,
+                               fmt::format_string<Args...> text, Args&&... args) {
   return TaskFailure{cause, fmt::format(text, std::forward<Args>(args)...)};
 }
 
@@ -20,7 +21,9 @@ std::optional<TaskFailure> Bad(enums::WorkflowTaskFailedCause cause, const Statu
   return TaskFailure{cause, std::string(Message(status))};
 }
 
-bool Negative(const google::protobuf::Duration& duration) { return FromProto(duration).count() < 0; }
+bool Negative(const google::protobuf::Duration& duration) {
+  return FromProto(duration).count() < 0;
+}
 
 // The closing and starting commands of the API, checked by eye: 8-4-4-4-12 hex digits.
 bool IsUuid(std::string_view text) {
@@ -55,7 +58,8 @@ std::string TaskFailure::Text() const {
   return message.empty() ? name : name + ": " + message;
 }
 
-CommandCheck::CommandCheck(Core& core, const Run& run) : core_(core), run_(run), buffered_(run.history.buffered().size()) {
+CommandCheck::CommandCheck(Core& core, const Run& run)
+    : core_(core), run_(run), buffered_(run.history.buffered().size()) {
   for (const auto& [id, event_id] : run.activity_ids) activity_ids_.insert(id);
   for (const auto& [id, timer] : run.timers) timers_.insert(id);
   for (const auto& event : run.history.buffered()) {
@@ -65,8 +69,9 @@ CommandCheck::CommandCheck(Core& core, const Run& run) : core_(core), run_(run),
   }
 }
 
-std::optional<TaskFailure> CommandCheck::Check(google::protobuf::RepeatedPtrField<command::Command>* commands,
-                                               const google::protobuf::RepeatedPtrField<protocol::Message>& messages) {
+std::optional<TaskFailure> CommandCheck::Check(
+    google::protobuf::RepeatedPtrField<command::Command>* commands,
+    const google::protobuf::RepeatedPtrField<protocol::Message>& messages) {
   std::set<std::string> message_ids, taken;
   for (const auto& message : messages) message_ids.insert(message.id());
   for (command::Command& command : *commands) {
@@ -76,7 +81,8 @@ std::optional<TaskFailure> CommandCheck::Check(google::protobuf::RepeatedPtrFiel
         bad = command.has_schedule_activity_task_command_attributes()
                   ? Activity(command.mutable_schedule_activity_task_command_attributes())
                   : Bad(enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_SCHEDULE_ACTIVITY_ATTRIBUTES,
-                        "ScheduleActivityTaskCommandAttributes is not set on ScheduleActivityTaskCommand.");
+                        "ScheduleActivityTaskCommandAttributes is not set on "
+                        "ScheduleActivityTaskCommand.");
         break;
       case enums::COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK:
         bad = CancelActivity(command.request_cancel_activity_task_command_attributes());
@@ -100,10 +106,12 @@ std::optional<TaskFailure> CommandCheck::Check(google::protobuf::RepeatedPtrFiel
         bad = Child(command.mutable_start_child_workflow_execution_command_attributes());
         break;
       case enums::COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION:
-        bad = SignalExternal(command.mutable_signal_external_workflow_execution_command_attributes());
+        bad =
+            SignalExternal(command.mutable_signal_external_workflow_execution_command_attributes());
         break;
       case enums::COMMAND_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION:
-        bad = CancelExternal(command.request_cancel_external_workflow_execution_command_attributes());
+        bad =
+            CancelExternal(command.request_cancel_external_workflow_execution_command_attributes());
         break;
       case enums::COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: {
         const auto& attributes = command.upsert_workflow_search_attributes_command_attributes();
@@ -113,7 +121,8 @@ std::optional<TaskFailure> CommandCheck::Check(google::protobuf::RepeatedPtrFiel
         } else if (attributes.search_attributes().indexed_fields().empty()) {
           bad = Bad(enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES,
                     "IndexedFields is not set on UpsertWorkflowSearchAttributesCommand.");
-        } else if (Status status = core_.visibility.CheckAttributes(*run_.ns, attributes.search_attributes());
+        } else if (Status status =
+                       core_.visibility.CheckAttributes(*run_.ns, attributes.search_attributes());
                    !status.ok()) {
           bad = Bad(enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES, status);
         }
@@ -147,7 +156,8 @@ std::optional<TaskFailure> CommandCheck::Check(google::protobuf::RepeatedPtrFiel
       }
       case enums::COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION:
       case enums::COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION:
-        if (buffered_ > 0) bad = TaskFailure{enums::WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND, ""};
+        if (buffered_ > 0)
+          bad = TaskFailure{enums::WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND, ""};
         break;
       case enums::COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION:
         if (buffered_ > 0) {
@@ -158,10 +168,12 @@ std::optional<TaskFailure> CommandCheck::Check(google::protobuf::RepeatedPtrFiel
         }
         break;
       case enums::COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION:
-        bad = ContinueAsNew(command.mutable_continue_as_new_workflow_execution_command_attributes());
+        bad =
+            ContinueAsNew(command.mutable_continue_as_new_workflow_execution_command_attributes());
         break;
       default:
-        bad = Bad(enums::WORKFLOW_TASK_FAILED_CAUSE_FEATURE_DISABLED, "squall fake server: {} is not implemented",
+        bad = Bad(enums::WORKFLOW_TASK_FAILED_CAUSE_FEATURE_DISABLED,
+                  "squall fake server: {} is not implemented",
                   enums::CommandType_Name(command.command_type()));
     }
     if (bad) return bad;
@@ -173,17 +185,19 @@ std::optional<TaskFailure> CommandCheck::Check(google::protobuf::RepeatedPtrFiel
   return std::nullopt;
 }
 
-CommandCheck::Result CommandCheck::Activity(command::ScheduleActivityTaskCommandAttributes* attributes) {
+CommandCheck::Result CommandCheck::Activity(
+    command::ScheduleActivityTaskCommandAttributes* attributes) {
   constexpr auto kCause = enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_SCHEDULE_ACTIVITY_ATTRIBUTES;
   if (!attributes->has_task_queue()) return Bad(kCause, "taskQueue is not set");
-  if (Status bad = NormalizeQueue(attributes->mutable_task_queue(), ""); !bad.ok()) return Bad(kCause, bad);
+  if (Status bad = NormalizeQueue(attributes->mutable_task_queue(), ""); !bad.ok())
+    return Bad(kCause, bad);
   if (attributes->activity_id().empty()) return Bad(kCause, "activityId is not set");
   if (attributes->activity_type().name().empty()) return Bad(kCause, "activityType is not set");
   EnsureRetryDefaults(attributes->mutable_retry_policy());
   if (Status bad = CheckRetryPolicy(attributes->retry_policy()); !bad.ok()) return Bad(kCause, bad);
   if (attributes->activity_id().size() > kMaxIdLength) {
-    return Bad(kCause, "activityId exceeds length limit. Length={} Limit={}", attributes->activity_id().size(),
-               kMaxIdLength);
+    return Bad(kCause, "activityId exceeds length limit. Length={} Limit={}",
+               attributes->activity_id().size(), kMaxIdLength);
   }
   if (Negative(attributes->schedule_to_close_timeout())) {
     return Bad(kCause, "invalid ScheduleToCloseTimeout: negative duration");
@@ -194,7 +208,8 @@ CommandCheck::Result CommandCheck::Activity(command::ScheduleActivityTaskCommand
   if (Negative(attributes->start_to_close_timeout())) {
     return Bad(kCause, "invalid StartToCloseTimeout: negative duration");
   }
-  if (Negative(attributes->heartbeat_timeout())) return Bad(kCause, "invalid HeartbeatTimeout: negative duration");
+  if (Negative(attributes->heartbeat_timeout()))
+    return Bad(kCause, "invalid HeartbeatTimeout: negative duration");
 
   Duration to_close = FromProto(attributes->schedule_to_close_timeout());
   Duration to_start = FromProto(attributes->schedule_to_start_timeout());
@@ -209,7 +224,8 @@ CommandCheck::Result CommandCheck::Activity(command::ScheduleActivityTaskCommand
     if (to_start.count() == 0) to_start = run;
   } else {
     return Bad(kCause,
-               "a valid StartToCloseTimeout or ScheduleToCloseTimeout must be set on the activity. ActivityId={} "
+               "a valid StartToCloseTimeout or ScheduleToCloseTimeout must be set on the activity. "
+               "ActivityId={} "
                "ActivityType={}",
                attributes->activity_id(), attributes->activity_type().name());
   }
@@ -226,7 +242,8 @@ CommandCheck::Result CommandCheck::Activity(command::ScheduleActivityTaskCommand
   *attributes->mutable_heartbeat_timeout() = ToProto(heartbeat);
   if (!activity_ids_.insert(attributes->activity_id()).second) {
     return Bad(enums::WORKFLOW_TASK_FAILED_CAUSE_SCHEDULE_ACTIVITY_DUPLICATE_ID,
-               "invalid history builder state for action: add-activitytask-scheduled-event, ActivityID: {}",
+               "invalid history builder state for action: add-activitytask-scheduled-event, "
+               "ActivityID: {}",
                attributes->activity_id());
   }
   return std::nullopt;
@@ -236,13 +253,15 @@ CommandCheck::Result CommandCheck::CancelActivity(
     const command::RequestCancelActivityTaskCommandAttributes& attributes) {
   constexpr auto kCause = enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_REQUEST_CANCEL_ACTIVITY_ATTRIBUTES;
   const std::int64_t id = attributes.scheduled_event_id();
-  if (id <= 0) return Bad(kCause, "ScheduledEventId is not set on RequestCancelActivityTaskCommand.");
+  if (id <= 0)
+    return Bad(kCause, "ScheduledEventId is not set on RequestCancelActivityTaskCommand.");
   const auto it = run_.activities.find(id);
   const bool pending = it != run_.activities.end();
-  if ((!pending && !run_.history.HasBufferedActivityClose(id)) || (pending && it->second.cancel_requested) ||
-      !cancelled_activities_.insert(id).second) {
+  if ((!pending && !run_.history.HasBufferedActivityClose(id)) ||
+      (pending && it->second.cancel_requested) || !cancelled_activities_.insert(id).second) {
     return Bad(kCause,
-               "invalid history builder state for action: add-activitytask-cancel-requested-event, ScheduledEventID: {}",
+               "invalid history builder state for action: add-activitytask-cancel-requested-event, "
+               "ScheduledEventID: {}",
                id);
   }
   // Cancelling an activity that no worker has ends it at once, and frees its id.
@@ -252,33 +271,41 @@ CommandCheck::Result CommandCheck::CancelActivity(
   return std::nullopt;
 }
 
-CommandCheck::Result CommandCheck::StartTimer(const command::StartTimerCommandAttributes& attributes) {
+CommandCheck::Result CommandCheck::StartTimer(
+    const command::StartTimerCommandAttributes& attributes) {
   constexpr auto kCause = enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_START_TIMER_ATTRIBUTES;
   if (attributes.timer_id().empty()) return Bad(kCause, "TimerId is not set on StartTimerCommand.");
   if (Negative(attributes.start_to_fire_timeout())) {
-    return Bad(kCause, "An invalid StartToFireTimeout is set on StartTimerCommand: negative duration. TimerId={}",
-               attributes.timer_id());
+    return Bad(
+        kCause,
+        "An invalid StartToFireTimeout is set on StartTimerCommand: negative duration. TimerId={}",
+        attributes.timer_id());
   }
   if (!timers_.insert(attributes.timer_id()).second) {
     return Bad(enums::WORKFLOW_TASK_FAILED_CAUSE_START_TIMER_DUPLICATE_ID,
-               "invalid history builder state for action: add-timer-started-event, TimerID: {}", attributes.timer_id());
+               "invalid history builder state for action: add-timer-started-event, TimerID: {}",
+               attributes.timer_id());
   }
   return std::nullopt;
 }
 
-CommandCheck::Result CommandCheck::CancelTimer(const command::CancelTimerCommandAttributes& attributes) {
+CommandCheck::Result CommandCheck::CancelTimer(
+    const command::CancelTimerCommandAttributes& attributes) {
   constexpr auto kCause = enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_CANCEL_TIMER_ATTRIBUTES;
-  if (attributes.timer_id().empty()) return Bad(kCause, "TimerId is not set on CancelTimerCommand.");
+  if (attributes.timer_id().empty())
+    return Bad(kCause, "TimerId is not set on CancelTimerCommand.");
   if (timers_.erase(attributes.timer_id()) > 0) return std::nullopt;
   if (fired_timers_.erase(attributes.timer_id()) > 0) {
     --buffered_;
     return std::nullopt;
   }
-  return Bad(kCause, "invalid history builder state for action: add-timer-canceled-event, TimerID: {}",
+  return Bad(kCause,
+             "invalid history builder state for action: add-timer-canceled-event, TimerID: {}",
              attributes.timer_id());
 }
 
-CommandCheck::Result CommandCheck::Child(command::StartChildWorkflowExecutionCommandAttributes* attributes) {
+CommandCheck::Result CommandCheck::Child(
+    command::StartChildWorkflowExecutionCommandAttributes* attributes) {
   constexpr auto kCause = enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_START_CHILD_EXECUTION_ATTRIBUTES;
   if (attributes->namespace_().empty()) attributes->set_namespace_(run_.ns->name);
   const std::string& id = attributes->workflow_id();
@@ -286,33 +313,43 @@ CommandCheck::Result CommandCheck::Child(command::StartChildWorkflowExecutionCom
   const std::string& ns = attributes->namespace_();
   if (ns != run_.ns->name) return Bad(kCause, "cross namespace commands are not allowed");
   if (id.empty()) {
-    return Bad(kCause, "Required field WorkflowId is not set on StartChildWorkflowExecutionCommand. WorkflowType={} Namespace={}",
+    return Bad(kCause,
+               "Required field WorkflowId is not set on StartChildWorkflowExecutionCommand. "
+               "WorkflowType={} Namespace={}",
                type, ns);
   }
   if (type.empty()) {
-    return Bad(kCause, "Required field WorkflowType is not set on StartChildWorkflowExecutionCommand. WorkflowId={} Namespace={}",
+    return Bad(kCause,
+               "Required field WorkflowType is not set on StartChildWorkflowExecutionCommand. "
+               "WorkflowId={} Namespace={}",
                id, ns);
   }
   if (attributes->has_retry_policy()) {
     EnsureRetryDefaults(attributes->mutable_retry_policy());
     if (Status bad = CheckRetryPolicy(attributes->retry_policy()); !bad.ok()) {
       return Bad(kCause,
-                 "invalid WorkflowRetryPolicy on StartChildWorkflowExecutionCommand: {}. WorkflowId={} WorkflowType={} Namespace={}",
+                 "invalid WorkflowRetryPolicy on StartChildWorkflowExecutionCommand: {}. "
+                 "WorkflowId={} WorkflowType={} Namespace={}",
                  squall::Message(bad), id, type, ns);
     }
   }
   if (Status bad = CheckCron(attributes->cron_schedule()); !bad.ok()) {
-    return Bad(kCause, "invalid CronSchedule on StartChildWorkflowExecutionCommand: {}. WorkflowId={} WorkflowType={} Namespace={}",
+    return Bad(kCause,
+               "invalid CronSchedule on StartChildWorkflowExecutionCommand: {}. WorkflowId={} "
+               "WorkflowType={} Namespace={}",
                squall::Message(bad), id, type, ns);
   }
-  if (Status bad = core_.visibility.CheckAttributes(*run_.ns, attributes->search_attributes()); !bad.ok()) {
+  if (Status bad = core_.visibility.CheckAttributes(*run_.ns, attributes->search_attributes());
+      !bad.ok()) {
     return Bad(enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES, bad);
   }
-  if (Status bad = NormalizeQueue(attributes->mutable_task_queue(), run_.start.task_queue().name()); !bad.ok()) {
+  if (Status bad = NormalizeQueue(attributes->mutable_task_queue(), run_.start.task_queue().name());
+      !bad.ok()) {
     return Bad(kCause, bad);
   }
-  const Duration run_timeout = EffectiveRunTimeout(FromProto(attributes->workflow_run_timeout()),
-                                                   FromProto(attributes->workflow_execution_timeout()));
+  const Duration run_timeout =
+      EffectiveRunTimeout(FromProto(attributes->workflow_run_timeout()),
+                          FromProto(attributes->workflow_execution_timeout()));
   *attributes->mutable_workflow_run_timeout() = ToProto(run_timeout);
   *attributes->mutable_workflow_task_timeout() =
       ToProto(EffectiveTaskTimeout(FromProto(attributes->workflow_task_timeout()), run_timeout,
@@ -329,7 +366,8 @@ CommandCheck::Result CommandCheck::Child(command::StartChildWorkflowExecutionCom
 
 CommandCheck::Result CommandCheck::SignalExternal(
     command::SignalExternalWorkflowExecutionCommandAttributes* attributes) {
-  constexpr auto kCause = enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_SIGNAL_WORKFLOW_EXECUTION_ATTRIBUTES;
+  constexpr auto kCause =
+      enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_SIGNAL_WORKFLOW_EXECUTION_ATTRIBUTES;
   if (!attributes->has_execution()) {
     return Bad(kCause, "Execution is not set on SignalExternalWorkflowExecutionCommand.");
   }
@@ -338,15 +376,21 @@ CommandCheck::Result CommandCheck::SignalExternal(
     return Bad(kCause, "cross namespace commands are not allowed");
   }
   if (to.workflow_id().empty()) {
-    return Bad(kCause, "WorkflowId is not set on SignalExternalWorkflowExecutionCommand. Namespace={} RunId={} SignalName={}",
+    return Bad(kCause,
+               "WorkflowId is not set on SignalExternalWorkflowExecutionCommand. Namespace={} "
+               "RunId={} SignalName={}",
                attributes->namespace_(), to.run_id(), attributes->signal_name());
   }
   if (!to.run_id().empty() && !IsUuid(to.run_id())) {
-    return Bad(kCause, "Invalid RunId set on SignalExternalWorkflowExecutionCommand. WorkflowId={} Namespace={} RunId={} SignalName={}",
+    return Bad(kCause,
+               "Invalid RunId set on SignalExternalWorkflowExecutionCommand. WorkflowId={} "
+               "Namespace={} RunId={} SignalName={}",
                to.workflow_id(), attributes->namespace_(), to.run_id(), attributes->signal_name());
   }
   if (attributes->signal_name().empty()) {
-    return Bad(kCause, "SignalName is not set on SignalExternalWorkflowExecutionCommand. WorkflowId={} Namespace={} RunId={}",
+    return Bad(kCause,
+               "SignalName is not set on SignalExternalWorkflowExecutionCommand. WorkflowId={} "
+               "Namespace={} RunId={}",
                to.workflow_id(), attributes->namespace_(), to.run_id());
   }
   return std::nullopt;
@@ -360,16 +404,21 @@ CommandCheck::Result CommandCheck::CancelExternal(
     return Bad(kCause, "cross namespace commands are not allowed");
   }
   if (attributes.workflow_id().empty()) {
-    return Bad(kCause, "WorkflowId is not set on RequestCancelExternalWorkflowExecutionCommand. Namespace={} RunId={}",
+    return Bad(kCause,
+               "WorkflowId is not set on RequestCancelExternalWorkflowExecutionCommand. "
+               "Namespace={} RunId={}",
                attributes.namespace_(), attributes.run_id());
   }
   if (!attributes.run_id().empty() && !IsUuid(attributes.run_id())) {
-    return Bad(kCause, "Invalid RunId set on RequestCancelExternalWorkflowExecutionCommand. WorkflowId={} RunId={} Namespace={}",
+    return Bad(kCause,
+               "Invalid RunId set on RequestCancelExternalWorkflowExecutionCommand. WorkflowId={} "
+               "RunId={} Namespace={}",
                attributes.workflow_id(), attributes.run_id(), attributes.namespace_());
   }
   if (children_.contains(attributes.workflow_id())) {
     return Bad(kCause,
-               "Start and RequestCancel for child workflow is not allowed in same workflow task. WorkflowId={} RunId={} Namespace={}",
+               "Start and RequestCancel for child workflow is not allowed in same workflow task. "
+               "WorkflowId={} RunId={} Namespace={}",
                attributes.workflow_id(), attributes.run_id(), attributes.namespace_());
   }
   return std::nullopt;
@@ -379,21 +428,29 @@ CommandCheck::Result CommandCheck::ContinueAsNew(
     command::ContinueAsNewWorkflowExecutionCommandAttributes* attributes) {
   if (buffered_ > 0) return TaskFailure{enums::WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND, ""};
   constexpr auto kCause = enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_CONTINUE_AS_NEW_ATTRIBUTES;
-  if (attributes->workflow_type().name().empty()) *attributes->mutable_workflow_type() = run_.start.workflow_type();
-  if (Status bad = NormalizeQueue(attributes->mutable_task_queue(), run_.start.task_queue().name()); !bad.ok()) {
+  if (attributes->workflow_type().name().empty())
+    *attributes->mutable_workflow_type() = run_.start.workflow_type();
+  if (Status bad = NormalizeQueue(attributes->mutable_task_queue(), run_.start.task_queue().name());
+      !bad.ok()) {
     return Bad(kCause, bad);
   }
   if (Negative(attributes->workflow_run_timeout())) {
-    return Bad(kCause, "Invalid WorkflowRunTimeout on ContinueAsNewWorkflowExecutionCommand: negative duration.");
+    return Bad(
+        kCause,
+        "Invalid WorkflowRunTimeout on ContinueAsNewWorkflowExecutionCommand: negative duration.");
   }
   if (Negative(attributes->workflow_task_timeout())) {
-    return Bad(kCause, "Invalid WorkflowTaskTimeout on ContinueAsNewWorkflowExecutionCommand: negative duration.");
+    return Bad(
+        kCause,
+        "Invalid WorkflowTaskTimeout on ContinueAsNewWorkflowExecutionCommand: negative duration.");
   }
   if (attributes->has_retry_policy()) {
     EnsureRetryDefaults(attributes->mutable_retry_policy());
-    if (Status bad = CheckRetryPolicy(attributes->retry_policy()); !bad.ok()) return Bad(kCause, bad);
+    if (Status bad = CheckRetryPolicy(attributes->retry_policy()); !bad.ok())
+      return Bad(kCause, bad);
   }
-  if (Status bad = core_.visibility.CheckAttributes(*run_.ns, attributes->search_attributes()); !bad.ok()) {
+  if (Status bad = core_.visibility.CheckAttributes(*run_.ns, attributes->search_attributes());
+      !bad.ok()) {
     return Bad(enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES, bad);
   }
   Duration run = FromProto(attributes->workflow_run_timeout());
@@ -409,7 +466,8 @@ CommandCheck::Result CommandCheck::ContinueAsNew(
 
 CommandCheck::Result CommandCheck::Message(const protocol::Message& message) {
   if (auto why = core_.updates.Check(run_, message, &update_states_)) {
-    return TaskFailure{enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_UPDATE_WORKFLOW_EXECUTION_MESSAGE, *why};
+    return TaskFailure{enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_UPDATE_WORKFLOW_EXECUTION_MESSAGE,
+                       *why};
   }
   return std::nullopt;
 }

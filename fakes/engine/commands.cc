@@ -31,15 +31,18 @@ Status CheckSequence(const google::protobuf::RepeatedPtrField<command::Command>&
       if (!names.empty()) names += ", ";
       names += PascalName(enums::CommandType_Name(command.command_type()), "COMMAND_TYPE_");
     }
-    return InvalidArgument(fmt::format("invalid command sequence: [{}], command {} must be the last command.", names,
-                                       PascalName(enums::CommandType_Name(commands[i].command_type()), "COMMAND_TYPE_")));
+    return InvalidArgument(fmt::format(
+        "invalid command sequence: [{}], command {} must be the last command.", names,
+        PascalName(enums::CommandType_Name(commands[i].command_type()), "COMMAND_TYPE_")));
   }
   return absl::OkStatus();
 }
 
 // A speculative task from which nothing came leaves no trace.
 bool CanDiscard(const Run& run, const ws::RespondWorkflowTaskCompletedRequest& request) {
-  if (!run.task.speculative || request.commands_size() != 0 || request.force_create_new_workflow_task()) return false;
+  if (!run.task.speculative || request.commands_size() != 0 ||
+      request.force_create_new_workflow_task())
+    return false;
   const std::int64_t room =
       request.capabilities().discard_speculative_workflow_task_with_events() ? kDiscardEvents : 0;
   if (run.history.next_event_id() > run.previous_started_event_id + 2 + room) return false;
@@ -69,7 +72,8 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
   }
   if (request.intermediate_page() || request.page_number() > 0) {
     return MakeStatus(StatusCode::kFailedPrecondition,
-                      "workflow task completion pagination is disabled for this namespace {}", run.ns->name);
+                      "workflow task completion pagination is disabled for this namespace {}",
+                      run.ns->name);
   }
   SQUALL_RETURN_IF_ERROR(CheckSequence(request.commands()));
 
@@ -106,14 +110,19 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
     attributes->set_started_event_id(run.task.started_event_id);
     attributes->set_identity(request.identity());
     attributes->set_binary_checksum(request.binary_checksum());
-    if (request.has_worker_version_stamp()) *attributes->mutable_worker_version() = request.worker_version_stamp();
+    if (request.has_worker_version_stamp())
+      *attributes->mutable_worker_version() = request.worker_version_stamp();
     if (request.has_sdk_metadata()) *attributes->mutable_sdk_metadata() = request.sdk_metadata();
-    if (request.has_metering_metadata()) *attributes->mutable_metering_metadata() = request.metering_metadata();
+    if (request.has_metering_metadata())
+      *attributes->mutable_metering_metadata() = request.metering_metadata();
     attributes->set_worker_deployment_name(request.deployment_options().deployment_name());
-    if (request.deployment_options().worker_versioning_mode() == enums::WORKER_VERSIONING_MODE_VERSIONED) {
+    if (request.deployment_options().worker_versioning_mode() ==
+        enums::WORKER_VERSIONING_MODE_VERSIONED) {
       attributes->set_versioning_behavior(request.versioning_behavior());
-      attributes->mutable_deployment_version()->set_build_id(request.deployment_options().build_id());
-      attributes->mutable_deployment_version()->set_deployment_name(request.deployment_options().deployment_name());
+      attributes->mutable_deployment_version()->set_build_id(
+          request.deployment_options().build_id());
+      attributes->mutable_deployment_version()->set_deployment_name(
+          request.deployment_options().deployment_name());
     }
     completed_id = run.history.Append(event);
     run.previous_started_event_id = run.task.started_event_id;
@@ -149,7 +158,8 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
   for (const std::int64_t id : eager) {
     auto it = run.activities.find(id);
     if (run.open() && it != run.activities.end()) {
-      *response.add_activity_tasks() = core_.activities.StartTask(run, it->second, request.identity());
+      *response.add_activity_tasks() =
+          core_.activities.StartTask(run, it->second, request.identity());
     }
   }
   if (discard) response.set_reset_history_event_id(run.previous_started_event_id);
@@ -158,7 +168,8 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
   std::string new_task;
   bool scheduled = false;
   if (run.open()) {
-    ScheduleOptions options{.heartbeat = heartbeat, .bypass_matching = request.return_new_workflow_task()};
+    ScheduleOptions options{.heartbeat = heartbeat,
+                            .bypass_matching = request.return_new_workflow_task()};
     bool wanted = request.force_create_new_workflow_task() || run.history.has_buffered() ||
                   activity_not_started_cancelled_;
     if (!wanted && core_.updates.HasOutgoing(run)) {
@@ -171,7 +182,8 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
       core_.tasks.Schedule(run, options);
       if (options.bypass_matching) {
         const taskqueue::TaskQueue queue = WorkflowTasks::CurrentQueue(run);
-        core_.tasks.Start(run, request.identity(), queue.name(), queue.kind() == enums::TASK_QUEUE_KIND_STICKY,
+        core_.tasks.Start(run, request.identity(), queue.name(),
+                          queue.kind() == enums::TASK_QUEUE_KIND_STICKY,
                           "request-from-RespondWorkflowTaskCompleted");
       }
     }
@@ -187,19 +199,22 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
 
   std::string bytes = SerializeSorted(response);
   if (!new_task.empty()) {
-    AppendField(bytes, ws::RespondWorkflowTaskCompletedResponse::kWorkflowTaskFieldNumber, new_task);
+    AppendField(bytes, ws::RespondWorkflowTaskCompletedResponse::kWorkflowTaskFieldNumber,
+                new_task);
   }
   return bytes;
 }
 
-std::int64_t Commands::Append(Run& run, historypb::HistoryEvent& event, const command::Command& command) {
+std::int64_t Commands::Append(Run& run, historypb::HistoryEvent& event,
+                              const command::Command& command) {
   if (command.has_user_metadata()) *event.mutable_user_metadata() = command.user_metadata();
   *event.mutable_event_group_markers() = command.event_group_markers();
   return run.history.Append(event);
 }
 
 void Commands::Apply(Run& run, std::int64_t completed_id, const command::Command& command,
-                     const ws::RespondWorkflowTaskCompletedRequest& request, std::vector<std::int64_t>* eager) {
+                     const ws::RespondWorkflowTaskCompletedRequest& request,
+                     std::vector<std::int64_t>* eager) {
   if (!run.open()) return;
   switch (command.command_type()) {
     case enums::COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK:
@@ -219,13 +234,16 @@ void Commands::Apply(Run& run, std::int64_t completed_id, const command::Command
     case enums::COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION:
       return core_.closing.ContinueAsNew(run, completed_id, command);
     case enums::COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK: {
-      const std::int64_t id = command.request_cancel_activity_task_command_attributes().scheduled_event_id();
-      historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED);
+      const std::int64_t id =
+          command.request_cancel_activity_task_command_attributes().scheduled_event_id();
+      historypb::HistoryEvent event =
+          core_.tasks.NewEvent(enums::EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED);
       auto* attributes = event.mutable_activity_task_cancel_requested_event_attributes();
       attributes->set_scheduled_event_id(id);
       attributes->set_workflow_task_completed_event_id(completed_id);
       const std::int64_t cancel_id = Append(run, event, command);
-      if (core_.activities.RequestCancel(run, id, cancel_id, request.identity())) activity_not_started_cancelled_ = true;
+      if (core_.activities.RequestCancel(run, id, cancel_id, request.identity()))
+        activity_not_started_cancelled_ = true;
       return;
     }
     case enums::COMMAND_TYPE_RECORD_MARKER: {
@@ -244,7 +262,8 @@ void Commands::Apply(Run& run, std::int64_t completed_id, const command::Command
       const auto& signal = command.signal_external_workflow_execution_command_attributes();
       historypb::HistoryEvent event =
           core_.tasks.NewEvent(enums::EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED);
-      auto* attributes = event.mutable_signal_external_workflow_execution_initiated_event_attributes();
+      auto* attributes =
+          event.mutable_signal_external_workflow_execution_initiated_event_attributes();
       attributes->set_workflow_task_completed_event_id(completed_id);
       attributes->set_namespace_(signal.namespace_());
       attributes->set_namespace_id(run.ns->id);
@@ -260,9 +279,10 @@ void Commands::Apply(Run& run, std::int64_t completed_id, const command::Command
     }
     case enums::COMMAND_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION: {
       const auto& cancel = command.request_cancel_external_workflow_execution_command_attributes();
-      historypb::HistoryEvent event =
-          core_.tasks.NewEvent(enums::EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED);
-      auto* attributes = event.mutable_request_cancel_external_workflow_execution_initiated_event_attributes();
+      historypb::HistoryEvent event = core_.tasks.NewEvent(
+          enums::EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED);
+      auto* attributes =
+          event.mutable_request_cancel_external_workflow_execution_initiated_event_attributes();
       attributes->set_workflow_task_completed_event_id(completed_id);
       attributes->set_namespace_(cancel.namespace_());
       attributes->set_namespace_id(run.ns->id);
@@ -277,7 +297,8 @@ void Commands::Apply(Run& run, std::int64_t completed_id, const command::Command
     }
     case enums::COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: {
       const auto& upsert = command.upsert_workflow_search_attributes_command_attributes();
-      historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES);
+      historypb::HistoryEvent event =
+          core_.tasks.NewEvent(enums::EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES);
       auto* attributes = event.mutable_upsert_workflow_search_attributes_event_attributes();
       attributes->set_workflow_task_completed_event_id(completed_id);
       *attributes->mutable_search_attributes() = upsert.search_attributes();
@@ -289,12 +310,14 @@ void Commands::Apply(Run& run, std::int64_t completed_id, const command::Command
     }
     case enums::COMMAND_TYPE_MODIFY_WORKFLOW_PROPERTIES: {
       const auto& modify = command.modify_workflow_properties_command_attributes();
-      historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED);
+      historypb::HistoryEvent event =
+          core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED);
       auto* attributes = event.mutable_workflow_properties_modified_event_attributes();
       attributes->set_workflow_task_completed_event_id(completed_id);
       *attributes->mutable_upserted_memo() = modify.upserted_memo();
       Append(run, event, command);
-      for (const auto& [key, value] : modify.upserted_memo().fields()) Visibility::Upsert(run.memo, key, value);
+      for (const auto& [key, value] : modify.upserted_memo().fields())
+        Visibility::Upsert(run.memo, key, value);
       return;
     }
     default:
@@ -302,8 +325,8 @@ void Commands::Apply(Run& run, std::int64_t completed_id, const command::Command
   }
 }
 
-void Commands::ScheduleActivity(Run& run, std::int64_t completed_id, const command::Command& command,
-                                std::vector<std::int64_t>* eager) {
+void Commands::ScheduleActivity(Run& run, std::int64_t completed_id,
+                                const command::Command& command, std::vector<std::int64_t>* eager) {
   const auto& schedule = command.schedule_activity_task_command_attributes();
   historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_ACTIVITY_TASK_SCHEDULED);
   auto* attributes = event.mutable_activity_task_scheduled_event_attributes();
@@ -368,7 +391,8 @@ void Commands::CancelTimer(Run& run, std::int64_t completed_id, const command::C
     for (const auto& buffered : run.history.buffered()) {
       if (buffered.event_type() == enums::EVENT_TYPE_TIMER_FIRED &&
           buffered.timer_fired_event_attributes().timer_id() == id) {
-        attributes->set_started_event_id(buffered.timer_fired_event_attributes().started_event_id());
+        attributes->set_started_event_id(
+            buffered.timer_fired_event_attributes().started_event_id());
       }
     }
     run.history.RemoveTimerFired(id);
@@ -378,7 +402,8 @@ void Commands::CancelTimer(Run& run, std::int64_t completed_id, const command::C
 
 void Commands::StartChild(Run& run, std::int64_t completed_id, const command::Command& command) {
   const auto& child = command.start_child_workflow_execution_command_attributes();
-  historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED);
+  historypb::HistoryEvent event =
+      core_.tasks.NewEvent(enums::EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED);
   auto* attributes = event.mutable_start_child_workflow_execution_initiated_event_attributes();
   attributes->set_workflow_task_completed_event_id(completed_id);
   attributes->set_namespace_(child.namespace_());

@@ -1,6 +1,7 @@
 #pragma once
-// RespondWorkflowTaskCompleted: a workflow task ends with commands and messages. They are checked first, all of them; when
-// one is wrong nothing of them is applied and the workflow task fails, as on the real server.
+// RespondWorkflowTaskCompleted: a workflow task ends with commands and messages. They are checked
+// first, all of them; when one is wrong nothing of them is applied and the workflow task fails, as
+// on the real server.
 
 #include <map>
 #include <optional>
@@ -22,13 +23,15 @@ struct TaskFailure {
   std::string Text() const;
 };
 
-// Checks commands against the state of the run and completes their attributes with the server's defaults.
+// Checks commands against the state of the run and completes their attributes with the server's
+// defaults.
 class CommandCheck {
  public:
   CommandCheck(Core& core, const Run& run);
   // The first that is wrong.
-  std::optional<TaskFailure> Check(google::protobuf::RepeatedPtrField<command::Command>* commands,
-                                   const google::protobuf::RepeatedPtrField<protocol::Message>& messages);
+  std::optional<TaskFailure> Check(
+      google::protobuf::RepeatedPtrField<command::Command>* commands,
+      const google::protobuf::RepeatedPtrField<protocol::Message>& messages);
 
  private:
   using Result = std::optional<TaskFailure>;
@@ -38,7 +41,8 @@ class CommandCheck {
   Result CancelTimer(const command::CancelTimerCommandAttributes& attributes);
   Result Child(command::StartChildWorkflowExecutionCommandAttributes* attributes);
   Result SignalExternal(command::SignalExternalWorkflowExecutionCommandAttributes* attributes);
-  Result CancelExternal(const command::RequestCancelExternalWorkflowExecutionCommandAttributes& attributes);
+  Result CancelExternal(
+      const command::RequestCancelExternalWorkflowExecutionCommandAttributes& attributes);
   Result ContinueAsNew(command::ContinueAsNewWorkflowExecutionCommandAttributes* attributes);
   Result Message(const protocol::Message& message);
 
@@ -46,9 +50,9 @@ class CommandCheck {
   const Run& run_;
   std::set<std::string> activity_ids_, timers_, children_;
   std::set<std::int64_t> cancelled_activities_;
-  std::set<std::string> fired_timers_;          // fired events in the buffer
-  std::size_t buffered_;                        // buffered events left
-  std::map<std::string, int> update_states_;    // what messages made of updates so far
+  std::set<std::string> fired_timers_;        // fired events in the buffer
+  std::size_t buffered_;                      // buffered events left
+  std::map<std::string, int> update_states_;  // what messages made of updates so far
 };
 
 class Commands {
@@ -62,11 +66,13 @@ class Commands {
  private:
   StatusOr<std::string> Completed(ws::RespondWorkflowTaskCompletedRequest& request);
   void Apply(Run& run, std::int64_t completed_id, const command::Command& command,
-             const ws::RespondWorkflowTaskCompletedRequest& request, std::vector<std::int64_t>* eager);
+             const ws::RespondWorkflowTaskCompletedRequest& request,
+             std::vector<std::int64_t>* eager);
   void ScheduleActivity(Run& run, std::int64_t completed_id, const command::Command& command,
                         std::vector<std::int64_t>* eager);
   void StartTimer(Run& run, std::int64_t completed_id, const command::Command& command);
-  void CancelTimer(Run& run, std::int64_t completed_id, const command::Command& command, const std::string& identity);
+  void CancelTimer(Run& run, std::int64_t completed_id, const command::Command& command,
+                   const std::string& identity);
   void StartChild(Run& run, std::int64_t completed_id, const command::Command& command);
   std::int64_t Append(Run& run, historypb::HistoryEvent& event, const command::Command& command);
 

@@ -1,10 +1,12 @@
 #include "fakes/engine/core.h"
 
-
 namespace squall::fakes::engine {
 
 Core::Core(EngineOptions engine_options, journal::Sink& journal_sink)
-    : options(std::move(engine_options)), sink(journal_sink), source("server:" + options.name), rng(options.seed) {
+    : options(std::move(engine_options)),
+      sink(journal_sink),
+      source("server:" + options.name),
+      rng(options.seed) {
   cluster_id = rng.Uuid();
 }
 
@@ -16,7 +18,8 @@ void Core::RunDeferred() {
   }
 }
 
-void Core::WorkflowHappened(const char* what, const Run& run, const std::string& result, const std::string& detail) {
+void Core::WorkflowHappened(const char* what, const Run& run, const std::string& result,
+                            const std::string& detail) {
   if (!options.journal_state) return;
   journal::WorkflowEvent event;
   event.what = what;
@@ -30,7 +33,8 @@ void Core::WorkflowHappened(const char* what, const Run& run, const std::string&
   sink.Append(source, std::move(event));
 }
 
-void Core::ActivityHappened(const char* what, const Run& run, const Activity& activity, const std::string& detail) {
+void Core::ActivityHappened(const char* what, const Run& run, const Activity& activity,
+                            const std::string& detail) {
   if (!options.journal_state) return;
   journal::ActivityEvent event;
   event.what = what;

@@ -34,18 +34,23 @@ struct Core {
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
-  // Runs `work` after the input being handled, before the engine returns: what the real server does in transfer tasks.
+  // Runs `work` after the input being handled, before the engine returns: what the real server does
+  // in transfer tasks.
   void Defer(std::function<void()> work) { deferred.push_back(std::move(work)); }
   void RunDeferred();
-  TimerId After(Duration delay, std::function<void()> work) { return timers.Add(now.steady + delay, std::move(work)); }
+  TimerId After(Duration delay, std::function<void()> work) {
+    return timers.Add(now.steady + delay, std::move(work));
+  }
   // Cancels and clears; 0 is no timer.
   void CancelTimer(TimerId& id) {
     if (id != 0) timers.Cancel(std::exchange(id, 0));
   }
 
   // Journal.
-  void WorkflowHappened(const char* what, const Run& run, const std::string& result = {}, const std::string& detail = {});
-  void ActivityHappened(const char* what, const Run& run, const Activity& activity, const std::string& detail = {});
+  void WorkflowHappened(const char* what, const Run& run, const std::string& result = {},
+                        const std::string& detail = {});
+  void ActivityHappened(const char* what, const Run& run, const Activity& activity,
+                        const std::string& detail = {});
 
   const EngineOptions options;
   journal::Sink& sink;

@@ -43,13 +43,16 @@ std::vector<std::string> SplitOn(std::string_view text, char separator) {
 
 Status Bad(std::string_view what) {
   // The real server says no more than "invalid CronSchedule."; zones are a limit of ours.
-  return InvalidArgument(what.find("time zone") == std::string_view::npos ? std::string("invalid CronSchedule.")
-                                                                          : fmt::format("invalid CronSchedule: {}", what));
+  return InvalidArgument(what.find("time zone") == std::string_view::npos
+                             ? std::string("invalid CronSchedule.")
+                             : fmt::format("invalid CronSchedule: {}", what));
 }
 
-StatusOr<int> Number(std::string_view text, const std::vector<std::string_view>& names, int first_name) {
+StatusOr<int> Number(std::string_view text, const std::vector<std::string_view>& names,
+                     int first_name) {
   std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (lower == names[i]) return static_cast<int>(i) + first_name;
   }
@@ -62,8 +65,9 @@ StatusOr<int> Number(std::string_view text, const std::vector<std::string_view>&
 }
 
 template <std::size_t N>
-StatusOr<bool> ParseField(std::string_view field, int low, int high, const std::vector<std::string_view>& names,
-                          int first_name, std::bitset<N>* out) {
+StatusOr<bool> ParseField(std::string_view field, int low, int high,
+                          const std::vector<std::string_view>& names, int first_name,
+                          std::bitset<N>* out) {
   bool any = false;
   for (const std::string& part : SplitOn(field, ',')) {
     std::string_view range = part;
@@ -86,7 +90,8 @@ StatusOr<bool> ParseField(std::string_view field, int low, int high, const std::
         to = from;
       }
     }
-    if (from < low || to > high || from > to) return Bad(fmt::format("value out of range: {}", part));
+    if (from < low || to > high || from > to)
+      return Bad(fmt::format("value out of range: {}", part));
     for (int value = from; value <= to; value += step) out->set(static_cast<std::size_t>(value));
   }
   return any;
@@ -106,7 +111,9 @@ StatusOr<Duration> ParseEvery(std::string_view text) {
       unit = std::chrono::milliseconds(1);
       text.remove_prefix(2);
     } else if (text.starts_with("h") || text.starts_with("m") || text.starts_with("s")) {
-      unit = text.front() == 'h' ? Duration(hours(1)) : text.front() == 'm' ? Duration(minutes(1)) : Duration(seconds(1));
+      unit = text.front() == 'h'   ? Duration(hours(1))
+             : text.front() == 'm' ? Duration(minutes(1))
+                                   : Duration(seconds(1));
       text.remove_prefix(1);
     } else {
       return Bad("failed to parse duration");
@@ -122,7 +129,8 @@ StatusOr<Schedule> Parse(std::string_view text) {
     if (!text.starts_with(prefix)) continue;
     const std::size_t space = text.find(' ');
     const std::string_view zone = text.substr(prefix.size(), space - prefix.size());
-    if (zone != "UTC" && zone != "Etc/UTC") return Bad(fmt::format("the fake server knows no time zone but UTC, not {}", zone));
+    if (zone != "UTC" && zone != "Etc/UTC")
+      return Bad(fmt::format("the fake server knows no time zone but UTC, not {}", zone));
     text = space == std::string_view::npos ? std::string_view() : text.substr(space + 1);
   }
   Schedule schedule;
@@ -130,22 +138,30 @@ StatusOr<Schedule> Parse(std::string_view text) {
     SQUALL_ASSIGN_OR_RETURN(schedule.every, ParseEvery(text.substr(7)));
     return schedule;
   }
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kNames = {{
-      {"@yearly", "0 0 1 1 *"}, {"@annually", "0 0 1 1 *"}, {"@monthly", "0 0 1 * *"}, {"@weekly", "0 0 * * 0"},
-      {"@daily", "0 0 * * *"}, {"@midnight", "0 0 * * *"}, {"@hourly", "0 * * * *"}}};
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kNames = {
+      {{"@yearly", "0 0 1 1 *"},
+       {"@annually", "0 0 1 1 *"},
+       {"@monthly", "0 0 1 * *"},
+       {"@weekly", "0 0 * * 0"},
+       {"@daily", "0 0 * * *"},
+       {"@midnight", "0 0 * * *"},
+       {"@hourly", "0 * * * *"}}};
   for (const auto& [name, meaning] : kNames) {
     if (text == name) text = meaning;
   }
   const std::vector<std::string> fields = SplitOn(text, ' ');
-  if (fields.size() != 5) return Bad(fmt::format("expected exactly 5 fields, found {}: [{}]", fields.size(), text));
+  if (fields.size() != 5)
+    return Bad(fmt::format("expected exactly 5 fields, found {}: [{}]", fields.size(), text));
   static const std::vector<std::string_view> kMonths = {"jan", "feb", "mar", "apr", "may", "jun",
                                                         "jul", "aug", "sep", "oct", "nov", "dec"};
-  static const std::vector<std::string_view> kWeekdays = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
+  static const std::vector<std::string_view> kWeekdays = {"sun", "mon", "tue", "wed",
+                                                          "thu", "fri", "sat"};
   SQUALL_RETURN_IF_ERROR(ParseField(fields[0], 0, 59, {}, 0, &schedule.minute).status());
   SQUALL_RETURN_IF_ERROR(ParseField(fields[1], 0, 23, {}, 0, &schedule.hour).status());
   SQUALL_ASSIGN_OR_RETURN(schedule.any_day, ParseField(fields[2], 1, 31, {}, 0, &schedule.day));
   SQUALL_RETURN_IF_ERROR(ParseField(fields[3], 1, 12, kMonths, 1, &schedule.month).status());
-  SQUALL_ASSIGN_OR_RETURN(schedule.any_weekday, ParseField(fields[4], 0, 6, kWeekdays, 0, &schedule.weekday));
+  SQUALL_ASSIGN_OR_RETURN(schedule.any_weekday,
+                          ParseField(fields[4], 0, 6, kWeekdays, 0, &schedule.weekday));
   return schedule;
 }
 
@@ -158,7 +174,8 @@ std::optional<WallTime> NextAfter(const Schedule& schedule, WallTime after) {
     const std::chrono::year_month_day date(day);
     const bool by_day = schedule.day.test(static_cast<unsigned>(date.day()));
     const bool by_weekday = schedule.weekday.test(std::chrono::weekday(day).c_encoding());
-    const bool day_matches = schedule.any_day || schedule.any_weekday ? by_day && by_weekday : by_day || by_weekday;
+    const bool day_matches =
+        schedule.any_day || schedule.any_weekday ? by_day && by_weekday : by_day || by_weekday;
     if (!schedule.month.test(static_cast<unsigned>(date.month())) || !day_matches) {
       minute = day + days(1);
       continue;
@@ -169,7 +186,8 @@ std::optional<WallTime> NextAfter(const Schedule& schedule, WallTime after) {
       minute = day + hour + hours(1);
       continue;
     }
-    if (schedule.minute.test(static_cast<std::size_t>((in_day - hour).count()))) return WallTime(minute);
+    if (schedule.minute.test(static_cast<std::size_t>((in_day - hour).count())))
+      return WallTime(minute);
     minute += minutes(1);
   }
   return std::nullopt;

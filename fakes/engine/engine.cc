@@ -11,7 +11,9 @@ namespace squall::fakes {
 
 class Engine::Impl {
  public:
-  Impl(EngineOptions options, journal::Sink& sink) : core_(std::move(options), sink) { RegisterNamespaces(); }
+  Impl(EngineOptions options, journal::Sink& sink) : core_(std::move(options), sink) {
+    RegisterNamespaces();
+  }
 
   void Call(Moment now, std::uint64_t call, RpcRequest request) {
     Enter(now);
@@ -21,18 +23,24 @@ class Engine::Impl {
       info = entry->describe(request.message);
     }
     info.method = request.method;
+    if (const auto it = request.metadata.find("client-name"); it != request.metadata.end()) {
+      info.client = it->second;
+    }
     core_.calls.Open(call, std::move(info), request.deadline);
     std::optional<RpcStatus> refusal;
     if (hook_) refusal = hook_(request);
     if (refusal && refusal->code != 0) {
       core_.calls.Refuse(call, *refusal, fault_id_);
     } else if (entry == nullptr) {
-      const bool service = std::any_of(engine::RpcTable().begin(), engine::RpcTable().end(),
-                                       [&](const auto& known) { return known.support.service == request.service; });
+      const bool service =
+          std::any_of(engine::RpcTable().begin(), engine::RpcTable().end(),
+                      [&](const auto& known) { return known.support.service == request.service; });
       // The texts of grpc-go.
-      core_.calls.Fail(call, service ? MakeStatus(StatusCode::kUnimplemented, "unknown method {} for service {}",
-                                                  request.method, request.service)
-                                     : MakeStatus(StatusCode::kUnimplemented, "unknown service {}", request.service));
+      core_.calls.Fail(
+          call,
+          service ? MakeStatus(StatusCode::kUnimplemented, "unknown method {} for service {}",
+                               request.method, request.service)
+                  : MakeStatus(StatusCode::kUnimplemented, "unknown service {}", request.service));
     } else if (entry->handle == nullptr) {
       core_.calls.Fail(call, engine::Unimplemented(request.method, entry->support.note));
     } else if (request.deadline && *request.deadline <= core_.now.steady) {
@@ -90,7 +98,8 @@ class Engine::Impl {
     if (first) core_.now = target;
     while (auto next = core_.timers.NextDeadline()) {
       if (*next > target.steady) break;
-      core_.now = {std::max(*next, core_.now.steady), target.wall - (target.steady - std::max(*next, core_.now.steady))};
+      core_.now = {std::max(*next, core_.now.steady),
+                   target.wall - (target.steady - std::max(*next, core_.now.steady))};
       if (auto work = core_.timers.TakeDue(target.steady)) work();
       core_.RunDeferred();
     }
@@ -112,13 +121,18 @@ class Engine::Impl {
   }
 };
 
-Engine::Engine(EngineOptions options, journal::Sink& sink) : impl_(std::make_unique<Impl>(std::move(options), sink)) {}
+Engine::Engine(EngineOptions options, journal::Sink& sink)
+    : impl_(std::make_unique<Impl>(std::move(options), sink)) {}
 Engine::~Engine() = default;
 
-void Engine::Call(Moment now, std::uint64_t call, RpcRequest request) { impl_->Call(now, call, std::move(request)); }
+void Engine::Call(Moment now, std::uint64_t call, RpcRequest request) {
+  impl_->Call(now, call, std::move(request));
+}
 void Engine::Cancel(Moment now, std::uint64_t call) { impl_->Cancel(now, call); }
 void Engine::Advance(Moment now) { impl_->Advance(now); }
-std::optional<SteadyTime> Engine::NextDeadline() const { return impl_->core_.timers.NextDeadline(); }
+std::optional<SteadyTime> Engine::NextDeadline() const {
+  return impl_->core_.timers.NextDeadline();
+}
 std::vector<RpcResponse> Engine::TakeResponses() { return impl_->core_.calls.Take(); }
 void Engine::SetRpcHook(RpcHook hook) { impl_->hook_ = std::move(hook); }
 void Engine::SetFaultId(std::string fault_id) { impl_->fault_id_ = std::move(fault_id); }

@@ -1,14 +1,16 @@
 #pragma once
-// The fake Temporal service as a pure state machine: (moment, request) in; answers, now or later, and deadlines out.
+// The fake Temporal service as a pure state machine: (moment, request) in; answers, now or later,
+// and deadlines out.
 //
-// It has no socket, no thread and no clock: the caller (the fake server's front end, the simulator, a unit test) gives
-// the time with every input, asks when it wants to be called next, and takes the answers. All identifiers come from a
-// generator seeded in the options, all state lies in ordered containers, so the same inputs give the same answers.
+// It has no socket, no thread and no clock: the caller (the fake server's front end, the simulator,
+// a unit test) gives the time with every input, asks when it wants to be called next, and takes the
+// answers. All identifiers come from a generator seeded in the options, all state lies in ordered
+// containers, so the same inputs give the same answers.
 //
 //   Engine engine(options, journal);
-//   engine.Call(now, 1, {"temporal.api.workflowservice.v1.WorkflowService", "StartWorkflowExecution", {}, bytes, {}});
-//   for (RpcResponse& r : engine.TakeResponses()) ...;        // also after Advance and Cancel
-//   if (auto at = engine.NextDeadline()) ... engine.Advance(then);
+//   engine.Call(now, 1, {"temporal.api.workflowservice.v1.WorkflowService",
+//   "StartWorkflowExecution", {}, bytes, {}}); for (RpcResponse& r : engine.TakeResponses()) ...;
+//   // also after Advance and Cancel if (auto at = engine.NextDeadline()) ... engine.Advance(then);
 //
 // Not thread-safe: one thread at a time.
 
@@ -26,8 +28,10 @@
 
 namespace squall::fakes {
 
-inline constexpr std::string_view kWorkflowService = "temporal.api.workflowservice.v1.WorkflowService";
-inline constexpr std::string_view kOperatorService = "temporal.api.operatorservice.v1.OperatorService";
+inline constexpr std::string_view kWorkflowService =
+    "temporal.api.workflowservice.v1.WorkflowService";
+inline constexpr std::string_view kOperatorService =
+    "temporal.api.operatorservice.v1.OperatorService";
 inline constexpr std::string_view kHealthService = "grpc.health.v1.Health";
 
 struct RpcRequest {
@@ -35,11 +39,11 @@ struct RpcRequest {
   std::string method;                                // StartWorkflowExecution
   std::multimap<std::string, std::string> metadata;  // lower-case keys
   std::string message;                               // serialized request
-  std::optional<SteadyTime> deadline;                // from grpc-timeout; the engine answers or gives up by then
+  std::optional<SteadyTime> deadline;  // from grpc-timeout; the engine answers or gives up by then
 };
 
 struct RpcStatus {
-  int code = 0;         // gRPC status code
+  int code = 0;  // gRPC status code
   std::string message;
   std::string details;  // serialized google.rpc.Status (grpc-status-details-bin), or empty
 };
@@ -60,15 +64,16 @@ struct EngineOptions {
   std::string server_version = "1.32.0";
   std::string cluster_name = "active";
 
-  // How long a poll without a task is held (the real matching service: 1 min), and how long before the caller's own
-  // deadline it is answered at the latest (the real one: 1 s).
+  // How long a poll without a task is held (the real matching service: 1 min), and how long before
+  // the caller's own deadline it is answered at the latest (the real one: 1 s).
   Duration long_poll = std::chrono::seconds(60);
   Duration long_poll_margin = std::chrono::seconds(1);
   // History long polls and update waits (the real history service: 20 s).
   Duration history_long_poll = std::chrono::seconds(20);
   // Start-to-close of workflow tasks when the starter names none (the real default).
   Duration workflow_task_timeout = std::chrono::seconds(10);
-  // A sticky queue without a poll for this long counts as dead: its tasks go to the normal queue at once.
+  // A sticky queue without a poll for this long counts as dead: its tasks go to the normal queue at
+  // once.
   Duration sticky_poller_window = std::chrono::seconds(10);
   // ShutdownWorker answers the worker's held polls with nothing, and DescribeNamespace says so
   // (frontend.enableCancelWorkerPollsOnShutdown of the real server, off there unless configured).
@@ -84,7 +89,8 @@ struct EngineOptions {
   bool journal_rpcs = true;
   // Write poller, workflow and activity events.
   bool journal_state = true;
-  // Check the engine's own invariants after every input; a violation aborts. For tests: costs O(state) per step.
+  // Check the engine's own invariants after every input; a violation aborts. For tests: costs
+  // O(state) per step.
   bool check_invariants = false;
 };
 
@@ -104,29 +110,35 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Handles one call. `call` is chosen by the caller and unique among calls in progress. The answer appears in
-  // TakeResponses(), at once or much later (long polls); exactly one per call unless it is cancelled.
+  // Handles one call. `call` is chosen by the caller and unique among calls in progress. The answer
+  // appears in TakeResponses(), at once or much later (long polls); exactly one per call unless it
+  // is cancelled.
   void Call(Moment now, std::uint64_t call, RpcRequest request);
-  // The client went away (RST_STREAM, lost connection): a held poll leaves its queue at once, there is no answer.
-  // Unknown or answered calls are ignored.
+  // The client went away (RST_STREAM, lost connection): a held poll leaves its queue at once, there
+  // is no answer. Unknown or answered calls are ignored.
   void Cancel(Moment now, std::uint64_t call);
-  // Fires what is due at `now`. Time never runs backwards: an earlier moment counts as the latest one seen.
+  // Fires what is due at `now`. Time never runs backwards: an earlier moment counts as the latest
+  // one seen.
   void Advance(Moment now);
   // When Advance has to be called next; none when nothing is pending.
   std::optional<SteadyTime> NextDeadline() const;
-  // The answers so far, in the order in which they were given. Also fails calls that the engine dropped.
+  // The answers so far, in the order in which they were given. Also fails calls that the engine
+  // dropped.
   std::vector<RpcResponse> TakeResponses();
 
-  // Asked before each call is handled: a status refuses the call with it (faults). The hook may answer OK with no value
-  // by returning nullopt only; a returned status with code 0 is treated as no refusal.
+  // Asked before each call is handled: a status refuses the call with it (faults). The hook may
+  // answer OK with no value by returning nullopt only; a returned status with code 0 is treated as
+  // no refusal.
   using RpcHook = std::function<std::optional<RpcStatus>(const RpcRequest&)>;
   void SetRpcHook(RpcHook hook);
-  // The id of the fault that refused the call being journaled; set by the hook's owner, "" for none.
+  // The id of the fault that refused the call being journaled; set by the hook's owner, "" for
+  // none.
   void SetFaultId(std::string fault_id);
 
-  // What a restart of the server does. All held calls are dropped without an answer (their connections are gone) and
-  // pollers are forgotten. With `keep_data` namespaces, workflows and tasks stay, as with a database file; deadlines
-  // that passed meanwhile fire now, once. Without, only `options.namespaces` exist afterwards, under new ids.
+  // What a restart of the server does. All held calls are dropped without an answer (their
+  // connections are gone) and pollers are forgotten. With `keep_data` namespaces, workflows and
+  // tasks stay, as with a database file; deadlines that passed meanwhile fire now, once. Without,
+  // only `options.namespaces` exist afterwards, under new ids.
   void Restart(Moment now, bool keep_data);
 
   // Held calls (long polls, queries, updates), for tests and figures.
@@ -136,7 +148,8 @@ class Engine {
   // Empty when all invariants hold, else the first violation. See docs/fake-server.md.
   std::string CheckInvariants() const;
 
-  // Every RPC of WorkflowService, OperatorService and the health service, in the order of the protos.
+  // Every RPC of WorkflowService, OperatorService and the health service, in the order of the
+  // protos.
   static std::vector<RpcSupport> SupportTable();
 
  private:

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "fakes/engine/pb.h"
 #include "google/rpc/status.pb.h"
 #include "temporal/api/enums/v1/failed_cause.pb.h"
 #include "temporal/api/enums/v1/namespace.pb.h"
@@ -11,27 +12,31 @@ namespace squall::fakes::engine {
 namespace {
 
 namespace details = ::temporal::api::errordetails::v1;
-namespace enums = ::temporal::api::enums::v1;
 constexpr char kPayload[] = "type.googleapis.com/google.rpc.Status";
 
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
 std::string_view StateName(int state) {
   switch (state) {
-    case enums::NAMESPACE_STATE_REGISTERED: return "Registered";
-    case enums::NAMESPACE_STATE_DEPRECATED: return "Deprecated";
-    case enums::NAMESPACE_STATE_DELETED: return "Deleted";
-    default: return "Unspecified";
+    case enums::NAMESPACE_STATE_REGISTERED:
+      return "Registered";
+    case enums::NAMESPACE_STATE_DEPRECATED:
+      return "Deprecated";
+    case enums::NAMESPACE_STATE_DELETED:
+      return "Deleted";
+    default:
+      return "Unspecified";
   }
 }
 
 }  // namespace
 
-Status WithDetail(StatusCode code, std::string_view message, const google::protobuf::Message& detail) {
+Status WithDetail(StatusCode code, std::string_view message,
+                  const google::protobuf::Message& detail) {
   google::rpc::Status proto;
   proto.set_code(static_cast<int>(code));
   proto.set_message(std::string(message));
-  proto.add_details()->PackFrom(detail);
+  PackSorted(detail, proto.add_details());
   Status status(code, View(message));
   status.SetPayload(kPayload, absl::Cord(proto.SerializeAsString()));
   return status;
@@ -51,11 +56,14 @@ Status NamespaceInvalidState(std::string_view name, int state) {
   detail.add_allowed_states(enums::NAMESPACE_STATE_DEPRECATED);
   return WithDetail(
       StatusCode::kFailedPrecondition,
-      fmt::format("Namespace has invalid state: {}. Must be Registered or Deprecated.", StateName(state)), detail);
+      fmt::format("Namespace has invalid state: {}. Must be Registered or Deprecated.",
+                  StateName(state)),
+      detail);
 }
 
 Status NamespaceExists(std::string_view name) {
-  return WithDetail(StatusCode::kAlreadyExists, fmt::format("Namespace \"{}\" already exists", name),
+  return WithDetail(StatusCode::kAlreadyExists,
+                    fmt::format("Namespace \"{}\" already exists", name),
                     details::NamespaceAlreadyExistsFailure());
 }
 
@@ -63,20 +71,23 @@ Status NotFound(std::string_view message) {
   return WithDetail(StatusCode::kNotFound, message, details::NotFoundFailure());
 }
 
-Status InvalidArgument(std::string_view message) { return {StatusCode::kInvalidArgument, View(message)}; }
+Status InvalidArgument(std::string_view message) {
+  return {StatusCode::kInvalidArgument, View(message)};
+}
 
 Status WorkflowNotReady(std::string_view message) {
   return WithDetail(StatusCode::kFailedPrecondition, message, details::WorkflowNotReadyFailure());
 }
 
-Status QueryFailed(std::string_view message, const google::protobuf::Message& query_failed_failure) {
+Status QueryFailed(std::string_view message,
+                   const google::protobuf::Message& query_failed_failure) {
   details::QueryFailedFailure detail;
   detail.mutable_failure()->CopyFrom(query_failed_failure);
   return WithDetail(StatusCode::kInvalidArgument, message, detail);
 }
 
-Status AlreadyStarted(std::string_view message, std::string_view start_request_id, std::string_view run_id,
-                      std::string_view first_run_id) {
+Status AlreadyStarted(std::string_view message, std::string_view start_request_id,
+                      std::string_view run_id, std::string_view first_run_id) {
   details::WorkflowExecutionAlreadyStartedFailure detail;
   detail.set_start_request_id(std::string(start_request_id));
   detail.set_run_id(std::string(run_id));
@@ -94,8 +105,8 @@ Status BusyWorkflow(std::string_view message) {
 Status WorkflowClosed() { return NotFound("workflow execution already completed"); }
 
 Status Unimplemented(std::string_view method, std::string_view why) {
-  return MakeStatus(StatusCode::kUnimplemented, "squall fake server: {} is not implemented{}{}", method,
-                    why.empty() ? "" : ": ", why);
+  return MakeStatus(StatusCode::kUnimplemented, "squall fake server: {} is not implemented{}{}",
+                    method, why.empty() ? "" : ": ", why);
 }
 
 RpcStatus ToRpcStatus(const Status& status) {

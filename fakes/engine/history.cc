@@ -13,7 +13,8 @@ void AppendVarint(std::string& out, std::uint64_t value) {
   out.push_back(static_cast<char>(value));
 }
 
-// The scheduled (or initiated) event that a closing event refers to; 0 for events that close nothing.
+// The scheduled (or initiated) event that a closing event refers to; 0 for events that close
+// nothing.
 std::int64_t ClosedBy(const historypb::HistoryEvent& event) {
   switch (event.event_type()) {
     case enums::EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
@@ -66,7 +67,8 @@ void SetStartedEventId(historypb::HistoryEvent& event, std::int64_t id) {
       event.mutable_child_workflow_execution_timed_out_event_attributes()->set_started_event_id(id);
       break;
     case enums::EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED:
-      event.mutable_child_workflow_execution_terminated_event_attributes()->set_started_event_id(id);
+      event.mutable_child_workflow_execution_terminated_event_attributes()->set_started_event_id(
+          id);
       break;
     default:
       break;
@@ -106,8 +108,10 @@ std::map<std::int64_t, std::int64_t> History::Flush() {
   std::map<std::int64_t, std::int64_t> activities, children;
   for (historypb::HistoryEvent& event : events) {
     if (const std::int64_t scheduled = ClosedBy(event); scheduled != 0) {
-      if (auto it = activities.find(scheduled); it != activities.end()) SetStartedEventId(event, it->second);
-      if (auto it = children.find(scheduled); it != children.end()) SetStartedEventId(event, it->second);
+      if (auto it = activities.find(scheduled); it != activities.end())
+        SetStartedEventId(event, it->second);
+      if (auto it = children.find(scheduled); it != children.end())
+        SetStartedEventId(event, it->second);
     }
     const std::int64_t id = Append(event);
     if (event.event_type() == enums::EVENT_TYPE_ACTIVITY_TASK_STARTED) {
@@ -131,7 +135,8 @@ bool History::RemoveTimerFired(std::string_view timer_id) {
 
 bool History::HasBufferedActivityClose(std::int64_t scheduled_event_id) const {
   return std::any_of(buffer_.begin(), buffer_.end(), [&](const historypb::HistoryEvent& event) {
-    return ClosedBy(event) == scheduled_event_id && event.event_type() <= enums::EVENT_TYPE_ACTIVITY_TASK_CANCELED;
+    return ClosedBy(event) == scheduled_event_id &&
+           event.event_type() <= enums::EVENT_TYPE_ACTIVITY_TASK_CANCELED;
   });
 }
 

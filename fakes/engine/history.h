@@ -1,6 +1,7 @@
 #pragma once
-// The history of one run: events in their serialized form, in which they are stored once and handed out many times, and
-// the buffer of events that wait for the workflow task in progress to end (historybuilder in the real server).
+// The history of one run: events in their serialized form, in which they are stored once and handed
+// out many times, and the buffer of events that wait for the workflow task in progress to end
+// (historybuilder in the real server).
 
 #include <cstdint>
 #include <map>
@@ -25,9 +26,9 @@ class History {
   void Buffer(historypb::HistoryEvent event) { buffer_.push_back(std::move(event)); }
   bool has_buffered() const { return !buffer_.empty(); }
   const std::vector<historypb::HistoryEvent>& buffered() const { return buffer_; }
-  // Appends the buffered events: completions of activities and children behind all others, as the real server
-  // orders them, and their started_event_id set to the started events that came with them. Returns initiated event
-  // id -> event id for the child-started events among them.
+  // Appends the buffered events: completions of activities and children behind all others, as the
+  // real server orders them, and their started_event_id set to the started events that came with
+  // them. Returns initiated event id -> event id for the child-started events among them.
   std::map<std::int64_t, std::int64_t> Flush();
   void DropBuffer() { buffer_.clear(); }
   // Takes the fired event of `timer_id` out of the buffer; false when it is not there.
@@ -36,7 +37,8 @@ class History {
   bool HasBufferedActivityClose(std::int64_t scheduled_event_id) const;
 
   // Events first..last (both included, clipped to what exists) as the serialized fields of a
-  // temporal.api.history.v1.History: a valid message by itself, and any two slices in a row are too.
+  // temporal.api.history.v1.History: a valid message by itself, and any two slices in a row are
+  // too.
   std::string_view Slice(std::int64_t first, std::int64_t last) const;
   // One event, parsed.
   historypb::HistoryEvent Read(std::int64_t event_id) const;

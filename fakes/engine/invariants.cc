@@ -10,23 +10,30 @@ namespace {
 std::string CheckOpen(const Run& run) {
   const WorkflowTask& task = run.task;
   if (task.pending() && (run.transient() || task.speculative)) {
-    if (task.scheduled_event_id > run.history.next_event_id()) return "an unwritten workflow task lies beyond the history";
+    if (task.scheduled_event_id > run.history.next_event_id())
+      return "an unwritten workflow task lies beyond the history";
   } else if (task.pending() && task.scheduled_event_id >= run.history.next_event_id()) {
     return "a workflow task is scheduled by an event that does not exist";
   }
   if (task.is_started() && !task.pending()) return "a workflow task is started but not scheduled";
-  if (task.is_started() && task.start_to_close == 0) return "a started workflow task has no time-out";
-  if (!task.is_started() && run.history.has_buffered()) return "events are buffered without a workflow task in progress";
+  if (task.is_started() && task.start_to_close == 0)
+    return "a started workflow task has no time-out";
+  if (!task.is_started() && run.history.has_buffered())
+    return "events are buffered without a workflow task in progress";
   if (!task.pending() && task.schedule_to_start != 0) return "a time-out of no workflow task";
   if (!run.sticky_queue.empty() && run.transient()) return "a failing workflow task is sticky";
   for (const auto& [id, activity] : run.activities) {
-    if (id >= run.history.next_event_id()) return "an activity is scheduled by an event that does not exist";
+    if (id >= run.history.next_event_id())
+      return "an activity is scheduled by an event that does not exist";
     const auto index = run.activity_ids.find(activity.attributes.activity_id());
-    if (index == run.activity_ids.end() || index->second != id) return "an activity is not in the index";
-    if (activity.started && activity.start_to_close == 0) return "a started activity has no time-out";
+    if (index == run.activity_ids.end() || index->second != id)
+      return "an activity is not in the index";
+    if (activity.started && activity.start_to_close == 0)
+      return "a started activity has no time-out";
     if (activity.started && activity.retry != 0) return "a started activity waits for its retry";
   }
-  if (run.activity_ids.size() != run.activities.size()) return "the index of activities has strangers";
+  if (run.activity_ids.size() != run.activities.size())
+    return "the index of activities has strangers";
   for (const auto& [id, timer] : run.timers) {
     if (timer.timer == 0) return "a user timer has no deadline";
   }
@@ -47,8 +54,10 @@ std::string CheckClosed(const Run& run) {
 std::string CheckHistory(const Run& run) {
   const std::string_view bytes = run.history.Slice(1, run.history.next_event_id() - 1);
   historypb::History parsed;
-  if (!parsed.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return "the history is not a message";
-  if (parsed.events_size() + 1 != run.history.next_event_id()) return "the history has another number of events";
+  if (!parsed.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return "the history is not a message";
+  if (parsed.events_size() + 1 != run.history.next_event_id())
+    return "the history has another number of events";
   for (int i = 0; i < parsed.events_size(); ++i) {
     if (parsed.events(i).event_id() != i + 1) return "event ids are not dense";
     if (parsed.events(i).attributes_case() == historypb::HistoryEvent::ATTRIBUTES_NOT_SET) {
@@ -62,7 +71,8 @@ std::string CheckHistory(const Run& run) {
 
 std::string CheckInvariants(const Core& core) {
   if (!core.deferred.empty()) return "deferred work is left";
-  if (const auto next = core.timers.NextDeadline(); next && *next < core.now.steady) return "a deadline lies in the past";
+  if (const auto next = core.timers.NextDeadline(); next && *next < core.now.steady)
+    return "a deadline lies in the past";
   for (const auto& [name, ns] : core.namespaces.by_name()) {
     std::size_t open = 0, runs = 0;
     for (const auto& [id, execution] : ns->executions) {
@@ -70,15 +80,18 @@ std::string CheckInvariants(const Core& core) {
         ++runs;
         if (run->open()) {
           ++open;
-          if (execution.current != run) return fmt::format("{}: an open run is not the current one", id);
+          if (execution.current != run)
+            return fmt::format("{}: an open run is not the current one", id);
         }
         std::string broken = run->open() ? CheckOpen(*run) : CheckClosed(*run);
         if (broken.empty()) broken = CheckHistory(*run);
         if (!broken.empty()) return fmt::format("{} {}: {}", id, run_id, broken);
       }
     }
-    if (open != ns->open_runs) return fmt::format("{}: {} runs are open, {} are counted", name, open, ns->open_runs);
-    if (runs != ns->by_visibility.size()) return fmt::format("{}: the list has another number of runs", name);
+    if (open != ns->open_runs)
+      return fmt::format("{}: {} runs are open, {} are counted", name, open, ns->open_runs);
+    if (runs != ns->by_visibility.size())
+      return fmt::format("{}: the list has another number of runs", name);
   }
   return core.matching.Check();
 }

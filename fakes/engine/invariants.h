@@ -9,7 +9,8 @@ struct Core;
 
 // The first violation, or "":
 //  - nothing is left to be done later than now: no deferred work, no deadline in the past;
-//  - event ids are dense from 1, and the pending workflow task lies where its events are or will be;
+//  - event ids are dense from 1, and the pending workflow task lies where its events are or will
+//  be;
 //  - a started workflow task has a time-out running; without one nothing is buffered;
 //  - closed runs have no task, timer, activity, waiter or buffered event;
 //  - every activity id is in the index, and every activity waits for something;

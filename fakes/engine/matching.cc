@@ -11,14 +11,17 @@
 namespace squall::fakes::engine {
 namespace {
 
-constexpr int kWorkflow = enums::TASK_QUEUE_TYPE_WORKFLOW, kActivity = enums::TASK_QUEUE_TYPE_ACTIVITY,
-              kNexus = enums::TASK_QUEUE_TYPE_NEXUS;
+constexpr int kWorkflow = enums::TASK_QUEUE_TYPE_WORKFLOW,
+              kActivity = enums::TASK_QUEUE_TYPE_ACTIVITY, kNexus = enums::TASK_QUEUE_TYPE_NEXUS;
 constexpr std::size_t kMaxIdLength = 1000;  // limit.maxIDLength of the real server
 constexpr Duration kRateWindow = std::chrono::seconds(30);
-// common.MinLongPollTimeout: the shortest time-out with which the real frontend accepts a long poll.
+// common.MinLongPollTimeout: the shortest time-out with which the real frontend accepts a long
+// poll.
 constexpr Duration kMinLongPoll = std::chrono::seconds(2);
 
-const char* KindName(int kind) { return kind == kActivity ? "activity" : kind == kNexus ? "nexus" : "workflow"; }
+const char* KindName(int kind) {
+  return kind == kActivity ? "activity" : kind == kNexus ? "nexus" : "workflow";
+}
 
 Status CheckQueue(const taskqueue::TaskQueue& queue, bool set) {
   if (!set) return InvalidArgument("taskQueue is not set");
@@ -35,7 +38,8 @@ void DropOld(std::deque<SteadyTime>& times, SteadyTime now) {
 
 void Matching::AddWorkflowTask(const std::shared_ptr<Run>& run) {
   const bool sticky = !run->sticky_queue.empty() && StickyAlive(*run->ns, run->sticky_queue);
-  const Key key{run->ns->id, sticky ? run->sticky_queue : run->start.task_queue().name(), kWorkflow};
+  const Key key{run->ns->id, sticky ? run->sticky_queue : run->start.task_queue().name(),
+                kWorkflow};
   queues_[key].sticky = sticky;
   Add(key, {.run = run,
             .scheduled_event_id = run->task.scheduled_event_id,
@@ -108,11 +112,13 @@ bool Matching::Serve(const Key& key, Queue& queue, const Poll& poll) {
     if (!Wanted(task, kind)) continue;
     const auto run = task.run.lock();
     if (kind == kWorkflow) {
-      if (poll.sticky && run->sticky_queue != poll.queue_name) continue;  // it moved; its time-out brings it back
+      if (poll.sticky && run->sticky_queue != poll.queue_name)
+        continue;  // it moved; its time-out brings it back
       core_.tasks.Start(*run, poll.identity, poll.queue_name, poll.sticky);
       core_.calls.ReplyBytes(poll.call, core_.tasks.Response(*run));
     } else {
-      core_.calls.ReplyBytes(poll.call, core_.activities.Start(*run, task.scheduled_event_id, poll.identity));
+      core_.calls.ReplyBytes(poll.call,
+                             core_.activities.Start(*run, task.scheduled_event_id, poll.identity));
     }
     queue.dispatches.push_back(core_.now.steady);
     DropOld(queue.dispatches, core_.now.steady);
@@ -141,7 +147,8 @@ void Matching::Touch(const Key& key, Queue& queue, const std::string& identity, 
   core_.sink.Append(core_.source, std::move(event));
 }
 
-void Matching::Arrive(CallId call, const Key& key, Poll poll, const std::optional<SteadyTime>& deadline) {
+void Matching::Arrive(CallId call, const Key& key, Poll poll,
+                      const std::optional<SteadyTime>& deadline) {
   SteadyTime until = core_.now.steady + core_.options.long_poll;
   if (deadline) until = std::min(until, *deadline - core_.options.long_poll_margin);
   Queue& queue = queues_[key];
@@ -187,7 +194,8 @@ void Matching::PollWorkflow(CallId call, const ws::PollWorkflowTaskQueueRequest&
   if (!ns.ok()) return core_.calls.Fail(call, ns.status());
   const auto deadline = core_.calls.deadline(call);
   if (deadline && *deadline - core_.now.steady < kMinLongPoll) {
-    return core_.calls.Fail(call, Status(StatusCode::kFailedPrecondition, "Context timeout is too short."));
+    return core_.calls.Fail(
+        call, Status(StatusCode::kFailedPrecondition, "Context timeout is too short."));
   }
   if (Status bad = CheckQueue(request.task_queue(), request.has_task_queue()); !bad.ok()) {
     return core_.calls.Fail(call, bad);
@@ -212,7 +220,8 @@ void Matching::PollActivity(CallId call, const ws::PollActivityTaskQueueRequest&
   if (!ns.ok()) return core_.calls.Fail(call, ns.status());
   const auto deadline = core_.calls.deadline(call);
   if (deadline && *deadline - core_.now.steady < kMinLongPoll) {
-    return core_.calls.Fail(call, Status(StatusCode::kFailedPrecondition, "Context timeout is too short."));
+    return core_.calls.Fail(
+        call, Status(StatusCode::kFailedPrecondition, "Context timeout is too short."));
   }
   if (Status bad = CheckQueue(request.task_queue(), request.has_task_queue()); !bad.ok()) {
     return core_.calls.Fail(call, bad);
@@ -246,7 +255,8 @@ void Matching::PollNexus(CallId call, const ws::PollNexusTaskQueueRequest& reque
 
 void Matching::Forget(Queue& queue) {
   std::erase_if(queue.pollers, [&](const auto& entry) {
-    return entry.second.held == 0 && core_.now.steady - entry.second.access > core_.options.poller_memory;
+    return entry.second.held == 0 &&
+           core_.now.steady - entry.second.access > core_.options.poller_memory;
   });
 }
 
@@ -255,22 +265,27 @@ void Matching::FillStats(Queue& queue, int kind, taskqueue::TaskQueueStats* stat
   DropOld(queue.adds, core_.now.steady);
   DropOld(queue.dispatches, core_.now.steady);
   stats->set_approximate_backlog_count(static_cast<std::int64_t>(queue.backlog.size()));
-  const Duration age = queue.backlog.empty() ? Duration{} : core_.now.steady - queue.backlog.front().added;
+  const Duration age =
+      queue.backlog.empty() ? Duration{} : core_.now.steady - queue.backlog.front().added;
   *stats->mutable_approximate_backlog_age() = ToProto(age);
-  const float window = static_cast<float>(std::chrono::duration_cast<std::chrono::seconds>(kRateWindow).count());
+  const float window =
+      static_cast<float>(std::chrono::duration_cast<std::chrono::seconds>(kRateWindow).count());
   stats->set_tasks_add_rate(static_cast<float>(queue.adds.size()) / window);
   stats->set_tasks_dispatch_rate(static_cast<float>(queue.dispatches.size()) / window);
 }
 
-StatusOr<ws::DescribeTaskQueueResponse> Matching::Describe(const ws::DescribeTaskQueueRequest& request) {
+StatusOr<ws::DescribeTaskQueueResponse> Matching::Describe(
+    const ws::DescribeTaskQueueRequest& request) {
   SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
-  if (Status bad = CheckQueue(request.task_queue(), request.has_task_queue()); !bad.ok()) return bad;
+  if (Status bad = CheckQueue(request.task_queue(), request.has_task_queue()); !bad.ok())
+    return bad;
   const bool enhanced = request.api_mode() == enums::DESCRIBE_TASK_QUEUE_MODE_ENHANCED;
   ws::DescribeTaskQueueResponse response;
   std::vector<int> kinds;
   if (!enhanced) {
-    kinds.push_back(request.task_queue_type() == enums::TASK_QUEUE_TYPE_UNSPECIFIED ? kWorkflow
-                                                                                    : request.task_queue_type());
+    kinds.push_back(request.task_queue_type() == enums::TASK_QUEUE_TYPE_UNSPECIFIED
+                        ? kWorkflow
+                        : request.task_queue_type());
   } else if (request.task_queue_types().empty()) {
     kinds = {kWorkflow, kActivity};
   } else {
@@ -304,15 +319,19 @@ StatusOr<ws::DescribeTaskQueueResponse> Matching::Describe(const ws::DescribeTas
     } else {
       response.mutable_pollers()->Swap(&pollers);
       response.mutable_versioning_info()->set_current_version("__unversioned__");
-      response.mutable_versioning_info()->mutable_update_time()->set_seconds(-62135596800);  // 0001-01-01: never
+      response.mutable_versioning_info()->mutable_update_time()->set_seconds(
+          -62135596800);  // 0001-01-01: never
       response.mutable_effective_rate_limit()->set_requests_per_second(4000);
-      response.mutable_effective_rate_limit()->set_rate_limit_source(enums::RATE_LIMIT_SOURCE_SYSTEM);
+      response.mutable_effective_rate_limit()->set_rate_limit_source(
+          enums::RATE_LIMIT_SOURCE_SYSTEM);
       if (request.report_stats()) {
         *response.mutable_stats() = stats;
-        (*response.mutable_stats_by_priority_key())[3] = stats;  // everything has the default priority
+        (*response.mutable_stats_by_priority_key())[3] =
+            stats;  // everything has the default priority
       }
       if (request.include_task_queue_status()) {
-        response.mutable_task_queue_status()->set_backlog_count_hint(stats.approximate_backlog_count());
+        response.mutable_task_queue_status()->set_backlog_count_hint(
+            stats.approximate_backlog_count());
       }
     }
   }
@@ -322,24 +341,27 @@ StatusOr<ws::DescribeTaskQueueResponse> Matching::Describe(const ws::DescribeTas
 StatusOr<ws::ListTaskQueuePartitionsResponse> Matching::ListPartitions(
     const ws::ListTaskQueuePartitionsRequest& request) {
   SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
-  if (Status bad = CheckQueue(request.task_queue(), request.has_task_queue()); !bad.ok()) return bad;
+  if (Status bad = CheckQueue(request.task_queue(), request.has_task_queue()); !bad.ok())
+    return bad;
   ws::ListTaskQueuePartitionsResponse response;
-  for (auto* partition :
-       {response.add_activity_task_queue_partitions(), response.add_workflow_task_queue_partitions()}) {
+  for (auto* partition : {response.add_activity_task_queue_partitions(),
+                          response.add_workflow_task_queue_partitions()}) {
     partition->set_key(request.task_queue().name());
     partition->set_owner_host_name(core_.options.name);
   }
   return response;
 }
 
-StatusOr<ws::ShutdownWorkerResponse> Matching::ShutdownWorker(const ws::ShutdownWorkerRequest& request) {
+StatusOr<ws::ShutdownWorkerResponse> Matching::ShutdownWorker(
+    const ws::ShutdownWorkerRequest& request) {
   SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
   if (core_.options.complete_polls_on_shutdown && !request.worker_instance_key().empty()) {
     std::vector<std::pair<Key, std::uint64_t>> ended;
     for (const auto& [key, queue] : queues_) {
       if (std::get<0>(key) != ns->id) continue;
       for (const auto& [arrival, poll] : queue.waiting) {
-        if (poll.worker_instance_key == request.worker_instance_key()) ended.emplace_back(key, arrival);
+        if (poll.worker_instance_key == request.worker_instance_key())
+          ended.emplace_back(key, arrival);
       }
     }
     for (const auto& [key, arrival] : ended) {
@@ -373,7 +395,8 @@ StatusOr<ws::ShutdownWorkerResponse> Matching::ShutdownWorker(const ws::Shutdown
   return ws::ShutdownWorkerResponse();
 }
 
-void Matching::Query(CallId call, const std::shared_ptr<Run>& run, const querypb::WorkflowQuery& query) {
+void Matching::Query(CallId call, const std::shared_ptr<Run>& run,
+                     const querypb::WorkflowQuery& query) {
   const std::uint64_t id = next_query_++;
   DirectQuery& direct = queries_[id];
   direct = {.id = id, .call = call, .run = run, .query = query};
@@ -382,10 +405,12 @@ void Matching::Query(CallId call, const std::shared_ptr<Run>& run, const querypb
     direct.sticky = false;
     if (run->open()) WorkflowTasks::ClearSticky(*run);
   }
-  core_.calls.Hold(call, [this, id] { EndQuery(id); },
-                   Status(StatusCode::kDeadlineExceeded, "query timed out before a worker could process it"));
+  core_.calls.Hold(
+      call, [this, id] { EndQuery(id); },
+      Status(StatusCode::kDeadlineExceeded, "query timed out before a worker could process it"));
   if (direct.sticky) {
-    const Duration limit = run->sticky_timeout.count() > 0 ? run->sticky_timeout : Duration(std::chrono::seconds(10));
+    const Duration limit =
+        run->sticky_timeout.count() > 0 ? run->sticky_timeout : Duration(std::chrono::seconds(10));
     direct.timer = core_.After(limit, [this, id] {
       auto it = queries_.find(id);
       if (it == queries_.end()) return;
@@ -402,7 +427,8 @@ void Matching::Query(CallId call, const std::shared_ptr<Run>& run, const querypb
 void Matching::EnqueueQuery(std::uint64_t id) {
   const DirectQuery& direct = queries_.at(id);
   const Run& run = *direct.run;
-  const Key key{run.ns->id, direct.sticky ? run.sticky_queue : run.start.task_queue().name(), kWorkflow};
+  const Key key{run.ns->id, direct.sticky ? run.sticky_queue : run.start.task_queue().name(),
+                kWorkflow};
   queues_[key].queries.push_back(id);
   core_.Defer([this, key] { Match(key); });
 }
@@ -462,10 +488,12 @@ std::string Matching::Check() const {
   for (const auto& [key, queue] : queues_) {
     if (queue.waiting.empty()) continue;
     for (const auto& [arrival, poll] : queue.waiting) {
-      if (!core_.calls.IsOpen(poll.call)) return "a poll waits in " + std::get<1>(key) + " whose call is over";
+      if (!core_.calls.IsOpen(poll.call))
+        return "a poll waits in " + std::get<1>(key) + " whose call is over";
     }
     for (const Task& task : queue.backlog) {
-      if (Wanted(task, std::get<2>(key))) return "task and poll wait beside each other in " + std::get<1>(key);
+      if (Wanted(task, std::get<2>(key)))
+        return "task and poll wait beside each other in " + std::get<1>(key);
     }
   }
   return {};

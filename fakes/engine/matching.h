@@ -1,6 +1,7 @@
 #pragma once
-// Task queues: tasks in order, polls that wait for one, and who polled when. One task goes to one poll, first come, first
-// served on both sides. Whether a task is still wanted is asked at the moment it is handed out.
+// Task queues: tasks in order, polls that wait for one, and who polled when. One task goes to one
+// poll, first come, first served on both sides. Whether a task is still wanted is asked at the
+// moment it is handed out.
 
 #include <deque>
 #include <functional>
@@ -32,9 +33,9 @@ struct DirectQuery {
   CallId call = 0;
   std::shared_ptr<Run> run;
   querypb::WorkflowQuery query;
-  bool sticky = false;     // waits in the sticky queue
-  bool dispatched = false; // a worker has it
-  TimerId timer = 0;       // sticky: when to turn to the normal queue
+  bool sticky = false;      // waits in the sticky queue
+  bool dispatched = false;  // a worker has it
+  TimerId timer = 0;        // sticky: when to turn to the normal queue
 };
 
 // What a waiting poll says about itself.
@@ -62,13 +63,15 @@ class Matching {
   // Held in a queue of its own and answered empty: nothing creates Nexus tasks here.
   void PollNexus(CallId call, const ws::PollNexusTaskQueueRequest& request);
   StatusOr<ws::DescribeTaskQueueResponse> Describe(const ws::DescribeTaskQueueRequest& request);
-  StatusOr<ws::ListTaskQueuePartitionsResponse> ListPartitions(const ws::ListTaskQueuePartitionsRequest& request);
+  StatusOr<ws::ListTaskQueuePartitionsResponse> ListPartitions(
+      const ws::ListTaskQueuePartitionsRequest& request);
   // Answers the held polls of that worker with nothing and forgets the pollers of its sticky queue.
   StatusOr<ws::ShutdownWorkerResponse> ShutdownWorker(const ws::ShutdownWorkerRequest& request);
 
   // Direct queries. The call is held; its answer comes through RespondQuery or is an error.
   void Query(CallId call, const std::shared_ptr<Run>& run, const querypb::WorkflowQuery& query);
-  StatusOr<ws::RespondQueryTaskCompletedResponse> RespondQuery(const ws::RespondQueryTaskCompletedRequest& request);
+  StatusOr<ws::RespondQueryTaskCompletedResponse> RespondQuery(
+      const ws::RespondQueryTaskCompletedRequest& request);
 
   // Forgets polls (their calls are gone) and pollers; with `tasks` the tasks too.
   void Reset(bool tasks);
@@ -90,12 +93,12 @@ class Matching {
   struct Queue {
     bool sticky = false;
     std::deque<Task> backlog;
-    std::deque<std::uint64_t> queries;          // ids into queries_
-    std::map<std::uint64_t, Poll> waiting;      // by arrival
-    std::map<std::string, Poller> pollers;      // by identity
+    std::deque<std::uint64_t> queries;      // ids into queries_
+    std::map<std::uint64_t, Poll> waiting;  // by arrival
+    std::map<std::string, Poller> pollers;  // by identity
     SteadyTime last_poll{};
     bool polled = false;
-    std::deque<SteadyTime> adds, dispatches;    // of the last 30 s, for the rates
+    std::deque<SteadyTime> adds, dispatches;  // of the last 30 s, for the rates
   };
 
   void Add(const Key& key, Task task);
@@ -105,7 +108,8 @@ class Matching {
   bool Serve(const Key& key, Queue& queue, const Poll& poll);
   bool Wanted(const Task& task, int kind) const;
   void Arrive(CallId call, const Key& key, Poll poll, const std::optional<SteadyTime>& deadline);
-  void Touch(const Key& key, Queue& queue, const std::string& identity, int held_change, const char* journal_what);
+  void Touch(const Key& key, Queue& queue, const std::string& identity, int held_change,
+             const char* journal_what);
   void Leave(const Key& key, std::uint64_t arrival, const char* why_empty);
   void EndQuery(std::uint64_t id);
   void EnqueueQuery(std::uint64_t id);

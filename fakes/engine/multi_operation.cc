@@ -28,18 +28,22 @@ Status Failed(const Status& status, int failed_operation) {
       operation->set_message("Operation was aborted.");
     }
   }
-  return WithDetail(status.code(), failed_operation == 0 ? "MultiOperation could not be executed (reason: Start failed)."
-                                                         : "MultiOperation could not be executed (reason: Update failed).",
+  return WithDetail(status.code(),
+                    failed_operation == 0
+                        ? "MultiOperation could not be executed (reason: Start failed)."
+                        : "MultiOperation could not be executed (reason: Update failed).",
                     failure);
 }
 
 }  // namespace
 
 void Starts::MultiOperation(CallId call, ws::ExecuteMultiOperationRequest& request) {
-  if (auto ns = core_.namespaces.Get(request.namespace_()); !ns.ok()) return core_.calls.Fail(call, ns.status());
+  if (auto ns = core_.namespaces.Get(request.namespace_()); !ns.ok())
+    return core_.calls.Fail(call, ns.status());
   if (request.operations_size() != 2 || !request.operations(0).has_start_workflow() ||
       !request.operations(1).has_update_workflow()) {
-    return core_.calls.Fail(call, InvalidArgument("Operations have to be exactly [Start, Update]."));
+    return core_.calls.Fail(call,
+                            InvalidArgument("Operations have to be exactly [Start, Update]."));
   }
   auto& start = *request.mutable_operations(0)->mutable_start_workflow();
   auto& update = *request.mutable_operations(1)->mutable_update_workflow();
@@ -56,8 +60,10 @@ void Starts::MultiOperation(CallId call, ws::ExecuteMultiOperationRequest& reque
   auto prepared = bad.ok() ? Prepare(start) : StatusOr<StartRequest>(bad);
   if (!prepared.ok()) return core_.calls.Fail(call, Failed(prepared.status(), 0));
   bad = Updates::CheckRequest(update);
-  if (bad.ok() && !update.first_execution_run_id().empty()) bad = InvalidArgument("FirstExecutionRunId is not allowed.");
-  if (bad.ok() && !update.workflow_execution().run_id().empty()) bad = InvalidArgument("RunId is not allowed.");
+  if (bad.ok() && !update.first_execution_run_id().empty())
+    bad = InvalidArgument("FirstExecutionRunId is not allowed.");
+  if (bad.ok() && !update.workflow_execution().run_id().empty())
+    bad = InvalidArgument("RunId is not allowed.");
   if (bad.ok() && update.workflow_execution().workflow_id() != start.workflow_id()) {
     bad = InvalidArgument("WorkflowId is not consistent with previous operation(s).");
   }
@@ -68,7 +74,8 @@ void Starts::MultiOperation(CallId call, ws::ExecuteMultiOperationRequest& reque
   auto outcome = StartOrReuse(*std::move(prepared));
   if (!outcome.ok()) return core_.calls.Fail(call, Failed(outcome.status(), 0));
   Run& run = *outcome->run;
-  if (Status begun = core_.updates.Begin(run, update); !begun.ok()) return core_.calls.Fail(call, Failed(begun, 1));
+  if (Status begun = core_.updates.Begin(run, update); !begun.ok())
+    return core_.calls.Fail(call, Failed(begun, 1));
   ws::StartWorkflowExecutionResponse started;
   started.set_run_id(run.run_id);
   started.set_first_execution_run_id(run.first_run_id);

@@ -27,7 +27,8 @@ bool IsUuid(std::string_view text) {
 }
 
 void Fill(const Namespace& ns, const EngineOptions& options, namespacepb::NamespaceInfo* info,
-          namespacepb::NamespaceConfig* config, ::temporal::api::replication::v1::NamespaceReplicationConfig* replication) {
+          namespacepb::NamespaceConfig* config,
+          ::temporal::api::replication::v1::NamespaceReplicationConfig* replication) {
   info->set_name(ns.name);
   info->set_id(ns.id);
   info->set_state(ns.state);
@@ -73,7 +74,8 @@ StatusOr<std::shared_ptr<Namespace>> Namespaces::Get(const std::string& name) co
   if (name.empty()) return InvalidArgument("Namespace is empty.");
   const auto it = by_name_.find(name);
   if (it == by_name_.end()) return NamespaceNotFound(name);
-  if (it->second->state == enums::NAMESPACE_STATE_DELETED) return NamespaceInvalidState(name, it->second->state);
+  if (it->second->state == enums::NAMESPACE_STATE_DELETED)
+    return NamespaceInvalidState(name, it->second->state);
   return it->second;
 }
 
@@ -93,23 +95,27 @@ StatusOr<std::shared_ptr<Run>> Namespaces::FindRun(Namespace& ns, const std::str
     return it->second.current;
   }
   if (it != ns.executions.end()) {
-    if (const auto run = it->second.runs.find(run_id); run != it->second.runs.end()) return run->second;
+    if (const auto run = it->second.runs.find(run_id); run != it->second.runs.end())
+      return run->second;
   }
-  return NotFound(fmt::format("workflow execution not found for workflow ID \"{}\" and run ID \"{}\"", workflow_id, run_id));
+  return NotFound(
+      fmt::format("workflow execution not found for workflow ID \"{}\" and run ID \"{}\"",
+                  workflow_id, run_id));
 }
 
-StatusOr<std::shared_ptr<Run>> Namespaces::FindRun(const std::string& ns_name,
-                                                   const common::WorkflowExecution& execution) const {
+StatusOr<std::shared_ptr<Run>> Namespaces::FindRun(
+    const std::string& ns_name, const common::WorkflowExecution& execution) const {
   SQUALL_ASSIGN_OR_RETURN(auto ns, Get(ns_name));
   if (execution.workflow_id().empty()) return InvalidArgument("WorkflowId is not set on request.");
-  if (!execution.run_id().empty() && !IsUuid(execution.run_id())) return InvalidArgument("Invalid RunId.");
+  if (!execution.run_id().empty() && !IsUuid(execution.run_id()))
+    return InvalidArgument("Invalid RunId.");
   return FindRun(*ns, execution.workflow_id(), execution.run_id());
 }
 
 VisibilityKey Namespaces::KeyOf(const Run& run) {
   constexpr std::int64_t kOpen = std::numeric_limits<std::int64_t>::min();
-  return {run.open() ? kOpen : -run.closed.time_since_epoch().count(), -run.started.time_since_epoch().count(),
-          run.run_id};
+  return {run.open() ? kOpen : -run.closed.time_since_epoch().count(),
+          -run.started.time_since_epoch().count(), run.run_id};
 }
 
 void Namespaces::Insert(const std::shared_ptr<Run>& run, bool current) {
@@ -128,13 +134,15 @@ void Namespaces::Reindex(Run& run, const VisibilityKey& old_key) {
   if (!run.open()) --run.ns->open_runs;
 }
 
-StatusOr<ws::RegisterNamespaceResponse> Namespaces::Register(const ws::RegisterNamespaceRequest& request) {
+StatusOr<ws::RegisterNamespaceResponse> Namespaces::Register(
+    const ws::RegisterNamespaceRequest& request) {
   if (request.namespace_().empty()) return InvalidArgument("Namespace not set on request.");
   const Duration retention = FromProto(request.workflow_execution_retention_period());
   if (!request.has_workflow_execution_retention_period()) {
     return InvalidArgument("A valid retention period is not set on request.");
   }
-  if (retention < kMinRetention) return InvalidArgument("A valid retention period is not set on request.");
+  if (retention < kMinRetention)
+    return InvalidArgument("A valid retention period is not set on request.");
   if (by_name_.contains(request.namespace_())) return NamespaceExists(request.namespace_());
   auto ns = Add(request.namespace_());
   ns->description = request.description();
@@ -144,8 +152,10 @@ StatusOr<ws::RegisterNamespaceResponse> Namespaces::Register(const ws::RegisterN
   return ws::RegisterNamespaceResponse();
 }
 
-StatusOr<ws::DescribeNamespaceResponse> Namespaces::Describe(const ws::DescribeNamespaceRequest& request) {
-  if (request.namespace_().empty() && request.id().empty()) return InvalidArgument("Namespace not set on request.");
+StatusOr<ws::DescribeNamespaceResponse> Namespaces::Describe(
+    const ws::DescribeNamespaceRequest& request) {
+  if (request.namespace_().empty() && request.id().empty())
+    return InvalidArgument("Namespace not set on request.");
   std::shared_ptr<Namespace> ns;
   if (!request.namespace_().empty()) {
     const auto it = by_name_.find(request.namespace_());
@@ -171,7 +181,9 @@ StatusOr<ws::ListNamespacesResponse> Namespaces::List(const ws::ListNamespacesRe
   ws::ListNamespacesResponse response;
   std::int64_t at = 0;
   for (const auto& [name, ns] : by_name_) {
-    if (ns->state == enums::NAMESPACE_STATE_DELETED && !request.namespace_filter().include_deleted()) continue;
+    if (ns->state == enums::NAMESPACE_STATE_DELETED &&
+        !request.namespace_filter().include_deleted())
+      continue;
     if (at++ < skip) continue;
     if (response.namespaces_size() == page_size) {
       response.set_next_page_token(PageToken{.first = at - 1}.Serialize());
@@ -184,7 +196,8 @@ StatusOr<ws::ListNamespacesResponse> Namespaces::List(const ws::ListNamespacesRe
   return response;
 }
 
-StatusOr<ws::UpdateNamespaceResponse> Namespaces::Update(const ws::UpdateNamespaceRequest& request) {
+StatusOr<ws::UpdateNamespaceResponse> Namespaces::Update(
+    const ws::UpdateNamespaceRequest& request) {
   SQUALL_ASSIGN_OR_RETURN(auto ns, Get(request.namespace_()));
   if (request.has_update_info()) {
     const auto& info = request.update_info();
@@ -200,7 +213,8 @@ StatusOr<ws::UpdateNamespaceResponse> Namespaces::Update(const ws::UpdateNamespa
   }
   if (request.config().has_workflow_execution_retention_ttl()) {
     const Duration retention = FromProto(request.config().workflow_execution_retention_ttl());
-    if (retention < kMinRetention) return InvalidArgument("A valid retention period is not set on request.");
+    if (retention < kMinRetention)
+      return InvalidArgument("A valid retention period is not set on request.");
     ns->retention = retention;
   }
   ws::UpdateNamespaceResponse response;
@@ -209,15 +223,17 @@ StatusOr<ws::UpdateNamespaceResponse> Namespaces::Update(const ws::UpdateNamespa
   return response;
 }
 
-StatusOr<ws::DeprecateNamespaceResponse> Namespaces::Deprecate(const ws::DeprecateNamespaceRequest& request) {
+StatusOr<ws::DeprecateNamespaceResponse> Namespaces::Deprecate(
+    const ws::DeprecateNamespaceRequest& request) {
   SQUALL_ASSIGN_OR_RETURN(auto ns, Get(request.namespace_()));
   ns->state = enums::NAMESPACE_STATE_DEPRECATED;
   return ws::DeprecateNamespaceResponse();
 }
 
-// As on the real server the name is free at once, the namespace lives on as "name-deleted-xxxxx", and polls that are held
-// notice nothing. Its workflows are gone.
-StatusOr<op::DeleteNamespaceResponse> Namespaces::Delete(const op::DeleteNamespaceRequest& request) {
+// As on the real server the name is free at once, the namespace lives on as "name-deleted-xxxxx",
+// and polls that are held notice nothing. Its workflows are gone.
+StatusOr<op::DeleteNamespaceResponse> Namespaces::Delete(
+    const op::DeleteNamespaceRequest& request) {
   if (!request.namespace_().empty() && !request.namespace_id().empty()) {
     return InvalidArgument("Only one of namespace name or Id should be set on request.");
   }
@@ -231,7 +247,8 @@ StatusOr<op::DeleteNamespaceResponse> Namespaces::Delete(const op::DeleteNamespa
   for (const auto& [key, run] : ns->by_visibility) {
     if (run->open()) open.push_back(run);
   }
-  for (const auto& run : open) core_.closing.Terminate(*run, "Delete namespace", nullptr, "history-service");
+  for (const auto& run : open)
+    core_.closing.Terminate(*run, "Delete namespace", nullptr, "history-service");
   by_name_.erase(ns->name);
   by_id_.erase(ns->id);
   ns->state = enums::NAMESPACE_STATE_DELETED;
@@ -249,7 +266,8 @@ StatusOr<op::DeleteNamespaceResponse> Namespaces::Delete(const op::DeleteNamespa
 StatusOr<op::AddSearchAttributesResponse> Namespaces::AddSearchAttributes(
     const op::AddSearchAttributesRequest& request) {
   SQUALL_ASSIGN_OR_RETURN(auto ns, Get(request.namespace_()));
-  if (request.search_attributes().empty()) return InvalidArgument("SearchAttributes are not set on request.");
+  if (request.search_attributes().empty())
+    return InvalidArgument("SearchAttributes are not set on request.");
   for (const auto& [name, type] : request.search_attributes()) ns->search_attributes[name] = type;
   return op::AddSearchAttributesResponse();
 }
@@ -257,7 +275,8 @@ StatusOr<op::AddSearchAttributesResponse> Namespaces::AddSearchAttributes(
 StatusOr<op::RemoveSearchAttributesResponse> Namespaces::RemoveSearchAttributes(
     const op::RemoveSearchAttributesRequest& request) {
   SQUALL_ASSIGN_OR_RETURN(auto ns, Get(request.namespace_()));
-  if (request.search_attributes().empty()) return InvalidArgument("SearchAttributes are not set on request.");
+  if (request.search_attributes().empty())
+    return InvalidArgument("SearchAttributes are not set on request.");
   for (const auto& name : request.search_attributes()) {
     if (ns->search_attributes.erase(name) == 0) {
       return NotFound(fmt::format("Search attribute {} doesn't exist.", name));
@@ -270,20 +289,24 @@ StatusOr<op::ListSearchAttributesResponse> Namespaces::ListSearchAttributes(
     const op::ListSearchAttributesRequest& request) {
   SQUALL_ASSIGN_OR_RETURN(auto ns, Get(request.namespace_()));
   op::ListSearchAttributesResponse response;
-  for (const auto& [name, type] : ns->search_attributes) (*response.mutable_custom_attributes())[name] = type;
+  for (const auto& [name, type] : ns->search_attributes)
+    (*response.mutable_custom_attributes())[name] = type;
   auto& system = *response.mutable_system_attributes();
-  for (const char* name : {"WorkflowId", "RunId", "WorkflowType", "ExecutionStatus", "TaskQueue", "ParentWorkflowId",
-                           "ParentRunId", "RootWorkflowId", "RootRunId"}) {
+  for (const char* name : {"WorkflowId", "RunId", "WorkflowType", "ExecutionStatus", "TaskQueue",
+                           "ParentWorkflowId", "ParentRunId", "RootWorkflowId", "RootRunId"}) {
     system[name] = enums::INDEXED_VALUE_TYPE_KEYWORD;
   }
-  for (const char* name : {"StartTime", "CloseTime", "ExecutionTime"}) system[name] = enums::INDEXED_VALUE_TYPE_DATETIME;
-  for (const char* name : {"HistoryLength", "HistorySizeBytes", "StateTransitionCount", "ExecutionDuration"}) {
+  for (const char* name : {"StartTime", "CloseTime", "ExecutionTime"})
+    system[name] = enums::INDEXED_VALUE_TYPE_DATETIME;
+  for (const char* name :
+       {"HistoryLength", "HistorySizeBytes", "StateTransitionCount", "ExecutionDuration"}) {
     system[name] = enums::INDEXED_VALUE_TYPE_INT;
   }
   return response;
 }
 
-StatusOr<ws::GetSearchAttributesResponse> Namespaces::GetSearchAttributes(const ws::GetSearchAttributesRequest&) {
+StatusOr<ws::GetSearchAttributesResponse> Namespaces::GetSearchAttributes(
+    const ws::GetSearchAttributesRequest&) {
   ws::GetSearchAttributesResponse response;
   for (const auto& [name, ns] : by_name_) {
     for (const auto& [key, type] : ns->search_attributes) (*response.mutable_keys())[key] = type;

@@ -19,8 +19,10 @@ struct Execution {
   std::map<std::string, std::shared_ptr<Run>> runs;
 };
 
-// Lists show open runs first, then the latest closed; within both the latest started (as the real SQL stores do).
-using VisibilityKey = std::tuple<std::int64_t, std::int64_t, std::string>;  // -close, -start, run id
+// Lists show open runs first, then the latest closed; within both the latest started (as the real
+// SQL stores do).
+using VisibilityKey =
+    std::tuple<std::int64_t, std::int64_t, std::string>;  // -close, -start, run id
 
 struct Namespace {
   std::string id, name, description, owner_email;
@@ -48,7 +50,8 @@ class Namespaces {
   static StatusOr<std::shared_ptr<Run>> FindRun(Namespace& ns, const std::string& workflow_id,
                                                 const std::string& run_id);
   // From a request: checks the ids first.
-  StatusOr<std::shared_ptr<Run>> FindRun(const std::string& ns, const common::WorkflowExecution& execution) const;
+  StatusOr<std::shared_ptr<Run>> FindRun(const std::string& ns,
+                                         const common::WorkflowExecution& execution) const;
 
   void Insert(const std::shared_ptr<Run>& run, bool current);
   // After a change of the run's start or close time.
@@ -63,10 +66,14 @@ class Namespaces {
   StatusOr<ws::UpdateNamespaceResponse> Update(const ws::UpdateNamespaceRequest& request);
   StatusOr<ws::DeprecateNamespaceResponse> Deprecate(const ws::DeprecateNamespaceRequest& request);
   StatusOr<op::DeleteNamespaceResponse> Delete(const op::DeleteNamespaceRequest& request);
-  StatusOr<op::AddSearchAttributesResponse> AddSearchAttributes(const op::AddSearchAttributesRequest& request);
-  StatusOr<op::RemoveSearchAttributesResponse> RemoveSearchAttributes(const op::RemoveSearchAttributesRequest& request);
-  StatusOr<op::ListSearchAttributesResponse> ListSearchAttributes(const op::ListSearchAttributesRequest& request);
-  StatusOr<ws::GetSearchAttributesResponse> GetSearchAttributes(const ws::GetSearchAttributesRequest& request);
+  StatusOr<op::AddSearchAttributesResponse> AddSearchAttributes(
+      const op::AddSearchAttributesRequest& request);
+  StatusOr<op::RemoveSearchAttributesResponse> RemoveSearchAttributes(
+      const op::RemoveSearchAttributesRequest& request);
+  StatusOr<op::ListSearchAttributesResponse> ListSearchAttributes(
+      const op::ListSearchAttributesRequest& request);
+  StatusOr<ws::GetSearchAttributesResponse> GetSearchAttributes(
+      const ws::GetSearchAttributesRequest& request);
 
  private:
   Core& core_;

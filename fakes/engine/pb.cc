@@ -22,4 +22,9 @@ std::string SerializeSorted(const google::protobuf::MessageLite& message) {
   return out;
 }
 
+void PackSorted(const google::protobuf::Message& message, google::protobuf::Any* any) {
+  any->set_type_url("type.googleapis.com/" + message.GetDescriptor()->full_name());
+  any->set_value(SerializeSorted(message));
+}
+
 }  // namespace squall::fakes::engine

@@ -1,6 +1,8 @@
 #pragma once
-// The messages that the engine speaks, under short names. Heavy (4 MB of generated code): the target precompiles it.
+// The messages that the engine speaks, under short names. Heavy (4 MB of generated code): the
+// target precompiles it.
 
+#include <google/protobuf/any.pb.h>
 #include <google/protobuf/duration.pb.h>
 #include <google/protobuf/timestamp.pb.h>
 
@@ -27,9 +29,11 @@ namespace workerpb = ::temporal::api::worker::v1;
 namespace workflowpb = ::temporal::api::workflow::v1;
 namespace ws = ::temporal::api::workflowservice::v1;
 
-// Appends `message` to `out` with map entries in the order of their keys: protobuf's own order differs from run to run.
-// Returns the number of bytes.
+// Appends `message` to `out` with map entries in the order of their keys: protobuf's own order
+// differs from run to run. Returns the number of bytes.
 std::size_t AppendSorted(const google::protobuf::MessageLite& message, std::string& out);
 std::string SerializeSorted(const google::protobuf::MessageLite& message);
+// Any::PackFrom, with map entries in order.
+void PackSorted(const google::protobuf::Message& message, google::protobuf::Any* any);
 
 }  // namespace squall::fakes::engine

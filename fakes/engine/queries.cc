@@ -13,9 +13,11 @@ constexpr int kFailFastAttempt = 3;
 }  // namespace
 
 void Queries::Query(CallId call, const ws::QueryWorkflowRequest& request) {
-  if (auto ns = core_.namespaces.Get(request.namespace_()); !ns.ok()) return core_.calls.Fail(call, ns.status());
+  if (auto ns = core_.namespaces.Get(request.namespace_()); !ns.ok())
+    return core_.calls.Fail(call, ns.status());
   if (!request.execution().workflow_id().empty()) {
-    if (!request.has_query()) return core_.calls.Fail(call, InvalidArgument("WorkflowQuery is not set on request."));
+    if (!request.has_query())
+      return core_.calls.Fail(call, InvalidArgument("WorkflowQuery is not set on request."));
     if (request.query().query_type().empty()) {
       return core_.calls.Fail(call, InvalidArgument("QueryType is not set on request."));
     }
@@ -33,8 +35,8 @@ void Queries::Query(CallId call, const ws::QueryWorkflowRequest& request) {
       return core_.calls.Reply(call, response);
     }
     if (run.previous_started_event_id == 0) {
-      return core_.calls.Fail(call,
-                              WorkflowNotReady("Workflow execution closed before WorkflowTaskStarted event"));
+      return core_.calls.Fail(
+          call, WorkflowNotReady("Workflow execution closed before WorkflowTaskStarted event"));
     }
   }
   if (run.open() && !run.had_or_has_workflow_task()) {
@@ -44,7 +46,8 @@ void Queries::Query(CallId call, const ws::QueryWorkflowRequest& request) {
     }
   }
   if (run.task.attempt >= kFailFastAttempt) {
-    return core_.calls.Fail(call, WorkflowNotReady("Unable to query workflow due to Workflow Task in failed state."));
+    return core_.calls.Fail(
+        call, WorkflowNotReady("Unable to query workflow due to Workflow Task in failed state."));
   }
   if (run.previous_started_event_id != 0 && (!run.open() || !run.task.pending())) {
     return core_.matching.Query(call, *found, request.query());
@@ -86,8 +89,9 @@ std::string Queries::DirectTask(const DirectQuery& query, const std::string& que
   return bytes;
 }
 
-void Queries::TaskCompleted(Run& run, const google::protobuf::Map<std::string, querypb::WorkflowQueryResult>& results,
-                            bool another_task) {
+void Queries::TaskCompleted(
+    Run& run, const google::protobuf::Map<std::string, querypb::WorkflowQueryResult>& results,
+    bool another_task) {
   std::vector<BufferedQuery> left;
   for (BufferedQuery& query : std::exchange(run.queries, {})) {
     const auto it = results.find(query.id);
@@ -103,7 +107,8 @@ void Queries::TaskCompleted(Run& run, const google::protobuf::Map<std::string, q
     } else if (result.result_type() == enums::QUERY_RESULT_TYPE_FAILED) {
       core_.calls.Fail(query.call, QueryFailed(result.error_message(), result.failure()));
     } else {
-      core_.calls.Fail(query.call, InvalidArgument("query entered invalid state, this should be impossible"));
+      core_.calls.Fail(query.call,
+                       InvalidArgument("query entered invalid state, this should be impossible"));
     }
   }
   run.queries = std::move(left);
@@ -113,7 +118,9 @@ void Queries::TaskCompleted(Run& run, const google::protobuf::Map<std::string, q
 void Queries::Unblock(Run& run) {
   for (const BufferedQuery& query : std::exchange(run.queries, {})) {
     if (!run.open() && run.previous_started_event_id == 0) {
-      core_.calls.Fail(query.call, WorkflowNotReady("Workflow execution closed before WorkflowTaskStarted event"));
+      core_.calls.Fail(
+          query.call,
+          WorkflowNotReady("Workflow execution closed before WorkflowTaskStarted event"));
     } else {
       core_.matching.Query(query.call, run.shared_from_this(), query.query);
     }

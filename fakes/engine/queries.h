@@ -1,5 +1,6 @@
 #pragma once
-// Queries: answered together with a workflow task when one is on its way, directly by a poller otherwise.
+// Queries: answered together with a workflow task when one is on its way, directly by a poller
+// otherwise.
 
 #include <string>
 
@@ -18,8 +19,9 @@ class Queries {
   // The poll answer that carries a direct query.
   std::string DirectTask(const DirectQuery& query, const std::string& queue);
   // A workflow task ended with results; without another one the rest turns to direct queries.
-  void TaskCompleted(Run& run, const google::protobuf::Map<std::string, querypb::WorkflowQueryResult>& results,
-                     bool another_task);
+  void TaskCompleted(
+      Run& run, const google::protobuf::Map<std::string, querypb::WorkflowQueryResult>& results,
+      bool another_task);
   // The run closed.
   void Unblock(Run& run);
 

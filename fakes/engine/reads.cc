@@ -25,7 +25,8 @@ std::string HistoryResponse(std::string_view events, const std::string& token) {
 }  // namespace
 
 void Reads::History(CallId call, const ws::GetWorkflowExecutionHistoryRequest& request) {
-  if (auto ns = core_.namespaces.Get(request.namespace_()); !ns.ok()) return core_.calls.Fail(call, ns.status());
+  if (auto ns = core_.namespaces.Get(request.namespace_()); !ns.ok())
+    return core_.calls.Fail(call, ns.status());
   common::WorkflowExecution execution = request.execution();
   PageToken token;
   if (!request.next_page_token().empty()) {
@@ -33,11 +34,13 @@ void Reads::History(CallId call, const ws::GetWorkflowExecutionHistoryRequest& r
     if (!parsed) return core_.calls.Fail(call, InvalidArgument("Invalid NextPageToken."));
     token = *parsed;
     if (!execution.run_id().empty() && execution.run_id() != token.run_id) {
-      return core_.calls.Fail(call, InvalidArgument("RunId in the request does not match the NextPageToken."));
+      return core_.calls.Fail(
+          call, InvalidArgument("RunId in the request does not match the NextPageToken."));
     }
     execution.set_run_id(token.run_id);
   }
-  if (request.maximum_page_size() < 0) return core_.calls.Fail(call, InvalidArgument("Invalid PageSize."));
+  if (request.maximum_page_size() < 0)
+    return core_.calls.Fail(call, InvalidArgument("Invalid PageSize."));
   auto found = core_.namespaces.FindRun(request.namespace_(), execution);
   if (!found.ok()) return core_.calls.Fail(call, found.status());
   Run& run = **found;
@@ -50,7 +53,8 @@ void Reads::History(CallId call, const ws::GetWorkflowExecutionHistoryRequest& r
          {.first = std::max<std::int64_t>(token.first, 1),
           .size = PageSize(request.maximum_page_size()),
           .wait = request.wait_new_event(),
-          .close_only = request.history_event_filter_type() == enums::HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT});
+          .close_only =
+              request.history_event_filter_type() == enums::HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT});
 }
 
 void Reads::Answer(CallId call, Run& run, const Page& page) {
@@ -60,7 +64,8 @@ void Reads::Answer(CallId call, Run& run, const Page& page) {
   };
   if (page.close_only) {
     // Without waiting the last event so far is the answer; with waiting only the closing one.
-    if (!run.open()) return core_.calls.ReplyBytes(call, HistoryResponse(run.history.Slice(last, last), ""));
+    if (!run.open())
+      return core_.calls.ReplyBytes(call, HistoryResponse(run.history.Slice(last, last), ""));
     if (page.wait) return Wait(call, run, page);
     return core_.calls.ReplyBytes(call, HistoryResponse(run.history.Slice(last, last), ""));
   }
@@ -70,13 +75,21 @@ void Reads::Answer(CallId call, Run& run, const Page& page) {
   }
   const std::int64_t end = std::min(last, page.first + page.size - 1);
   const bool more = end < last || (page.wait && run.open());
-  core_.calls.ReplyBytes(call, HistoryResponse(run.history.Slice(page.first, end), more ? token(end + 1) : ""));
+  std::string events(run.history.Slice(page.first, end));
+  // SDKs, but not the CLI and the UI, also get the events of a task that is in no history yet.
+  const std::string& client = core_.calls.info(call).client;
+  if (end == last && client != "temporal-cli" && client != "temporal-ui") {
+    events += core_.tasks.UnwrittenEvents(run, "");
+  }
+  core_.calls.ReplyBytes(call, HistoryResponse(events, more ? token(end + 1) : ""));
 }
 
 void Reads::Wait(CallId call, Run& run, const Page& page) {
-  HistoryWaiter waiter{.call = call, .next = page.first, .close_only = page.close_only, .page_size = page.size};
+  HistoryWaiter waiter{
+      .call = call, .next = page.first, .close_only = page.close_only, .page_size = page.size};
   SteadyTime until = core_.now.steady + core_.options.history_long_poll;
-  if (auto deadline = core_.calls.deadline(call)) until = std::min(until, *deadline - core_.options.long_poll_margin);
+  if (auto deadline = core_.calls.deadline(call))
+    until = std::min(until, *deadline - core_.options.long_poll_margin);
   waiter.timer = core_.timers.Add(until, [this, weak = run.weak_from_this(), call] {
     auto held = weak.lock();
     if (held == nullptr) return;
@@ -84,7 +97,8 @@ void Reads::Wait(CallId call, Run& run, const Page& page) {
       if (waiting.call != call) continue;
       const std::string again =
           PageToken{.run_id = held->run_id, .first = waiting.next, .waiting = true}.Serialize();
-      std::erase_if(held->history_waiters, [&](const HistoryWaiter& other) { return other.call == call; });
+      std::erase_if(held->history_waiters,
+                    [&](const HistoryWaiter& other) { return other.call == call; });
       core_.calls.ReplyBytes(call, HistoryResponse("", again));
       return;
     }
@@ -113,7 +127,10 @@ void Reads::Notify(Run& run) {
   for (const HistoryWaiter& waiter : ready) {
     core_.timers.Cancel(waiter.timer);
     Answer(waiter.call, run,
-           {.first = waiter.next, .size = waiter.page_size, .wait = true, .close_only = waiter.close_only});
+           {.first = waiter.next,
+            .size = waiter.page_size,
+            .wait = true,
+            .close_only = waiter.close_only});
   }
 }
 
@@ -142,7 +159,8 @@ StatusOr<ws::GetWorkflowExecutionHistoryReverseResponse> Reads::HistoryReverse(
   for (int count = 0; next >= 1 && count < PageSize(request.maximum_page_size()); ++count, --next) {
     *response.mutable_history()->add_events() = run->history.Read(next);
   }
-  if (next >= 1) response.set_next_page_token(PageToken{.run_id = run->run_id, .first = next}.Serialize());
+  if (next >= 1)
+    response.set_next_page_token(PageToken{.run_id = run->run_id, .first = next}.Serialize());
   return response;
 }
 
@@ -183,8 +201,10 @@ workflowpb::WorkflowExecutionInfo Reads::Info(const Run& run) {
   return info;
 }
 
-StatusOr<ws::DescribeWorkflowExecutionResponse> Reads::Describe(const ws::DescribeWorkflowExecutionRequest& request) {
-  SQUALL_ASSIGN_OR_RETURN(auto run, core_.namespaces.FindRun(request.namespace_(), request.execution()));
+StatusOr<ws::DescribeWorkflowExecutionResponse> Reads::Describe(
+    const ws::DescribeWorkflowExecutionRequest& request) {
+  SQUALL_ASSIGN_OR_RETURN(auto run,
+                          core_.namespaces.FindRun(request.namespace_(), request.execution()));
   ws::DescribeWorkflowExecutionResponse response;
   auto* config = response.mutable_execution_config();
   config->mutable_task_queue()->set_name(run->start.task_queue().name());
@@ -219,7 +239,8 @@ StatusOr<ws::DescribeWorkflowExecutionResponse> Reads::Describe(const ws::Descri
     task->set_attempt(run->task.attempt);
   }
   auto* extended = response.mutable_workflow_extended_info();
-  if (run->execution_expires) *extended->mutable_execution_expiration_time() = ToProto(*run->execution_expires);
+  if (run->execution_expires)
+    *extended->mutable_execution_expiration_time() = ToProto(*run->execution_expires);
   // The real server answers its zero time, 0001-01-01, where there is no limit.
   constexpr std::int64_t kYearOne = -62135596800;
   if (run->run_expires) {

@@ -15,7 +15,8 @@ class Reads {
   void History(CallId call, const ws::GetWorkflowExecutionHistoryRequest& request);
   StatusOr<ws::GetWorkflowExecutionHistoryReverseResponse> HistoryReverse(
       const ws::GetWorkflowExecutionHistoryReverseRequest& request);
-  StatusOr<ws::DescribeWorkflowExecutionResponse> Describe(const ws::DescribeWorkflowExecutionRequest& request);
+  StatusOr<ws::DescribeWorkflowExecutionResponse> Describe(
+      const ws::DescribeWorkflowExecutionRequest& request);
 
   // The history of `run` grew or the run closed: answers who waits for that.
   void Notify(Run& run);

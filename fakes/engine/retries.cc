@@ -1,5 +1,5 @@
-// Retry policies: defaults, validity, which failures are retried and when. After common/retrypolicy and
-// service/history/workflow/retry.go of the real server.
+// Retry policies: defaults, validity, which failures are retried and when. After common/retrypolicy
+// and service/history/workflow/retry.go of the real server.
 
 #include <algorithm>
 #include <cmath>
@@ -41,11 +41,13 @@ Status CheckRetryPolicy(const common::RetryPolicy& policy) {
     return InvalidArgument("BackoffCoefficient cannot be less than 1 on retry policy.");
   }
   const Duration most = FromProto(policy.maximum_interval());
-  if (most.count() < 0) return InvalidArgument("invalid MaximumInterval set on retry policy: negative duration");
+  if (most.count() < 0)
+    return InvalidArgument("invalid MaximumInterval set on retry policy: negative duration");
   if (most.count() > 0 && most < FromProto(policy.initial_interval())) {
     return InvalidArgument("MaximumInterval cannot be less than InitialInterval on retry policy.");
   }
-  if (policy.maximum_attempts() < 0) return InvalidArgument("MaximumAttempts cannot be negative on retry policy.");
+  if (policy.maximum_attempts() < 0)
+    return InvalidArgument("MaximumAttempts cannot be negative on retry policy.");
   return absl::OkStatus();
 }
 
@@ -53,7 +55,8 @@ bool IsRetryable(const failure::Failure& failure, const common::RetryPolicy& pol
   if (failure.has_terminated_failure_info() || failure.has_canceled_failure_info()) return false;
   if (failure.has_timeout_failure_info()) {
     const auto type = failure.timeout_failure_info().timeout_type();
-    if (type != enums::TIMEOUT_TYPE_START_TO_CLOSE && type != enums::TIMEOUT_TYPE_HEARTBEAT) return false;
+    if (type != enums::TIMEOUT_TYPE_START_TO_CLOSE && type != enums::TIMEOUT_TYPE_HEARTBEAT)
+      return false;
     return !Contains(policy, std::string(kTimeoutTypePrefix) + TimeoutName(type));
   }
   if (failure.has_server_failure_info()) return !failure.server_failure_info().non_retryable();
@@ -65,23 +68,28 @@ bool IsRetryable(const failure::Failure& failure, const common::RetryPolicy& pol
 }
 
 std::optional<Duration> RequestedDelay(const failure::Failure& failure) {
-  if (!failure.has_application_failure_info() || !failure.application_failure_info().has_next_retry_delay()) return {};
+  if (!failure.has_application_failure_info() ||
+      !failure.application_failure_info().has_next_retry_delay())
+    return {};
   return FromProto(failure.application_failure_info().next_retry_delay());
 }
 
-Backoff NextBackoff(SteadyTime now, int attempt, const common::RetryPolicy& policy, std::optional<SteadyTime> expires,
-                    std::optional<Duration> delay) {
+Backoff NextBackoff(SteadyTime now, int attempt, const common::RetryPolicy& policy,
+                    std::optional<SteadyTime> expires, std::optional<Duration> delay) {
   attempt = std::max(attempt, 1);
   if (policy.maximum_attempts() > 0 && attempt >= policy.maximum_attempts()) {
     return {.state = enums::RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED};
   }
-  const double most_count = static_cast<double>(std::chrono::nanoseconds(std::chrono::hours(24 * 365 * 10)).count());
+  const double most_count =
+      static_cast<double>(std::chrono::nanoseconds(std::chrono::hours(24 * 365 * 10)).count());
   const double grown = static_cast<double>(FromProto(policy.initial_interval()).count()) *
                        std::pow(policy.backoff_coefficient(), attempt - 1);
   // A delay that the application asks for overrides the longest interval of the policy.
-  Duration interval = delay ? *delay : Duration(static_cast<std::int64_t>(std::min(grown, most_count)));
+  Duration interval =
+      delay ? *delay : Duration(static_cast<std::int64_t>(std::min(grown, most_count)));
   const Duration most = delay ? *delay : FromProto(policy.maximum_interval());
-  if (most.count() == 0 && interval.count() <= 0 && !delay) return {.state = enums::RETRY_STATE_TIMEOUT};
+  if (most.count() == 0 && interval.count() <= 0 && !delay)
+    return {.state = enums::RETRY_STATE_TIMEOUT};
   if (most.count() != 0 && (interval.count() <= 0 || interval > most)) interval = most;
   if (expires && now + interval > *expires) return {.state = enums::RETRY_STATE_TIMEOUT};
   return {.interval = interval};

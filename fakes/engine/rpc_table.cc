@@ -15,7 +15,8 @@ CallInfo Describe(const google::protobuf::Message& message) {
   const auto* reflection = message.GetReflection();
   const auto text = [&](const google::protobuf::Message& in, const char* name) -> std::string {
     const auto* field = in.GetDescriptor()->FindFieldByName(name);
-    if (field == nullptr || field->is_repeated() || field->type() != google::protobuf::FieldDescriptor::TYPE_STRING) {
+    if (field == nullptr || field->is_repeated() ||
+        field->type() != google::protobuf::FieldDescriptor::TYPE_STRING) {
       return {};
     }
     return in.GetReflection()->GetString(in, field);
@@ -47,7 +48,8 @@ CallInfo DescribeBytes(const std::string& bytes) {
 
 // What grpc-go answers to bytes that are no message of the type.
 Status Unparsable() {
-  return {StatusCode::kInternal, "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data"};
+  return {StatusCode::kInternal,
+          "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data"};
 }
 
 template <typename T>
@@ -81,7 +83,8 @@ struct Handler<void (C::*)(CallId, Request)> {
 };
 
 template <auto Part, auto Function>
-RpcEntry Entry(std::string_view service, std::string_view method, Level level, std::string_view note = {}) {
+RpcEntry Entry(std::string_view service, std::string_view method, Level level,
+               std::string_view note = {}) {
   using H = Handler<decltype(Function)>;
   return {.support = {service, method, level, note},
           .describe = &DescribeBytes<typename H::Message>,
@@ -90,10 +93,12 @@ RpcEntry Entry(std::string_view service, std::string_view method, Level level, s
 
 template <auto Part, auto Function>
 RpcEntry Full(std::string_view method, std::string_view note = {}) {
-  return Entry<Part, Function>(kWorkflowService, method, note.empty() ? Level::kFull : Level::kPartial, note);
+  return Entry<Part, Function>(kWorkflowService, method,
+                               note.empty() ? Level::kFull : Level::kPartial, note);
 }
 
-RpcEntry None(std::string_view method, std::string_view why, std::string_view service = kWorkflowService) {
+RpcEntry None(std::string_view method, std::string_view why,
+              std::string_view service = kWorkflowService) {
   return {.support = {service, method, Level::kRefused, why}};
 }
 
@@ -101,7 +106,8 @@ void HealthCheck(Core& core, CallId call, const std::string& bytes) {
   grpc::health::v1::HealthCheckRequest request;
   if (!request.ParseFromString(bytes)) return core.calls.Fail(call, Unparsable());
   const std::string& service = request.service();
-  if (!service.empty() && service != kWorkflowService && service != kOperatorService && service != kHealthService) {
+  if (!service.empty() && service != kWorkflowService && service != kOperatorService &&
+      service != kHealthService) {
     return core.calls.Fail(call, Status(StatusCode::kNotFound, "unknown service"));
   }
   grpc::health::v1::HealthCheckResponse response;
@@ -119,19 +125,26 @@ std::vector<RpcEntry> MakeTable() {
   constexpr std::string_view kPause = "pausing is not simulated";
   constexpr std::string_view kClusters = "there is one cluster";
   return {
-      Full<&Core::namespaces, &Namespaces::Register>("RegisterNamespace", "clusters and archival are ignored"),
+      Full<&Core::namespaces, &Namespaces::Register>("RegisterNamespace",
+                                                     "clusters and archival are ignored"),
       Full<&Core::namespaces, &Namespaces::Describe>("DescribeNamespace"),
       Full<&Core::namespaces, &Namespaces::List>("ListNamespaces"),
-      Full<&Core::namespaces, &Namespaces::Update>("UpdateNamespace", "state, description, owner, data, retention"),
+      Full<&Core::namespaces, &Namespaces::Update>("UpdateNamespace",
+                                                   "state, description, owner, data, retention"),
       Full<&Core::namespaces, &Namespaces::Deprecate>("DeprecateNamespace"),
-      Full<&Core::starts, &Starts::Start>("StartWorkflowExecution", "versioning overrides and callbacks have no effect"),
-      Full<&Core::starts, &Starts::MultiOperation>("ExecuteMultiOperation", "start and update, in this order"),
+      Full<&Core::starts, &Starts::Start>("StartWorkflowExecution",
+                                          "versioning overrides and callbacks have no effect"),
+      Full<&Core::starts, &Starts::MultiOperation>("ExecuteMultiOperation",
+                                                   "start and update, in this order"),
       Full<&Core::reads, &Reads::History>("GetWorkflowExecutionHistory"),
       Full<&Core::reads, &Reads::HistoryReverse>("GetWorkflowExecutionHistoryReverse"),
-      Full<&Core::matching, &Matching::PollWorkflow>("PollWorkflowTaskQueue", "versioning and poller groups are ignored"),
-      Full<&Core::commands, &Commands::RespondCompleted>("RespondWorkflowTaskCompleted", "Nexus commands fail the task; no pages"),
+      Full<&Core::matching, &Matching::PollWorkflow>("PollWorkflowTaskQueue",
+                                                     "versioning and poller groups are ignored"),
+      Full<&Core::commands, &Commands::RespondCompleted>("RespondWorkflowTaskCompleted",
+                                                         "Nexus commands fail the task; no pages"),
       Full<&Core::tasks, &WorkflowTasks::RespondFailed>("RespondWorkflowTaskFailed"),
-      Full<&Core::matching, &Matching::PollActivity>("PollActivityTaskQueue", "rate limits, versioning and poller groups are ignored"),
+      Full<&Core::matching, &Matching::PollActivity>(
+          "PollActivityTaskQueue", "rate limits, versioning and poller groups are ignored"),
       Full<&Core::activities, &Activities::Heartbeat>("RecordActivityTaskHeartbeat"),
       Full<&Core::activities, &Activities::HeartbeatById>("RecordActivityTaskHeartbeatById"),
       Full<&Core::activities, &Activities::Completed>("RespondActivityTaskCompleted"),
@@ -148,72 +161,123 @@ std::vector<RpcEntry> MakeTable() {
       Full<&Core::signals, &Signals::Delete>("DeleteWorkflowExecution"),
       Full<&Core::visibility, &Visibility::ListOpen>("ListOpenWorkflowExecutions"),
       Full<&Core::visibility, &Visibility::ListClosed>("ListClosedWorkflowExecutions"),
-      Full<&Core::visibility, &Visibility::List>("ListWorkflowExecutions", "a part of the query language: visibility_query.h"),
+      Full<&Core::visibility, &Visibility::List>(
+          "ListWorkflowExecutions", "a part of the query language: visibility_query.h"),
       None("ListArchivedWorkflowExecutions", "there is no archive"),
-      Full<&Core::visibility, &Visibility::Scan>("ScanWorkflowExecutions", "a part of the query language: visibility_query.h"),
-      Full<&Core::visibility, &Visibility::Count>("CountWorkflowExecutions", "a part of the query language: visibility_query.h"),
+      Full<&Core::visibility, &Visibility::Scan>(
+          "ScanWorkflowExecutions", "a part of the query language: visibility_query.h"),
+      Full<&Core::visibility, &Visibility::Count>(
+          "CountWorkflowExecutions", "a part of the query language: visibility_query.h"),
       Full<&Core::namespaces, &Namespaces::GetSearchAttributes>("GetSearchAttributes"),
       Full<&Core::matching, &Matching::RespondQuery>("RespondQueryTaskCompleted"),
       Full<&Core::tasks, &WorkflowTasks::ResetSticky>("ResetStickyTaskQueue"),
       Full<&Core::matching, &Matching::ShutdownWorker>("ShutdownWorker"),
       Full<&Core::queries, &Queries::Query>("QueryWorkflow"),
-      Full<&Core::reads, &Reads::Describe>("DescribeWorkflowExecution", "no callbacks, no Nexus operations"),
-      Full<&Core::matching, &Matching::Describe>("DescribeTaskQueue", "versions are not told apart"),
+      Full<&Core::reads, &Reads::Describe>("DescribeWorkflowExecution",
+                                           "no callbacks, no Nexus operations"),
+      Full<&Core::matching, &Matching::Describe>("DescribeTaskQueue",
+                                                 "versions are not told apart"),
       Full<&Core::workers, &Workers::ClusterInfo>("GetClusterInfo"),
       Full<&Core::workers, &Workers::SystemInfo>("GetSystemInfo"),
       Full<&Core::matching, &Matching::ListPartitions>("ListTaskQueuePartitions"),
-      None("CreateSchedule", kSchedules), None("DescribeSchedule", kSchedules), None("UpdateSchedule", kSchedules),
-      None("PatchSchedule", kSchedules), None("ListScheduleMatchingTimes", kSchedules),
-      None("DeleteSchedule", kSchedules), None("ListSchedules", kSchedules), None("CountSchedules", kSchedules),
-      None("UpdateWorkerBuildIdCompatibility", kVersioning), None("GetWorkerBuildIdCompatibility", kVersioning),
-      None("UpdateWorkerVersioningRules", kVersioning), None("GetWorkerVersioningRules", kVersioning),
-      None("GetWorkerTaskReachability", kVersioning), None("DescribeDeployment", kVersioning),
-      None("DescribeWorkerDeploymentVersion", kVersioning), None("ListDeployments", kVersioning),
-      None("GetDeploymentReachability", kVersioning), None("GetCurrentDeployment", kVersioning),
-      None("SetCurrentDeployment", kVersioning), None("SetWorkerDeploymentCurrentVersion", kVersioning),
-      None("DescribeWorkerDeployment", kVersioning), None("DeleteWorkerDeployment", kVersioning),
-      None("DeleteWorkerDeploymentVersion", kVersioning), None("SetWorkerDeploymentRampingVersion", kVersioning),
-      None("ListWorkerDeployments", kVersioning), None("CreateWorkerDeployment", kVersioning),
-      None("CreateWorkerDeploymentVersion", kVersioning), None("UpdateWorkerDeploymentVersionComputeConfig", kVersioning),
+      None("CreateSchedule", kSchedules),
+      None("DescribeSchedule", kSchedules),
+      None("UpdateSchedule", kSchedules),
+      None("PatchSchedule", kSchedules),
+      None("ListScheduleMatchingTimes", kSchedules),
+      None("DeleteSchedule", kSchedules),
+      None("ListSchedules", kSchedules),
+      None("CountSchedules", kSchedules),
+      None("UpdateWorkerBuildIdCompatibility", kVersioning),
+      None("GetWorkerBuildIdCompatibility", kVersioning),
+      None("UpdateWorkerVersioningRules", kVersioning),
+      None("GetWorkerVersioningRules", kVersioning),
+      None("GetWorkerTaskReachability", kVersioning),
+      None("DescribeDeployment", kVersioning),
+      None("DescribeWorkerDeploymentVersion", kVersioning),
+      None("ListDeployments", kVersioning),
+      None("GetDeploymentReachability", kVersioning),
+      None("GetCurrentDeployment", kVersioning),
+      None("SetCurrentDeployment", kVersioning),
+      None("SetWorkerDeploymentCurrentVersion", kVersioning),
+      None("DescribeWorkerDeployment", kVersioning),
+      None("DeleteWorkerDeployment", kVersioning),
+      None("DeleteWorkerDeploymentVersion", kVersioning),
+      None("SetWorkerDeploymentRampingVersion", kVersioning),
+      None("ListWorkerDeployments", kVersioning),
+      None("CreateWorkerDeployment", kVersioning),
+      None("CreateWorkerDeploymentVersion", kVersioning),
+      None("UpdateWorkerDeploymentVersionComputeConfig", kVersioning),
       None("ValidateWorkerDeploymentVersionComputeConfig", kVersioning),
-      None("UpdateWorkerDeploymentVersionMetadata", kVersioning), None("SetWorkerDeploymentManager", kVersioning),
-      Full<&Core::updates, &Updates::UpdateWorkflow>("UpdateWorkflowExecution", "callbacks have no effect"),
+      None("UpdateWorkerDeploymentVersionMetadata", kVersioning),
+      None("SetWorkerDeploymentManager", kVersioning),
+      Full<&Core::updates, &Updates::UpdateWorkflow>("UpdateWorkflowExecution",
+                                                     "callbacks have no effect"),
       Full<&Core::updates, &Updates::Poll>("PollWorkflowExecutionUpdate"),
-      None("StartBatchOperation", kBatch), None("StopBatchOperation", kBatch), None("DescribeBatchOperation", kBatch),
+      None("StartBatchOperation", kBatch),
+      None("StopBatchOperation", kBatch),
+      None("DescribeBatchOperation", kBatch),
       None("ListBatchOperations", kBatch),
-      Full<&Core::matching, &Matching::PollNexus>("PollNexusTaskQueue", "held, but there are no Nexus tasks"),
-      None("RespondNexusTaskCompleted", kNexus), None("RespondNexusTaskFailed", kNexus),
-      None("UpdateActivityOptions", kPause), None("UpdateWorkflowExecutionOptions", kVersioning),
-      None("PauseActivity", kPause), None("UnpauseActivity", kPause), None("ResetActivity", kPause),
-      None("CreateWorkflowRule", kRules), None("DescribeWorkflowRule", kRules), None("DeleteWorkflowRule", kRules),
-      None("ListWorkflowRules", kRules), None("TriggerWorkflowRule", kRules),
+      Full<&Core::matching, &Matching::PollNexus>("PollNexusTaskQueue",
+                                                  "held, but there are no Nexus tasks"),
+      None("RespondNexusTaskCompleted", kNexus),
+      None("RespondNexusTaskFailed", kNexus),
+      None("UpdateActivityOptions", kPause),
+      None("UpdateWorkflowExecutionOptions", kVersioning),
+      None("PauseActivity", kPause),
+      None("UnpauseActivity", kPause),
+      None("ResetActivity", kPause),
+      None("CreateWorkflowRule", kRules),
+      None("DescribeWorkflowRule", kRules),
+      None("DeleteWorkflowRule", kRules),
+      None("ListWorkflowRules", kRules),
+      None("TriggerWorkflowRule", kRules),
       Full<&Core::workers, &Workers::Record>("RecordWorkerHeartbeat"),
       Full<&Core::workers, &Workers::List>("ListWorkers", "without queries and pages"),
       None("CountWorkers", "not simulated"),
-      None("UpdateTaskQueueConfig", "rate limits are not simulated"), None("FetchWorkerConfig", "not simulated"),
+      None("UpdateTaskQueueConfig", "rate limits are not simulated"),
+      None("FetchWorkerConfig", "not simulated"),
       None("UpdateWorkerConfig", "not simulated"),
       Full<&Core::workers, &Workers::Describe>("DescribeWorker"),
-      None("PauseWorkflowExecution", kPause), None("UnpauseWorkflowExecution", kPause),
-      None("StartActivityExecution", kStandalone), None("StartNexusOperationExecution", kNexus),
-      None("DescribeActivityExecution", kStandalone), None("DescribeNexusOperationExecution", kNexus),
-      None("PollActivityExecution", kStandalone), None("PollNexusOperationExecution", kNexus),
-      None("ListActivityExecutions", kStandalone), None("ListNexusOperationExecutions", kNexus),
-      None("CountActivityExecutions", kStandalone), None("CountNexusOperationExecutions", kNexus),
-      None("RequestCancelActivityExecution", kStandalone), None("RequestCancelNexusOperationExecution", kNexus),
-      None("TerminateActivityExecution", kStandalone), None("DeleteActivityExecution", kStandalone),
-      None("PauseActivityExecution", kStandalone), None("ResetActivityExecution", kStandalone),
-      None("UnpauseActivityExecution", kStandalone), None("UpdateActivityExecutionOptions", kStandalone),
-      None("TerminateNexusOperationExecution", kNexus), None("DeleteNexusOperationExecution", kNexus),
+      None("PauseWorkflowExecution", kPause),
+      None("UnpauseWorkflowExecution", kPause),
+      None("StartActivityExecution", kStandalone),
+      None("StartNexusOperationExecution", kNexus),
+      None("DescribeActivityExecution", kStandalone),
+      None("DescribeNexusOperationExecution", kNexus),
+      None("PollActivityExecution", kStandalone),
+      None("PollNexusOperationExecution", kNexus),
+      None("ListActivityExecutions", kStandalone),
+      None("ListNexusOperationExecutions", kNexus),
+      None("CountActivityExecutions", kStandalone),
+      None("CountNexusOperationExecutions", kNexus),
+      None("RequestCancelActivityExecution", kStandalone),
+      None("RequestCancelNexusOperationExecution", kNexus),
+      None("TerminateActivityExecution", kStandalone),
+      None("DeleteActivityExecution", kStandalone),
+      None("PauseActivityExecution", kStandalone),
+      None("ResetActivityExecution", kStandalone),
+      None("UnpauseActivityExecution", kStandalone),
+      None("UpdateActivityExecutionOptions", kStandalone),
+      None("TerminateNexusOperationExecution", kNexus),
+      None("DeleteNexusOperationExecution", kNexus),
       None("PollWorkflowExecutionTimeSkipping", "time skipping is not simulated"),
 
-      Entry<&Core::namespaces, &Namespaces::AddSearchAttributes>(kOperatorService, "AddSearchAttributes", Level::kFull),
-      Entry<&Core::namespaces, &Namespaces::RemoveSearchAttributes>(kOperatorService, "RemoveSearchAttributes", Level::kFull),
-      Entry<&Core::namespaces, &Namespaces::ListSearchAttributes>(kOperatorService, "ListSearchAttributes", Level::kFull),
-      Entry<&Core::namespaces, &Namespaces::Delete>(kOperatorService, "DeleteNamespace", Level::kFull),
+      Entry<&Core::namespaces, &Namespaces::AddSearchAttributes>(
+          kOperatorService, "AddSearchAttributes", Level::kFull),
+      Entry<&Core::namespaces, &Namespaces::RemoveSearchAttributes>(
+          kOperatorService, "RemoveSearchAttributes", Level::kFull),
+      Entry<&Core::namespaces, &Namespaces::ListSearchAttributes>(
+          kOperatorService, "ListSearchAttributes", Level::kFull),
+      Entry<&Core::namespaces, &Namespaces::Delete>(kOperatorService, "DeleteNamespace",
+                                                    Level::kFull),
       None("AddOrUpdateRemoteCluster", kClusters, kOperatorService),
-      None("RemoveRemoteCluster", kClusters, kOperatorService), None("ListClusters", kClusters, kOperatorService),
-      None("GetNexusEndpoint", kNexus, kOperatorService), None("CreateNexusEndpoint", kNexus, kOperatorService),
-      None("UpdateNexusEndpoint", kNexus, kOperatorService), None("DeleteNexusEndpoint", kNexus, kOperatorService),
+      None("RemoveRemoteCluster", kClusters, kOperatorService),
+      None("ListClusters", kClusters, kOperatorService),
+      None("GetNexusEndpoint", kNexus, kOperatorService),
+      None("CreateNexusEndpoint", kNexus, kOperatorService),
+      None("UpdateNexusEndpoint", kNexus, kOperatorService),
+      None("DeleteNexusEndpoint", kNexus, kOperatorService),
       None("ListNexusEndpoints", kNexus, kOperatorService),
 
       {.support = {kHealthService, "Check", Level::kFull, {}},
@@ -234,7 +298,8 @@ const RpcEntry* FindRpc(std::string_view service, std::string_view method) {
   using Key = std::pair<std::string_view, std::string_view>;
   static const std::map<Key, const RpcEntry*>* const index = [] {
     auto* made = new std::map<Key, const RpcEntry*>;
-    for (const RpcEntry& entry : RpcTable()) (*made)[{entry.support.service, entry.support.method}] = &entry;
+    for (const RpcEntry& entry : RpcTable())
+      (*made)[{entry.support.service, entry.support.method}] = &entry;
     return made;
   }();
   const auto it = index->find({service, method});

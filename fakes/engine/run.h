@@ -1,6 +1,7 @@
 #pragma once
-// The state of one run of a workflow (mutable state in the real server): plain data with its history. The rules by which
-// it changes are in workflow_tasks, commands, activities, children, closing, queries and updates.
+// The state of one run of a workflow (mutable state in the real server): plain data with its
+// history. The rules by which it changes are in workflow_tasks, commands, activities, children,
+// closing, queries and updates.
 
 #include <cstdint>
 #include <map>
@@ -20,7 +21,8 @@ namespace squall::fakes::engine {
 
 struct Namespace;
 
-// At most one workflow task is pending in a run. Attempts after the first ("transient") and tasks for updates
+// At most one workflow task is pending in a run. Attempts after the first ("transient") and tasks
+// for updates
 // ("speculative") are in no history until they end.
 struct WorkflowTask {
   std::int64_t scheduled_event_id = 0;  // 0: none pending
@@ -29,12 +31,12 @@ struct WorkflowTask {
   bool speculative = false;
   Duration timeout{};
   WallTime scheduled{}, started{}, original_scheduled{};
-  std::string request_id, identity;     // of the start
-  std::int64_t history_size = 0;        // at the start
+  std::string request_id, identity;  // of the start
+  std::int64_t history_size = 0;     // at the start
   bool suggest_continue_as_new = false;
-  std::uint64_t stamp = 0;              // changes with each scheduling and each start
+  std::uint64_t stamp = 0;  // changes with each scheduling and each start
   TimerId schedule_to_start = 0, start_to_close = 0;
-  bool heartbeat = false;               // made by force_create_new_workflow_task
+  bool heartbeat = false;  // made by force_create_new_workflow_task
 
   bool pending() const { return scheduled_event_id != 0; }
   bool is_started() const { return started_event_id != 0; }
@@ -45,17 +47,19 @@ struct Activity {
   historypb::ActivityTaskScheduledEventAttributes attributes;
   int attempt = 1;
   bool started = false;
-  WallTime first_scheduled{}, scheduled{}, started_time{}, last_heartbeat_time{}, last_complete_time{};
+  WallTime first_scheduled{}, scheduled{}, started_time{}, last_heartbeat_time{},
+      last_complete_time{};
   SteadyTime first_scheduled_steady{}, scheduled_steady{}, started_steady{}, heartbeat_steady{};
   std::string request_id, identity, last_identity;
   std::optional<common::Payloads> heartbeat_details;
   std::optional<failure::Failure> last_failure;
   bool cancel_requested = false;
   std::int64_t cancel_request_event_id = 0;
-  Duration retry_interval{};   // while waiting for the next attempt
-  std::uint64_t stamp = 0;     // changes with each scheduling of an attempt
+  Duration retry_interval{};  // while waiting for the next attempt
+  std::uint64_t stamp = 0;    // changes with each scheduling of an attempt
   // 0 when not set. The retry timer and the per-attempt time-outs exclude each other.
-  TimerId schedule_to_close = 0, schedule_to_start = 0, start_to_close = 0, heartbeat = 0, retry = 0;
+  TimerId schedule_to_close = 0, schedule_to_start = 0, start_to_close = 0, heartbeat = 0,
+          retry = 0;
 
   Duration timeout(const google::protobuf::Duration& duration) const;
 };
@@ -67,12 +71,13 @@ struct UserTimer {
 
 struct Child {
   std::int64_t initiated_event_id = 0;
-  std::int64_t started_event_id = 0;   // 0: not started yet; kBuffered while the started event is in the buffer
+  std::int64_t started_event_id =
+      0;  // 0: not started yet; kBuffered while the started event is in the buffer
   bool started = false;
   historypb::StartChildWorkflowExecutionInitiatedEventAttributes attributes;
   std::optional<::temporal::api::sdk::v1::UserMetadata> user_metadata;
   std::string request_id;
-  std::string run_id;                  // first run of the child
+  std::string run_id;  // first run of the child
 };
 
 // A query that waits for the workflow task in progress or the next one.
@@ -94,7 +99,7 @@ struct Update {
   enum class State { kAdmitted, kSent, kAccepted, kCompleted };
   std::string id;
   State state = State::kAdmitted;
-  std::uint64_t admitted = 0;          // order of admission
+  std::uint64_t admitted = 0;  // order of admission
   updatepb::Request request;
   std::int64_t accepted_event_id = 0;
   bool rejected = false;
@@ -105,7 +110,7 @@ struct Update {
 // A GetWorkflowExecutionHistory call that waits for an event.
 struct HistoryWaiter {
   CallId call = 0;
-  std::int64_t next = 1;   // first event it has not seen
+  std::int64_t next = 1;  // first event it has not seen
   bool close_only = false;
   TimerId timer = 0;
   int page_size = 0;
@@ -122,22 +127,23 @@ struct Run : std::enable_shared_from_this<Run> {
   WallTime closed{};
   std::optional<WallTime> run_expires, execution_expires;
   enums::WorkflowExecutionStatus status = enums::WORKFLOW_EXECUTION_STATUS_RUNNING;
-  std::string new_run_id;              // the run that continues this one after its end
+  std::string new_run_id;  // the run that continues this one after its end
   std::map<std::string, common::Payload> memo, search_attributes;
-  std::int64_t transitions = 0;        // what state_transition_count tells
+  std::int64_t transitions = 0;  // what state_transition_count tells
 
   History history;
   WorkflowTask task;
   std::int64_t previous_started_event_id = 0;  // of the last completed workflow task
-  bool close_attempted = false;        // an UnhandledCommand failure: the workflow wants to close
-  std::string sticky_queue;            // "" when not set
+  bool close_attempted = false;  // an UnhandledCommand failure: the workflow wants to close
+  std::string sticky_queue;      // "" when not set
   Duration sticky_timeout{};
 
-  std::map<std::int64_t, Activity> activities;              // by scheduled event id
+  std::map<std::int64_t, Activity> activities;  // by scheduled event id
   std::map<std::string, std::int64_t> activity_ids;
   std::map<std::string, UserTimer> timers;
-  std::map<std::int64_t, Child> children;                   // by initiated event id
-  std::set<std::int64_t> pending_signals, pending_cancels;  // of external workflows, by initiated event id
+  std::map<std::int64_t, Child> children;  // by initiated event id
+  std::set<std::int64_t> pending_signals,
+      pending_cancels;  // of external workflows, by initiated event id
   std::set<std::string> signal_request_ids;
   bool cancel_requested = false;
   std::string cancel_request_id;

@@ -8,20 +8,25 @@ namespace {
 constexpr std::size_t kMaxIdLength = 1000;
 }
 
-StatusOr<ws::SignalWorkflowExecutionResponse> Signals::Signal(const ws::SignalWorkflowExecutionRequest& request) {
+StatusOr<ws::SignalWorkflowExecutionResponse> Signals::Signal(
+    const ws::SignalWorkflowExecutionRequest& request) {
   SQUALL_RETURN_IF_ERROR(core_.namespaces.Get(request.namespace_()).status());
   if (!request.workflow_execution().workflow_id().empty()) {
     if (request.signal_name().empty()) return InvalidArgument("SignalName is not set on request.");
-    if (request.signal_name().size() > kMaxIdLength) return InvalidArgument("SignalName length exceeds limit.");
+    if (request.signal_name().size() > kMaxIdLength)
+      return InvalidArgument("SignalName length exceeds limit.");
   }
-  SQUALL_ASSIGN_OR_RETURN(auto run, core_.namespaces.FindRun(request.namespace_(), request.workflow_execution()));
+  SQUALL_ASSIGN_OR_RETURN(
+      auto run, core_.namespaces.FindRun(request.namespace_(), request.workflow_execution()));
   ws::SignalWorkflowExecutionResponse response;
   *response.mutable_link() =
       RequestLink(*run, request.request_id(), enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
-  if (!request.request_id().empty() && run->signal_request_ids.contains(request.request_id())) return response;
+  if (!request.request_id().empty() && run->signal_request_ids.contains(request.request_id()))
+    return response;
   if (!run->open()) return WorkflowClosed();
   if (!request.request_id().empty()) run->signal_request_ids.insert(request.request_id());
-  historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
+  historypb::HistoryEvent event =
+      core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
   auto* attributes = event.mutable_workflow_execution_signaled_event_attributes();
   attributes->set_signal_name(request.signal_name());
   if (request.has_input()) *attributes->mutable_input() = request.input();
@@ -35,19 +40,22 @@ StatusOr<ws::SignalWorkflowExecutionResponse> Signals::Signal(const ws::SignalWo
   return response;
 }
 
-StatusOr<std::shared_ptr<Run>> Signals::Find(const std::string& ns, const common::WorkflowExecution& execution,
+StatusOr<std::shared_ptr<Run>> Signals::Find(const std::string& ns,
+                                             const common::WorkflowExecution& execution,
                                              const std::string& first_run_id) {
   common::WorkflowExecution wanted = execution;
   if (!first_run_id.empty()) wanted.clear_run_id();
   return core_.namespaces.FindRun(ns, wanted);
 }
 
-void Signals::Cancel(Run& run, const std::string& reason, const std::string& identity, const std::string& request_id,
-                     const common::WorkflowExecution* external, std::int64_t external_initiated_id) {
+void Signals::Cancel(Run& run, const std::string& reason, const std::string& identity,
+                     const std::string& request_id, const common::WorkflowExecution* external,
+                     std::int64_t external_initiated_id) {
   if (!run.open() || run.cancel_requested) return;
   run.cancel_requested = true;
   run.cancel_request_id = request_id;
-  historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED);
+  historypb::HistoryEvent event =
+      core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED);
   auto* attributes = event.mutable_workflow_execution_cancel_requested_event_attributes();
   attributes->set_cause(reason);
   attributes->set_identity(identity);
@@ -59,10 +67,11 @@ void Signals::Cancel(Run& run, const std::string& reason, const std::string& ide
 
 StatusOr<ws::RequestCancelWorkflowExecutionResponse> Signals::RequestCancel(
     const ws::RequestCancelWorkflowExecutionRequest& request) {
-  SQUALL_ASSIGN_OR_RETURN(
-      auto run, Find(request.namespace_(), request.workflow_execution(), request.first_execution_run_id()));
+  SQUALL_ASSIGN_OR_RETURN(auto run, Find(request.namespace_(), request.workflow_execution(),
+                                         request.first_execution_run_id()));
   if (!run->open()) return ws::RequestCancelWorkflowExecutionResponse();
-  if (!request.first_execution_run_id().empty() && run->first_run_id != request.first_execution_run_id()) {
+  if (!request.first_execution_run_id().empty() &&
+      run->first_run_id != request.first_execution_run_id()) {
     return NotFound("workflow execution not found");
   }
   Cancel(*run, request.reason(), request.identity(), request.request_id(), nullptr, 0);
@@ -71,21 +80,26 @@ StatusOr<ws::RequestCancelWorkflowExecutionResponse> Signals::RequestCancel(
 
 StatusOr<ws::TerminateWorkflowExecutionResponse> Signals::Terminate(
     const ws::TerminateWorkflowExecutionRequest& request) {
-  SQUALL_ASSIGN_OR_RETURN(
-      auto run, Find(request.namespace_(), request.workflow_execution(), request.first_execution_run_id()));
+  SQUALL_ASSIGN_OR_RETURN(auto run, Find(request.namespace_(), request.workflow_execution(),
+                                         request.first_execution_run_id()));
   if (!run->open()) return WorkflowClosed();
-  if (!request.first_execution_run_id().empty() && run->first_run_id != request.first_execution_run_id()) {
+  if (!request.first_execution_run_id().empty() &&
+      run->first_run_id != request.first_execution_run_id()) {
     return NotFound("workflow execution not found");
   }
-  core_.closing.Terminate(*run, request.reason().empty() ? "terminated by user via frontend" : request.reason(),
-                          request.has_details() ? &request.details() : nullptr,
-                          request.identity().empty() ? "frontend-service" : request.identity(), &request.links());
+  core_.closing.Terminate(
+      *run, request.reason().empty() ? "terminated by user via frontend" : request.reason(),
+      request.has_details() ? &request.details() : nullptr,
+      request.identity().empty() ? "frontend-service" : request.identity(), &request.links());
   return ws::TerminateWorkflowExecutionResponse();
 }
 
-StatusOr<ws::DeleteWorkflowExecutionResponse> Signals::Delete(const ws::DeleteWorkflowExecutionRequest& request) {
-  SQUALL_ASSIGN_OR_RETURN(auto run, core_.namespaces.FindRun(request.namespace_(), request.workflow_execution()));
-  if (run->open()) core_.closing.Terminate(*run, "Delete workflow execution", nullptr, "history-service");
+StatusOr<ws::DeleteWorkflowExecutionResponse> Signals::Delete(
+    const ws::DeleteWorkflowExecutionRequest& request) {
+  SQUALL_ASSIGN_OR_RETURN(
+      auto run, core_.namespaces.FindRun(request.namespace_(), request.workflow_execution()));
+  if (run->open())
+    core_.closing.Terminate(*run, "Delete workflow execution", nullptr, "history-service");
   core_.Defer([run, this] {
     Namespace& ns = *run->ns;
     ns.by_visibility.erase(Namespaces::KeyOf(*run));

@@ -12,12 +12,14 @@
 namespace squall::fakes::engine {
 namespace {
 
-constexpr std::size_t kMaxIdLength = 1000;                       // limit.maxIDLength
-constexpr Duration kMaxTaskTimeout = std::chrono::seconds(120);  // maxWorkflowTaskStartToCloseTimeout
+constexpr std::size_t kMaxIdLength = 1000;  // limit.maxIDLength
+constexpr Duration kMaxTaskTimeout =
+    std::chrono::seconds(120);  // maxWorkflowTaskStartToCloseTimeout
 
 Status CheckDuration(const google::protobuf::Duration& duration, std::string_view field) {
   if (FromProto(duration).count() >= 0) return absl::OkStatus();
-  return MakeStatus(StatusCode::kInvalidArgument, "An invalid {} is set on request. cause: negative duration", field);
+  return MakeStatus(StatusCode::kInvalidArgument,
+                    "An invalid {} is set on request. cause: negative duration", field);
 }
 
 void SetDefaults(enums::WorkflowIdReusePolicy* reuse, enums::WorkflowIdConflictPolicy* conflict,
@@ -30,20 +32,23 @@ void SetDefaults(enums::WorkflowIdReusePolicy* reuse, enums::WorkflowIdConflictP
       *conflict = usual;
     }
   }
-  if (*reuse == enums::WORKFLOW_ID_REUSE_POLICY_UNSPECIFIED) *reuse = enums::WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE;
+  if (*reuse == enums::WORKFLOW_ID_REUSE_POLICY_UNSPECIFIED)
+    *reuse = enums::WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE;
 }
 
 Status CheckPolicies(enums::WorkflowIdReusePolicy reuse, enums::WorkflowIdConflictPolicy conflict) {
   if (conflict != enums::WORKFLOW_ID_CONFLICT_POLICY_UNSPECIFIED &&
       reuse == enums::WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING) {
     return InvalidArgument(
-        "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be used together with a "
+        "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be "
+        "used together with a "
         "WorkflowIDConflictPolicy");
   }
   if (conflict == enums::WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING &&
       reuse == enums::WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE) {
     return InvalidArgument(
-        "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with "
+        "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used "
+        "together with "
         "WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING");
   }
   return absl::OkStatus();
@@ -63,7 +68,8 @@ Duration EffectiveTaskTimeout(Duration task, Duration run, Duration usual) {
 }
 
 Status NormalizeQueue(taskqueue::TaskQueue* queue, const std::string& default_name) {
-  if (queue->kind() == enums::TASK_QUEUE_KIND_UNSPECIFIED) queue->set_kind(enums::TASK_QUEUE_KIND_NORMAL);
+  if (queue->kind() == enums::TASK_QUEUE_KIND_UNSPECIFIED)
+    queue->set_kind(enums::TASK_QUEUE_KIND_NORMAL);
   if (queue->name().empty()) {
     if (default_name.empty()) return InvalidArgument("missing task queue name");
     queue->set_name(default_name);
@@ -106,23 +112,27 @@ std::shared_ptr<Run> Starts::Create(NewRun start) {
   run->start = std::move(start.attributes);
   run->start.set_workflow_id(run->workflow_id);
   run->start.set_original_execution_run_id(run->run_id);
-  if (run->start.first_execution_run_id().empty()) run->start.set_first_execution_run_id(run->run_id);
+  if (run->start.first_execution_run_id().empty())
+    run->start.set_first_execution_run_id(run->run_id);
   run->first_run_id = run->start.first_execution_run_id();
   run->user_metadata = std::move(start.user_metadata);
   run->started = core_.now.wall;
   const Duration backoff = FromProto(run->start.first_workflow_task_backoff());
   run->execution_time = run->started + backoff;
   for (const auto& [key, value] : run->start.memo().fields()) run->memo[key] = value;
-  for (const auto& [key, value] : run->start.search_attributes().indexed_fields()) run->search_attributes[key] = value;
+  for (const auto& [key, value] : run->start.search_attributes().indexed_fields())
+    run->search_attributes[key] = value;
   if (run->start.has_workflow_execution_expiration_time()) {
     run->execution_expires = FromProto(run->start.workflow_execution_expiration_time());
   }
   if (const Duration limit = FromProto(run->start.workflow_run_timeout()); limit.count() > 0) {
     run->run_expires = run->started + limit + backoff;
-    if (run->execution_expires) run->run_expires = std::min(*run->run_expires, *run->execution_expires);
+    if (run->execution_expires)
+      run->run_expires = std::min(*run->run_expires, *run->execution_expires);
   }
 
-  historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_STARTED);
+  historypb::HistoryEvent event =
+      core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_STARTED);
   *event.mutable_workflow_execution_started_event_attributes() = run->start;
   if (run->user_metadata) *event.mutable_user_metadata() = *run->user_metadata;
   *event.mutable_links() = std::move(start.links);
@@ -131,7 +141,8 @@ std::shared_ptr<Run> Starts::Create(NewRun start) {
   core_.WorkflowHappened("accepted", *run);
 
   std::optional<WallTime> ends = run->run_expires;
-  if (run->execution_expires) ends = ends ? std::min(*ends, *run->execution_expires) : *run->execution_expires;
+  if (run->execution_expires)
+    ends = ends ? std::min(*ends, *run->execution_expires) : *run->execution_expires;
   if (ends) {
     run->run_timer = core_.After(*ends - core_.now.wall, [this, weak = run->weak_from_this()] {
       auto held = weak.lock();
@@ -165,7 +176,8 @@ StatusOr<StartRequest> Starts::Prepare(ws::StartWorkflowExecutionRequest& reques
   SetDefaults(&start.reuse, &start.conflict, enums::WORKFLOW_ID_CONFLICT_POLICY_FAIL);
   if (request.workflow_id().empty()) return InvalidArgument("WorkflowId is not set on request.");
   if (request.workflow_id().size() > kMaxIdLength) {
-    return MakeStatus(StatusCode::kInvalidArgument, "WorkflowId exceeds maximum allowed length ({}/{})",
+    return MakeStatus(StatusCode::kInvalidArgument,
+                      "WorkflowId exceeds maximum allowed length ({}/{})",
                       request.workflow_id().size(), kMaxIdLength);
   }
   if (request.has_retry_policy()) {
@@ -175,23 +187,30 @@ StatusOr<StartRequest> Starts::Prepare(ws::StartWorkflowExecutionRequest& reques
   if (!request.cron_schedule().empty() && request.has_workflow_start_delay()) {
     return InvalidArgument("CronSchedule and WorkflowStartDelay may not be used together.");
   }
-  SQUALL_RETURN_IF_ERROR(CheckDuration(request.workflow_start_delay(), "WorkflowStartDelaySeconds"));
+  SQUALL_RETURN_IF_ERROR(
+      CheckDuration(request.workflow_start_delay(), "WorkflowStartDelaySeconds"));
   SQUALL_RETURN_IF_ERROR(CheckCron(request.cron_schedule()));
-  if (request.workflow_type().name().empty()) return InvalidArgument("WorkflowType is not set on request.");
+  if (request.workflow_type().name().empty())
+    return InvalidArgument("WorkflowType is not set on request.");
   if (request.workflow_type().name().size() > kMaxIdLength) {
     return InvalidArgument("WorkflowType length exceeds limit.");
   }
   if (!request.has_task_queue()) return InvalidArgument("taskQueue is not set");
   SQUALL_RETURN_IF_ERROR(NormalizeQueue(request.mutable_task_queue(), ""));
-  SQUALL_RETURN_IF_ERROR(CheckDuration(request.workflow_execution_timeout(), "WorkflowExecutionTimeoutSeconds"));
-  SQUALL_RETURN_IF_ERROR(CheckDuration(request.workflow_run_timeout(), "WorkflowRunTimeoutSeconds"));
-  SQUALL_RETURN_IF_ERROR(CheckDuration(request.workflow_task_timeout(), "WorkflowTaskTimeoutSeconds"));
+  SQUALL_RETURN_IF_ERROR(
+      CheckDuration(request.workflow_execution_timeout(), "WorkflowExecutionTimeoutSeconds"));
+  SQUALL_RETURN_IF_ERROR(
+      CheckDuration(request.workflow_run_timeout(), "WorkflowRunTimeoutSeconds"));
+  SQUALL_RETURN_IF_ERROR(
+      CheckDuration(request.workflow_task_timeout(), "WorkflowTaskTimeoutSeconds"));
   if (request.request_id().empty()) request.set_request_id(core_.rng.Uuid());
-  if (request.request_id().size() > kMaxIdLength) return InvalidArgument("RequestId length exceeds limit.");
+  if (request.request_id().size() > kMaxIdLength)
+    return InvalidArgument("RequestId length exceeds limit.");
   SQUALL_RETURN_IF_ERROR(core_.visibility.CheckAttributes(*ns, request.search_attributes()));
 
   const Duration execution = FromProto(request.workflow_execution_timeout());
-  const Duration run_timeout = EffectiveRunTimeout(FromProto(request.workflow_run_timeout()), execution);
+  const Duration run_timeout =
+      EffectiveRunTimeout(FromProto(request.workflow_run_timeout()), execution);
   NewRun& run = start.run;
   run.ns = std::move(ns);
   run.workflow_id = request.workflow_id();
@@ -204,12 +223,14 @@ StatusOr<StartRequest> Starts::Prepare(ws::StartWorkflowExecutionRequest& reques
   if (request.has_input()) attributes.mutable_input()->Swap(request.mutable_input());
   if (request.has_header()) *attributes.mutable_header() = request.header();
   // What the request leaves out stays out of the event.
-  if (request.has_workflow_execution_timeout()) *attributes.mutable_workflow_execution_timeout() = ToProto(execution);
+  if (request.has_workflow_execution_timeout())
+    *attributes.mutable_workflow_execution_timeout() = ToProto(execution);
   if (request.has_workflow_run_timeout() || run_timeout.count() > 0) {
     *attributes.mutable_workflow_run_timeout() = ToProto(run_timeout);
   }
-  *attributes.mutable_workflow_task_timeout() = ToProto(
-      EffectiveTaskTimeout(FromProto(request.workflow_task_timeout()), run_timeout, core_.options.workflow_task_timeout));
+  *attributes.mutable_workflow_task_timeout() =
+      ToProto(EffectiveTaskTimeout(FromProto(request.workflow_task_timeout()), run_timeout,
+                                   core_.options.workflow_task_timeout));
   attributes.set_identity(request.identity());
   if (request.has_retry_policy()) *attributes.mutable_retry_policy() = request.retry_policy();
   attributes.set_attempt(1);
@@ -220,11 +241,13 @@ StatusOr<StartRequest> Starts::Prepare(ws::StartWorkflowExecutionRequest& reques
   if (request.has_last_completion_result()) {
     *attributes.mutable_last_completion_result() = request.last_completion_result();
   }
-  if (request.has_continued_failure()) *attributes.mutable_continued_failure() = request.continued_failure();
+  if (request.has_continued_failure())
+    *attributes.mutable_continued_failure() = request.continued_failure();
   Duration backoff = FromProto(request.workflow_start_delay());
   if (!request.cron_schedule().empty()) {
     attributes.set_initiator(enums::CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE);
-    backoff = CronBackoff(request.cron_schedule(), core_.now.wall, core_.now.wall).value_or(Duration{});
+    backoff =
+        CronBackoff(request.cron_schedule(), core_.now.wall, core_.now.wall).value_or(Duration{});
   }
   *attributes.mutable_first_workflow_task_backoff() = ToProto(backoff);
   if (!request.memo().fields().empty()) *attributes.mutable_memo() = request.memo();
@@ -246,8 +269,8 @@ StatusOr<StartOutcome> Starts::StartOrReuse(StartRequest request) {
     return StartOutcome{current, true, false};
   }
   const auto refuse = [&](fmt::format_string<std::string&, std::string&> text) {
-    return AlreadyStarted(fmt::format(text, current->workflow_id, current->run_id), current->create_request_id,
-                          current->run_id, current->first_run_id);
+    return AlreadyStarted(fmt::format(text, current->workflow_id, current->run_id),
+                          current->create_request_id, current->run_id, current->first_run_id);
   };
   if (current->open()) {
     switch (request.conflict) {
@@ -259,7 +282,8 @@ StatusOr<StartOutcome> Starts::StartOrReuse(StartRequest request) {
         common::Payload* payload = details.add_payloads();
         (*payload->mutable_metadata())["encoding"] = "json/plain";
         payload->set_data(fmt::format("\"terminated by new runID: {}\"", request.run.run_id));
-        core_.closing.Terminate(*current, "TerminateIfRunning WorkflowIdReusePolicy", &details, "history-service");
+        core_.closing.Terminate(*current, "TerminateIfRunning WorkflowIdReusePolicy", &details,
+                                "history-service");
         return StartOutcome{Create(std::move(request.run)), true, true};
       }
       default:
@@ -269,13 +293,15 @@ StatusOr<StartOutcome> Starts::StartOrReuse(StartRequest request) {
   switch (request.reuse) {
     case enums::WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE:
       return refuse(
-          "Workflow execution already finished. WorkflowId: {}, RunId: {}. Workflow Id reuse policy: reject duplicate "
+          "Workflow execution already finished. WorkflowId: {}, RunId: {}. Workflow Id reuse "
+          "policy: reject duplicate "
           "workflow Id.");
     case enums::WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY:
       if (current->status == enums::WORKFLOW_EXECUTION_STATUS_COMPLETED ||
           current->status == enums::WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW) {
         return refuse(
-            "Workflow execution already finished successfully. WorkflowId: {}, RunId: {}. Workflow Id reuse policy: "
+            "Workflow execution already finished successfully. WorkflowId: {}, RunId: {}. Workflow "
+            "Id reuse policy: "
             "allow duplicate workflow Id if last run failed.");
       }
       break;
@@ -285,11 +311,13 @@ StatusOr<StartOutcome> Starts::StartOrReuse(StartRequest request) {
   return StartOutcome{Create(std::move(request.run)), true, true};
 }
 
-StatusOr<ws::StartWorkflowExecutionResponse> Starts::Start(ws::StartWorkflowExecutionRequest& request) {
+StatusOr<ws::StartWorkflowExecutionResponse> Starts::Start(
+    ws::StartWorkflowExecutionRequest& request) {
   SQUALL_ASSIGN_OR_RETURN(StartRequest start, Prepare(request));
   const auto& attributes = start.run.attributes;
   // Eager start is for the first task of a workflow that begins at once.
-  start.run.eager = request.request_eager_execution() && FromProto(attributes.first_workflow_task_backoff()).count() == 0;
+  start.run.eager = request.request_eager_execution() &&
+                    FromProto(attributes.first_workflow_task_backoff()).count() == 0;
   start.run.attributes.set_eager_execution_accepted(start.run.eager);
   const bool eager = start.run.eager;
   const bool attach = request.has_on_conflict_options();
@@ -306,13 +334,14 @@ StatusOr<ws::StartWorkflowExecutionResponse> Starts::Start(ws::StartWorkflowExec
     response.mutable_eager_workflow_task()->ParseFromString(core_.tasks.Response(run));
   } else if (!outcome.started && attach) {
     const auto& options = request.on_conflict_options();
-    historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED);
+    historypb::HistoryEvent event =
+        core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED);
     event.set_worker_may_ignore(true);
     auto* updated = event.mutable_workflow_execution_options_updated_event_attributes();
     if (options.attach_request_id()) {
       updated->set_attached_request_id(request.request_id());
-      *response.mutable_link() =
-          RequestLink(run, request.request_id(), enums::EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED);
+      *response.mutable_link() = RequestLink(run, request.request_id(),
+                                             enums::EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED);
     }
     if (options.attach_completion_callbacks()) {
       *updated->mutable_attached_completion_callbacks() = request.completion_callbacks();
@@ -332,7 +361,8 @@ StatusOr<ws::SignalWithStartWorkflowExecutionResponse> Starts::SignalWithStart(
   if (request.workflow_type().name().empty()) return InvalidArgument("workflow type not set");
   if (request.workflow_id_conflict_policy() == enums::WORKFLOW_ID_CONFLICT_POLICY_FAIL) {
     return InvalidArgument(
-        "Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported for this operation.");
+        "Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported for "
+        "this operation.");
   }
   ws::StartWorkflowExecutionRequest as_start;
   as_start.set_namespace_(request.namespace_());
@@ -343,28 +373,34 @@ StatusOr<ws::SignalWithStartWorkflowExecutionResponse> Starts::SignalWithStart(
   if (request.has_workflow_execution_timeout()) {
     *as_start.mutable_workflow_execution_timeout() = request.workflow_execution_timeout();
   }
-  if (request.has_workflow_run_timeout()) *as_start.mutable_workflow_run_timeout() = request.workflow_run_timeout();
-  if (request.has_workflow_task_timeout()) *as_start.mutable_workflow_task_timeout() = request.workflow_task_timeout();
+  if (request.has_workflow_run_timeout())
+    *as_start.mutable_workflow_run_timeout() = request.workflow_run_timeout();
+  if (request.has_workflow_task_timeout())
+    *as_start.mutable_workflow_task_timeout() = request.workflow_task_timeout();
   as_start.set_identity(request.identity());
   as_start.set_request_id(request.request_id());
   as_start.set_workflow_id_reuse_policy(request.workflow_id_reuse_policy());
   as_start.set_workflow_id_conflict_policy(
       request.workflow_id_conflict_policy() == enums::WORKFLOW_ID_CONFLICT_POLICY_UNSPECIFIED &&
-              request.workflow_id_reuse_policy() != enums::WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING
+              request.workflow_id_reuse_policy() !=
+                  enums::WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING
           ? enums::WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
           : request.workflow_id_conflict_policy());
   if (request.has_retry_policy()) *as_start.mutable_retry_policy() = request.retry_policy();
   as_start.set_cron_schedule(request.cron_schedule());
   if (request.has_memo()) *as_start.mutable_memo() = request.memo();
-  if (request.has_search_attributes()) *as_start.mutable_search_attributes() = request.search_attributes();
+  if (request.has_search_attributes())
+    *as_start.mutable_search_attributes() = request.search_attributes();
   if (request.has_header()) *as_start.mutable_header() = request.header();
-  if (request.has_workflow_start_delay()) *as_start.mutable_workflow_start_delay() = request.workflow_start_delay();
+  if (request.has_workflow_start_delay())
+    *as_start.mutable_workflow_start_delay() = request.workflow_start_delay();
   if (request.has_user_metadata()) *as_start.mutable_user_metadata() = request.user_metadata();
   *as_start.mutable_links() = request.links();
   if (request.has_priority()) *as_start.mutable_priority() = request.priority();
 
   SQUALL_ASSIGN_OR_RETURN(StartRequest start, Prepare(as_start));
-  historypb::HistoryEvent signal = core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
+  historypb::HistoryEvent signal =
+      core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
   auto* attributes = signal.mutable_workflow_execution_signaled_event_attributes();
   attributes->set_signal_name(request.signal_name());
   if (request.has_signal_input()) *attributes->mutable_input() = request.signal_input();

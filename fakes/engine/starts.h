@@ -1,5 +1,6 @@
 #pragma once
-// New runs: by a client's start, with a signal, as a child, or as the continuation of a run that ended.
+// New runs: by a client's start, with a signal, as a child, or as the continuation of a run that
+// ended.
 
 #include <memory>
 #include <optional>
@@ -16,7 +17,7 @@ namespace squall::fakes::engine {
 struct NewRun {
   std::shared_ptr<Namespace> ns;
   std::string workflow_id;
-  std::string run_id;             // "" : a new one
+  std::string run_id;  // "" : a new one
   std::string request_id;
   historypb::WorkflowExecutionStartedEventAttributes attributes;  // run ids are filled in
   std::optional<::temporal::api::sdk::v1::UserMetadata> user_metadata;
@@ -36,8 +37,8 @@ struct StartRequest {
 
 struct StartOutcome {
   std::shared_ptr<Run> run;
-  bool started = false;   // by this request (or by this request's first try)
-  bool created = false;   // just now
+  bool started = false;  // by this request (or by this request's first try)
+  bool created = false;  // just now
 };
 
 class Starts {
@@ -61,7 +62,8 @@ class Starts {
   Core& core_;
 };
 
-// The real server's rules: the run lasts no longer than the execution, the task no longer than the run.
+// The real server's rules: the run lasts no longer than the execution, the task no longer than the
+// run.
 Duration EffectiveRunTimeout(Duration run, Duration execution);
 Duration EffectiveTaskTimeout(Duration task, Duration run, Duration usual);
 // Checks the name and fills in the kind.

@@ -31,14 +31,17 @@ google::protobuf::Duration ToProto(Duration duration) {
 
 WallTime FromProto(const google::protobuf::Timestamp& time) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / kNanos - 1;
-  const std::int64_t seconds = time.seconds() > kMost ? kMost : time.seconds() < -kMost ? -kMost : time.seconds();
+  const std::int64_t seconds = time.seconds() > kMost    ? kMost
+                               : time.seconds() < -kMost ? -kMost
+                                                         : time.seconds();
   return WallTime(std::chrono::nanoseconds(seconds * kNanos + time.nanos()));
 }
 
 Duration FromProto(const google::protobuf::Duration& duration) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / kNanos - 1;
-  const std::int64_t seconds =
-      duration.seconds() > kMost ? kMost : duration.seconds() < -kMost ? -kMost : duration.seconds();
+  const std::int64_t seconds = duration.seconds() > kMost    ? kMost
+                               : duration.seconds() < -kMost ? -kMost
+                                                             : duration.seconds();
   return Duration(seconds * kNanos + duration.nanos());
 }
 

@@ -76,21 +76,23 @@ constexpr std::string_view kTask = "sqT1", kQuery = "sqQ1", kPage = "sqP1";
 }  // namespace
 
 std::string TaskToken::Serialize() const {
-  return (Writer(kTask) << namespace_id << workflow_id << run_id << scheduled_event_id << attempt << stamp
-                        << activity_id)
+  return (Writer(kTask) << namespace_id << workflow_id << run_id << scheduled_event_id << attempt
+                        << stamp << activity_id)
       .Take();
 }
 
 std::optional<TaskToken> TaskToken::Parse(std::string_view bytes) {
   TaskToken token;
   Reader reader(kTask, bytes);
-  reader >> token.namespace_id >> token.workflow_id >> token.run_id >> token.scheduled_event_id >> token.attempt >>
-      token.stamp >> token.activity_id;
+  reader >> token.namespace_id >> token.workflow_id >> token.run_id >> token.scheduled_event_id >>
+      token.attempt >> token.stamp >> token.activity_id;
   if (!reader.done()) return std::nullopt;
   return token;
 }
 
-std::string QueryToken::Serialize() const { return (Writer(kQuery) << namespace_id << task_queue << query).Take(); }
+std::string QueryToken::Serialize() const {
+  return (Writer(kQuery) << namespace_id << task_queue << query).Take();
+}
 
 std::optional<QueryToken> QueryToken::Parse(std::string_view bytes) {
   QueryToken token;
@@ -101,7 +103,8 @@ std::optional<QueryToken> QueryToken::Parse(std::string_view bytes) {
 }
 
 std::string PageToken::Serialize() const {
-  return (Writer(kPage) << run_id << first << last << static_cast<std::uint64_t>(waiting) << stamp).Take();
+  return (Writer(kPage) << run_id << first << last << static_cast<std::uint64_t>(waiting) << stamp)
+      .Take();
 }
 
 std::optional<PageToken> PageToken::Parse(std::string_view bytes) {

@@ -1,6 +1,6 @@
 #pragma once
-// The opaque bytes that the service hands out and gets back: task tokens, query tokens, page tokens. Bytes that are not
-// ours, or are cut short, parse to nothing.
+// The opaque bytes that the service hands out and gets back: task tokens, query tokens, page
+// tokens. Bytes that are not ours, or are cut short, parse to nothing.
 
 #include <cstdint>
 #include <optional>
@@ -14,7 +14,7 @@ struct TaskToken {
   std::string namespace_id, workflow_id, run_id;
   std::int64_t scheduled_event_id = 0;  // 0: by activity id (the ...ById calls)
   std::int64_t attempt = 0;
-  std::uint64_t stamp = 0;              // of a workflow task: which start of which task
+  std::uint64_t stamp = 0;  // of a workflow task: which start of which task
   std::string activity_id;
   std::string Serialize() const;
   static std::optional<TaskToken> Parse(std::string_view bytes);
@@ -30,10 +30,10 @@ struct QueryToken {
 // Where the next page of a history or a list starts.
 struct PageToken {
   std::string run_id;
-  std::int64_t first = 0;    // first event id (or number of skipped rows) of the next page
-  std::int64_t last = 0;     // last event id of the whole answer; 0: as far as the history goes
-  bool waiting = false;      // of a history long poll: the workflow was still open
-  std::uint64_t stamp = 0;   // of a workflow task's history: which start of which task
+  std::int64_t first = 0;   // first event id (or number of skipped rows) of the next page
+  std::int64_t last = 0;    // last event id of the whole answer; 0: as far as the history goes
+  bool waiting = false;     // of a history long poll: the workflow was still open
+  std::uint64_t stamp = 0;  // of a workflow task's history: which start of which task
   std::string Serialize() const;
   static std::optional<PageToken> Parse(std::string_view bytes);
 };

@@ -31,57 +31,68 @@ bool InFlight(const Update& update) { return update.state != State::kCompleted; 
 
 enums::UpdateWorkflowExecutionLifecycleStage Updates::StageOf(const Update& update) {
   switch (update.state) {
-    case State::kAccepted: return enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED;
-    case State::kCompleted: return enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED;
-    default: return enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ADMITTED;
+    case State::kAccepted:
+      return enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED;
+    case State::kCompleted:
+      return enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED;
+    default:
+      return enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ADMITTED;
   }
 }
 
 Status Updates::CheckRequest(const ws::UpdateWorkflowExecutionRequest& request) {
   if (!request.request().has_meta()) return InvalidArgument("Update meta is not set on request.");
   if (!request.request().has_input()) return InvalidArgument("Update input is not set on request.");
-  if (request.request().input().name().empty()) return InvalidArgument("Update name is not set on request.");
-  if (request.wait_policy().lifecycle_stage() == enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ADMITTED) {
+  if (request.request().input().name().empty())
+    return InvalidArgument("Update name is not set on request.");
+  if (request.wait_policy().lifecycle_stage() ==
+      enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ADMITTED) {
     return {StatusCode::kPermissionDenied,
-            "UpdateWorkflowExecution issued asynchronously and waiting on update admitted is not supported."};
+            "UpdateWorkflowExecution issued asynchronously and waiting on update admitted is not "
+            "supported."};
   }
   return absl::OkStatus();
 }
 
 Status Updates::Begin(Run& run, const ws::UpdateWorkflowExecutionRequest& request) {
-  if (!request.first_execution_run_id().empty() && run.first_run_id != request.first_execution_run_id()) {
+  if (!request.first_execution_run_id().empty() &&
+      run.first_run_id != request.first_execution_run_id()) {
     return NotFound("workflow execution not found");
   }
   const std::string& id = request.request().meta().update_id();
   auto it = run.updates.find(id);
   if (!run.open()) return it != run.updates.end() ? absl::OkStatus() : WorkflowClosed();
   if (run.task.attempt >= kFailFastAttempt) {
-    return WorkflowNotReady("Unable to perform workflow execution update due to Workflow Task in failed state.");
+    return WorkflowNotReady(
+        "Unable to perform workflow execution update due to Workflow Task in failed state.");
   }
   if (run.close_attempted && run.task.is_started()) {
     return BusyWorkflow("workflow operation can not be applied because workflow is closing");
   }
   if (it != run.updates.end()) return absl::OkStatus();
-  if (static_cast<std::size_t>(std::count_if(run.updates.begin(), run.updates.end(),
-                                             [](const auto& entry) { return InFlight(entry.second); })) >=
-      kMaxInFlight) {
+  if (static_cast<std::size_t>(std::count_if(
+          run.updates.begin(), run.updates.end(),
+          [](const auto& entry) { return InFlight(entry.second); })) >= kMaxInFlight) {
     return {StatusCode::kResourceExhausted,
             "limit on number of concurrent in-flight updates has been reached (10)"};
   }
   if (run.updates.size() >= kMaxTotal) {
     return {StatusCode::kFailedPrecondition,
-            "The limit on the total number of distinct updates in this workflow has been reached (2000)."};
+            "The limit on the total number of distinct updates in this workflow has been reached "
+            "(2000)."};
   }
   Update& update = run.updates[id];
   update.id = id;
   update.request = request.request();
   update.admitted = next_admitted_++;
-  if (!run.task.pending() && run.backoff_timer == 0) core_.tasks.Schedule(run, {.speculative = true});
+  if (!run.task.pending() && run.backoff_timer == 0)
+    core_.tasks.Schedule(run, {.speculative = true});
   return absl::OkStatus();
 }
 
 void Updates::UpdateWorkflow(CallId call, const ws::UpdateWorkflowExecutionRequest& request) {
-  if (auto ns = core_.namespaces.Get(request.namespace_()); !ns.ok()) return core_.calls.Fail(call, ns.status());
+  if (auto ns = core_.namespaces.Get(request.namespace_()); !ns.ok())
+    return core_.calls.Fail(call, ns.status());
   if (Status bad = CheckRequest(request); !bad.ok()) return core_.calls.Fail(call, bad);
   ws::UpdateWorkflowExecutionRequest named;
   const ws::UpdateWorkflowExecutionRequest* effective = &request;
@@ -103,7 +114,8 @@ enums::UpdateWorkflowExecutionLifecycleStage Updates::Wanted(const updatepb::Wai
              : policy.lifecycle_stage();
 }
 
-void Updates::WaitWithStart(CallId call, Run& run, const ws::UpdateWorkflowExecutionRequest& request,
+void Updates::WaitWithStart(CallId call, Run& run,
+                            const ws::UpdateWorkflowExecutionRequest& request,
                             ws::StartWorkflowExecutionResponse started) {
   auto shared = std::make_shared<ws::StartWorkflowExecutionResponse>(std::move(started));
   Wait(call, run, run.updates.at(request.request().meta().update_id()),
@@ -111,15 +123,20 @@ void Updates::WaitWithStart(CallId call, Run& run, const ws::UpdateWorkflowExecu
 }
 
 void Updates::Poll(CallId call, const ws::PollWorkflowExecutionUpdateRequest& request) {
-  if (auto ns = core_.namespaces.Get(request.namespace_()); !ns.ok()) return core_.calls.Fail(call, ns.status());
-  if (!request.has_update_ref()) return core_.calls.Fail(call, InvalidArgument("UpdateRef is not set on request."));
-  auto run = core_.namespaces.FindRun(request.namespace_(), request.update_ref().workflow_execution());
+  if (auto ns = core_.namespaces.Get(request.namespace_()); !ns.ok())
+    return core_.calls.Fail(call, ns.status());
+  if (!request.has_update_ref())
+    return core_.calls.Fail(call, InvalidArgument("UpdateRef is not set on request."));
+  auto run =
+      core_.namespaces.FindRun(request.namespace_(), request.update_ref().workflow_execution());
   if (!run.ok()) return core_.calls.Fail(call, run.status());
   auto it = (*run)->updates.find(request.update_ref().update_id());
   if (it == (*run)->updates.end()) {
-    return core_.calls.Fail(call, NotFound(fmt::format("update \"{}\" not found", request.update_ref().update_id())));
+    return core_.calls.Fail(
+        call, NotFound(fmt::format("update \"{}\" not found", request.update_ref().update_id())));
   }
-  Wait(call, **run, it->second, {.call = call, .stage = request.wait_policy().lifecycle_stage(), .poll = true});
+  Wait(call, **run, it->second,
+       {.call = call, .stage = request.wait_policy().lifecycle_stage(), .poll = true});
 }
 
 ws::UpdateWorkflowExecutionResponse Updates::Response(const Run& run, const Update& update) const {
@@ -164,20 +181,22 @@ void Updates::Wait(CallId call, Run& run, Update& update, UpdateWaiter waiter) {
     });
   };
   // No longer than the history service waits: then the stage reached so far is the answer.
-  waiter.timer = core_.After(core_.options.history_long_poll, [this, weak = run.weak_from_this(), id = update.id, call] {
-    auto held = weak.lock();
-    if (held == nullptr) return;
-    auto it = held->updates.find(id);
-    if (it == held->updates.end()) return;
-    for (UpdateWaiter& waiting : it->second.waiters) {
-      if (waiting.call != call) continue;
-      waiting.timer = 0;
-      const UpdateWaiter expired = waiting;
-      std::erase_if(it->second.waiters, [&](const UpdateWaiter& other) { return other.call == call; });
-      Answer(*held, it->second, expired);
-      return;
-    }
-  });
+  waiter.timer = core_.After(
+      core_.options.history_long_poll, [this, weak = run.weak_from_this(), id = update.id, call] {
+        auto held = weak.lock();
+        if (held == nullptr) return;
+        auto it = held->updates.find(id);
+        if (it == held->updates.end()) return;
+        for (UpdateWaiter& waiting : it->second.waiters) {
+          if (waiting.call != call) continue;
+          waiting.timer = 0;
+          const UpdateWaiter expired = waiting;
+          std::erase_if(it->second.waiters,
+                        [&](const UpdateWaiter& other) { return other.call == call; });
+          Answer(*held, it->second, expired);
+          return;
+        }
+      });
   update.waiters.push_back(waiter);
   core_.calls.Hold(call, [this, forget] { forget(core_); });
 }
@@ -207,19 +226,22 @@ bool Updates::HasOutgoing(const Run& run) const {
   });
 }
 
-void Updates::Send(Run& run, bool again, google::protobuf::RepeatedPtrField<protocol::Message>* messages) {
+void Updates::Send(Run& run, bool again,
+                   google::protobuf::RepeatedPtrField<protocol::Message>* messages) {
   std::vector<Update*> outgoing;
   for (auto& [id, update] : run.updates) {
-    if (update.state == State::kAdmitted || (again && update.state == State::kSent)) outgoing.push_back(&update);
+    if (update.state == State::kAdmitted || (again && update.state == State::kSent))
+      outgoing.push_back(&update);
   }
-  std::sort(outgoing.begin(), outgoing.end(), [](const Update* a, const Update* b) { return a->admitted < b->admitted; });
+  std::sort(outgoing.begin(), outgoing.end(),
+            [](const Update* a, const Update* b) { return a->admitted < b->admitted; });
   for (Update* update : outgoing) {
     update->state = State::kSent;
     protocol::Message* message = messages->Add();
     message->set_id(update->id + "/request");
     message->set_protocol_instance_id(update->id);
     message->set_event_id(run.task.started_event_id - 1);
-    message->mutable_body()->PackFrom(update->request);
+    PackSorted(update->request, message->mutable_body());
   }
 }
 
@@ -229,7 +251,8 @@ std::optional<std::string> Updates::Check(const Run& run, const protocol::Messag
   const auto it = run.updates.find(id);
   const auto lost = [&] {
     return fmt::format(
-        "update {} wasn't found on the server. This is most likely a transient error which will be resolved "
+        "update {} wasn't found on the server. This is most likely a transient error which will be "
+        "resolved "
         "automatically by retries",
         id);
   };
@@ -239,8 +262,9 @@ std::optional<std::string> Updates::Check(const Run& run, const protocol::Messag
   }
   const auto wrong_state = [&](std::string_view type) {
     static constexpr std::string_view kNames[] = {"Admitted", "Sent", "Accepted", "Completed"};
-    return fmt::format("invalid state transition attempted for Update {}: received {} message while in state {}", id,
-                       type, kNames[known->second]);
+    return fmt::format(
+        "invalid state transition attempted for Update {}: received {} message while in state {}",
+        id, type, kNames[known->second]);
   };
   const bool unaccepted = known != states->end() && known->second <= static_cast<int>(State::kSent);
   if (message.body().Is<updatepb::Acceptance>()) {
@@ -288,19 +312,23 @@ void Updates::Apply(Run& run, const protocol::Message& message) {
   } else if (message.body().Is<updatepb::Acceptance>()) {
     updatepb::Acceptance body;
     message.body().UnpackTo(&body);
-    if (body.has_accepted_request() && !update.request.has_meta()) update.request = body.accepted_request();
-    historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED);
+    if (body.has_accepted_request() && !update.request.has_meta())
+      update.request = body.accepted_request();
+    historypb::HistoryEvent event =
+        core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED);
     auto* attributes = event.mutable_workflow_execution_update_accepted_event_attributes();
     attributes->set_protocol_instance_id(id);
     attributes->set_accepted_request_message_id(id + "/request");
-    attributes->set_accepted_request_sequencing_event_id(body.accepted_request_sequencing_event_id());
+    attributes->set_accepted_request_sequencing_event_id(
+        body.accepted_request_sequencing_event_id());
     *attributes->mutable_accepted_request() = update.request;
     update.accepted_event_id = run.history.Append(event);
     update.state = State::kAccepted;
   } else {
     updatepb::Response body;
     message.body().UnpackTo(&body);
-    historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED);
+    historypb::HistoryEvent event =
+        core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED);
     auto* attributes = event.mutable_workflow_execution_update_completed_event_attributes();
     attributes->set_accepted_event_id(update.accepted_event_id);
     *attributes->mutable_meta() = body.meta();
@@ -328,10 +356,11 @@ void Updates::RejectUnprocessed(Run& run) {
     message.set_protocol_instance_id(id);
     updatepb::Rejection body;
     *body.mutable_failure() = ServerRejection(
-        "Workflow Update is rejected because it wasn't processed by worker. Probably, Workflow Update is not supported "
+        "Workflow Update is rejected because it wasn't processed by worker. Probably, Workflow "
+        "Update is not supported "
         "by the worker.",
         "UnprocessedUpdate");
-    message.mutable_body()->PackFrom(body);
+    PackSorted(body, message.mutable_body());
     Apply(run, message);
   }
 }
@@ -340,8 +369,10 @@ void Updates::TaskFailed(Run& run) {
   for (auto it = run.updates.begin(); it != run.updates.end();) {
     Update& update = it->second;
     if (update.state == State::kSent) {
-      FailWaiters(update, WorkflowNotReady("Unable to perform workflow execution update due to unexpected workflow task "
-                                           "failure."));
+      FailWaiters(update,
+                  WorkflowNotReady(
+                      "Unable to perform workflow execution update due to unexpected workflow task "
+                      "failure."));
       it = run.updates.erase(it);
     } else if (update.state == State::kAdmitted) {
       FailWaiters(update, Status(StatusCode::kUnavailable, "workflow update was aborted"));
@@ -358,9 +389,11 @@ void Updates::RunClosed(Run& run) {
     switch (update.state) {
       case State::kAdmitted:
       case State::kSent:
-        FailWaiters(update, run.new_run_id.empty()
-                                ? NotFound("workflow update was aborted by closing workflow")
-                                : BusyWorkflow("workflow operation can not be applied because workflow is closing"));
+        FailWaiters(update,
+                    run.new_run_id.empty()
+                        ? NotFound("workflow update was aborted by closing workflow")
+                        : BusyWorkflow(
+                              "workflow operation can not be applied because workflow is closing"));
         it = run.updates.erase(it);
         continue;
       case State::kAccepted:

@@ -1,5 +1,6 @@
 #pragma once
-// Workflow updates: admitted, sent with a workflow task, accepted or rejected, completed; and who waits for which stage.
+// Workflow updates: admitted, sent with a workflow task, accepted or rejected, completed; and who
+// waits for which stage.
 
 #include <map>
 #include <optional>
@@ -28,7 +29,8 @@ class Updates {
   // The requests that go with the workflow task being handed out.
   void Send(Run& run, bool again, google::protobuf::RepeatedPtrField<protocol::Message>* messages);
   bool HasOutgoing(const Run& run) const;
-  // What is wrong with a worker's message; `states` carries what earlier messages of the same task made of updates.
+  // What is wrong with a worker's message; `states` carries what earlier messages of the same task
+  // made of updates.
   std::optional<std::string> Check(const Run& run, const protocol::Message& message,
                                    std::map<std::string, int>* states) const;
   void Apply(Run& run, const protocol::Message& message);

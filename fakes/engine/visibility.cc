@@ -57,29 +57,36 @@ bool Filtered(const Request& request, const Run& run) {
     const std::string& run_id = request.execution_filter().run_id();
     if (!run_id.empty() && run.run_id != run_id) return false;
   }
-  return !request.has_type_filter() || run.start.workflow_type().name() == request.type_filter().name();
+  return !request.has_type_filter() ||
+         run.start.workflow_type().name() == request.type_filter().name();
 }
 
 }  // namespace
 
-StatusOr<ws::ListWorkflowExecutionsResponse> Visibility::List(const ws::ListWorkflowExecutionsRequest& request) {
+StatusOr<ws::ListWorkflowExecutionsResponse> Visibility::List(
+    const ws::ListWorkflowExecutionsRequest& request) {
   SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
   SQUALL_ASSIGN_OR_RETURN(const VisibilityQuery query, ParseVisibilityQuery(request.query(), *ns));
-  if (!query.group_by.empty()) return InvalidArgument("'group by' clause is only supported for count");
+  if (!query.group_by.empty())
+    return InvalidArgument("'group by' clause is only supported for count");
   ws::ListWorkflowExecutionsResponse response;
-  SQUALL_RETURN_IF_ERROR(Fill(*ns, query.matches, request.page_size(), request.next_page_token(), &response));
+  SQUALL_RETURN_IF_ERROR(
+      Fill(*ns, query.matches, request.page_size(), request.next_page_token(), &response));
   return response;
 }
 
-StatusOr<ws::ScanWorkflowExecutionsResponse> Visibility::Scan(const ws::ScanWorkflowExecutionsRequest& request) {
+StatusOr<ws::ScanWorkflowExecutionsResponse> Visibility::Scan(
+    const ws::ScanWorkflowExecutionsRequest& request) {
   SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
   SQUALL_ASSIGN_OR_RETURN(const VisibilityQuery query, ParseVisibilityQuery(request.query(), *ns));
   ws::ScanWorkflowExecutionsResponse response;
-  SQUALL_RETURN_IF_ERROR(Fill(*ns, query.matches, request.page_size(), request.next_page_token(), &response));
+  SQUALL_RETURN_IF_ERROR(
+      Fill(*ns, query.matches, request.page_size(), request.next_page_token(), &response));
   return response;
 }
 
-StatusOr<ws::CountWorkflowExecutionsResponse> Visibility::Count(const ws::CountWorkflowExecutionsRequest& request) {
+StatusOr<ws::CountWorkflowExecutionsResponse> Visibility::Count(
+    const ws::CountWorkflowExecutionsRequest& request) {
   SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
   SQUALL_ASSIGN_OR_RETURN(const VisibilityQuery query, ParseVisibilityQuery(request.query(), *ns));
   std::map<std::string, std::int64_t> groups;
@@ -87,7 +94,8 @@ StatusOr<ws::CountWorkflowExecutionsResponse> Visibility::Count(const ws::CountW
   for (const auto& [key, run] : ns->by_visibility) {
     if (!query.matches(*run)) continue;
     response.set_count(response.count() + 1);
-    ++groups[PascalName(enums::WorkflowExecutionStatus_Name(run->status), "WORKFLOW_EXECUTION_STATUS_")];
+    ++groups[PascalName(enums::WorkflowExecutionStatus_Name(run->status),
+                        "WORKFLOW_EXECUTION_STATUS_")];
   }
   if (query.group_by.empty()) return response;
   for (const auto& [name, count] : groups) {
@@ -105,8 +113,9 @@ StatusOr<ws::ListOpenWorkflowExecutionsResponse> Visibility::ListOpen(
     const ws::ListOpenWorkflowExecutionsRequest& request) {
   SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
   ws::ListOpenWorkflowExecutionsResponse response;
-  SQUALL_RETURN_IF_ERROR(Fill(*ns, [&](const Run& run) { return run.open() && Filtered(request, run); },
-                              request.maximum_page_size(), request.next_page_token(), &response));
+  SQUALL_RETURN_IF_ERROR(Fill(
+      *ns, [&](const Run& run) { return run.open() && Filtered(request, run); },
+      request.maximum_page_size(), request.next_page_token(), &response));
   return response;
 }
 
@@ -118,23 +127,33 @@ StatusOr<ws::ListClosedWorkflowExecutionsResponse> Visibility::ListClosed(
     return !run.open() && Filtered(request, run) &&
            (!request.has_status_filter() || run.status == request.status_filter().status());
   };
-  SQUALL_RETURN_IF_ERROR(Fill(*ns, matches, request.maximum_page_size(), request.next_page_token(), &response));
+  SQUALL_RETURN_IF_ERROR(
+      Fill(*ns, matches, request.maximum_page_size(), request.next_page_token(), &response));
   return response;
 }
 
-Status Visibility::CheckAttributes(const Namespace& ns, const common::SearchAttributes& attributes) const {
-  static const std::map<std::string, int> kPredefined = {
-      {"TemporalChangeVersion", 0}, {"BinaryChecksums", 0},     {"BuildIds", 0},
-      {"BatcherNamespace", 0},      {"BatcherUser", 0},         {"TemporalScheduledStartTime", 0},
-      {"TemporalScheduledById", 0}, {"TemporalSchedulePaused", 0}, {"TemporalNamespaceDivision", 0},
-      {"TemporalPauseInfo", 0},     {"TemporalReportedProblems", 0}, {"TemporalWorkerDeploymentVersion", 0},
-      {"TemporalWorkerDeployment", 0}, {"TemporalWorkflowVersioningBehavior", 0}};
+Status Visibility::CheckAttributes(const Namespace& ns,
+                                   const common::SearchAttributes& attributes) const {
+  static const std::map<std::string, int> kPredefined = {{"TemporalChangeVersion", 0},
+                                                         {"BinaryChecksums", 0},
+                                                         {"BuildIds", 0},
+                                                         {"BatcherNamespace", 0},
+                                                         {"BatcherUser", 0},
+                                                         {"TemporalScheduledStartTime", 0},
+                                                         {"TemporalScheduledById", 0},
+                                                         {"TemporalSchedulePaused", 0},
+                                                         {"TemporalNamespaceDivision", 0},
+                                                         {"TemporalPauseInfo", 0},
+                                                         {"TemporalReportedProblems", 0},
+                                                         {"TemporalWorkerDeploymentVersion", 0},
+                                                         {"TemporalWorkerDeployment", 0},
+                                                         {"TemporalWorkflowVersioningBehavior", 0}};
   std::map<std::string, const common::Payload*> ordered;
   for (const auto& [key, value] : attributes.indexed_fields()) ordered[key] = &value;
   for (const auto& [key, value] : ordered) {
     if (ns.search_attributes.contains(key) || kPredefined.contains(key)) continue;
-    return InvalidArgument(fmt::format(
-        "Namespace {} has no mapping defined for search attribute {}", ns.name, key));
+    return InvalidArgument(
+        fmt::format("Namespace {} has no mapping defined for search attribute {}", ns.name, key));
   }
   return absl::OkStatus();
 }

@@ -15,10 +15,14 @@ class Visibility {
  public:
   explicit Visibility(Core& core) : core_(core) {}
 
-  StatusOr<ws::ListWorkflowExecutionsResponse> List(const ws::ListWorkflowExecutionsRequest& request);
-  StatusOr<ws::ScanWorkflowExecutionsResponse> Scan(const ws::ScanWorkflowExecutionsRequest& request);
-  StatusOr<ws::CountWorkflowExecutionsResponse> Count(const ws::CountWorkflowExecutionsRequest& request);
-  StatusOr<ws::ListOpenWorkflowExecutionsResponse> ListOpen(const ws::ListOpenWorkflowExecutionsRequest& request);
+  StatusOr<ws::ListWorkflowExecutionsResponse> List(
+      const ws::ListWorkflowExecutionsRequest& request);
+  StatusOr<ws::ScanWorkflowExecutionsResponse> Scan(
+      const ws::ScanWorkflowExecutionsRequest& request);
+  StatusOr<ws::CountWorkflowExecutionsResponse> Count(
+      const ws::CountWorkflowExecutionsRequest& request);
+  StatusOr<ws::ListOpenWorkflowExecutionsResponse> ListOpen(
+      const ws::ListOpenWorkflowExecutionsRequest& request);
   StatusOr<ws::ListClosedWorkflowExecutionsResponse> ListClosed(
       const ws::ListClosedWorkflowExecutionsRequest& request);
 

@@ -28,7 +28,8 @@ struct Token {
 
 std::string Upper(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   return out;
 }
 
@@ -51,13 +52,17 @@ StatusOr<std::vector<Token>> Split(std::string_view text) {
         }
         value.push_back(text[j++]);
       }
-      if (j >= text.size()) return InvalidArgument("invalid query: malformed SQL query: a quote is not closed");
+      if (j >= text.size())
+        return InvalidArgument("invalid query: malformed SQL query: a quote is not closed");
       tokens.push_back({Token::kText, value});
       i = j + 1;
-    } else if (std::isdigit(static_cast<unsigned char>(c)) || (c == '-' && i + 1 < text.size() &&
-                                                               std::isdigit(static_cast<unsigned char>(text[i + 1])))) {
+    } else if (std::isdigit(static_cast<unsigned char>(c)) ||
+               (c == '-' && i + 1 < text.size() &&
+                std::isdigit(static_cast<unsigned char>(text[i + 1])))) {
       std::size_t j = i + 1;
-      while (j < text.size() && (std::isdigit(static_cast<unsigned char>(text[j])) || text[j] == '.')) ++j;
+      while (j < text.size() &&
+             (std::isdigit(static_cast<unsigned char>(text[j])) || text[j] == '.'))
+        ++j;
       tokens.push_back({Token::kNumber, std::string(text.substr(i, j - i))});
       i = j;
     } else if (std::isalpha(static_cast<unsigned char>(c)) || c == '_' || c == '`') {
@@ -65,14 +70,15 @@ StatusOr<std::vector<Token>> Split(std::string_view text) {
       std::size_t j = quoted ? i + 1 : i;
       const std::size_t begin = j;
       while (j < text.size() && (quoted ? text[j] != '`'
-                                        : std::isalnum(static_cast<unsigned char>(text[j])) || text[j] == '_' ||
-                                              text[j] == '-' || text[j] == '.')) {
+                                        : std::isalnum(static_cast<unsigned char>(text[j])) ||
+                                              text[j] == '_' || text[j] == '-' || text[j] == '.')) {
         ++j;
       }
       tokens.push_back({Token::kWord, std::string(text.substr(begin, j - begin))});
       i = quoted ? j + 1 : j;
     } else {
-      static constexpr std::string_view kSigns[] = {"!=", "<>", "<=", ">=", "=", "<", ">", "(", ")", ","};
+      static constexpr std::string_view kSigns[] = {"!=", "<>", "<=", ">=", "=",
+                                                    "<",  ">",  "(",  ")",  ","};
       bool found = false;
       for (const std::string_view sign : kSigns) {
         if (!text.substr(i).starts_with(sign)) continue;
@@ -81,7 +87,9 @@ StatusOr<std::vector<Token>> Split(std::string_view text) {
         found = true;
         break;
       }
-      if (!found) return InvalidArgument(fmt::format("invalid query: malformed SQL query: unexpected character '{}'", c));
+      if (!found)
+        return InvalidArgument(
+            fmt::format("invalid query: malformed SQL query: unexpected character '{}'", c));
     }
   }
   tokens.push_back({});
@@ -121,7 +129,8 @@ std::vector<Value> PayloadValues(const common::Payload& payload) {
   const bool list = data.starts_with("[") && data.ends_with("]");
   if (list) data = data.substr(1, data.size() - 2);
   while (!data.empty()) {
-    while (!data.empty() && (data.front() == ',' || std::isspace(static_cast<unsigned char>(data.front())))) {
+    while (!data.empty() &&
+           (data.front() == ',' || std::isspace(static_cast<unsigned char>(data.front())))) {
       data.remove_prefix(1);
     }
     if (data.empty()) break;
@@ -169,17 +178,21 @@ class Parser {
         const std::string field = Next().text;
         if (field != "ExecutionStatus") {
           return InvalidArgument(
-              fmt::format("invalid query: 'group by' clause is only supported for ExecutionStatus search attribute, not {}", field));
+              fmt::format("invalid query: 'group by' clause is only supported for ExecutionStatus "
+                          "search attribute, not {}",
+                          field));
         }
         query.group_by = field;
       } else if (Keyword("ORDER")) {
         if (!Keyword("BY")) return Unexpected();
         const std::string field = Next().text;
         if (field != "StartTime" && field != "CloseTime") {
-          return InvalidArgument(fmt::format("invalid query: not understood by the fake server: ORDER BY {}", field));
+          return InvalidArgument(
+              fmt::format("invalid query: not understood by the fake server: ORDER BY {}", field));
         }
         if (!Keyword("DESC") && Keyword("ASC")) {
-          return InvalidArgument("invalid query: not understood by the fake server: ORDER BY ... ASC");
+          return InvalidArgument(
+              "invalid query: not understood by the fake server: ORDER BY ... ASC");
         }
       } else {
         return Unexpected();
@@ -287,15 +300,20 @@ class Parser {
     if (negated || Peek().kind != Token::kSign) return Unexpected();
     const std::string sign = Next().text;
     SQUALL_ASSIGN_OR_RETURN(const Value value, ReadValue(name));
-    if (sign == "=") return Any(field, [value](const Value& candidate) { return candidate == value; });
+    if (sign == "=")
+      return Any(field, [value](const Value& candidate) { return candidate == value; });
     if (sign == "!=") {
       Predicate equal = Any(field, [value](const Value& candidate) { return candidate == value; });
       return Predicate([equal](const Run& run) { return !equal(run); });
     }
-    if (sign == "<") return Any(field, [value](const Value& candidate) { return candidate < value; });
-    if (sign == "<=") return Any(field, [value](const Value& candidate) { return candidate <= value; });
-    if (sign == ">") return Any(field, [value](const Value& candidate) { return candidate > value; });
-    if (sign == ">=") return Any(field, [value](const Value& candidate) { return candidate >= value; });
+    if (sign == "<")
+      return Any(field, [value](const Value& candidate) { return candidate < value; });
+    if (sign == "<=")
+      return Any(field, [value](const Value& candidate) { return candidate <= value; });
+    if (sign == ">")
+      return Any(field, [value](const Value& candidate) { return candidate > value; });
+    if (sign == ">=")
+      return Any(field, [value](const Value& candidate) { return candidate >= value; });
     return Unexpected();
   }
 
@@ -313,24 +331,31 @@ class Parser {
       value = token.text;
     } else if (token.kind == Token::kNumber) {
       value = std::strtod(token.text.c_str(), nullptr);
-    } else if (token.kind == Token::kWord && (Upper(token.text) == "TRUE" || Upper(token.text) == "FALSE")) {
+    } else if (token.kind == Token::kWord &&
+               (Upper(token.text) == "TRUE" || Upper(token.text) == "FALSE")) {
       value = Upper(token.text) == "TRUE" ? std::string("true") : std::string("false");
     } else {
-      return InvalidArgument(fmt::format("invalid query: malformed SQL query: no value at '{}'", token.text));
+      return InvalidArgument(
+          fmt::format("invalid query: malformed SQL query: no value at '{}'", token.text));
     }
-    if (field == "StartTime" || field == "CloseTime" || field == "ExecutionTime") return NormalizeTime(value);
+    if (field == "StartTime" || field == "CloseTime" || field == "ExecutionTime")
+      return NormalizeTime(value);
     if (field == "ExecutionStatus") {
       if (const auto* number = std::get_if<double>(&value)) {
-        value = PascalName(enums::WorkflowExecutionStatus_Name(static_cast<enums::WorkflowExecutionStatus>(*number)),
+        value = PascalName(enums::WorkflowExecutionStatus_Name(
+                               static_cast<enums::WorkflowExecutionStatus>(*number)),
                            "WORKFLOW_EXECUTION_STATUS_");
       }
       const std::string& name = std::get<std::string>(value);
-      for (int i = enums::WORKFLOW_EXECUTION_STATUS_RUNNING; i <= enums::WORKFLOW_EXECUTION_STATUS_TIMED_OUT; ++i) {
+      for (int i = enums::WORKFLOW_EXECUTION_STATUS_RUNNING;
+           i <= enums::WORKFLOW_EXECUTION_STATUS_TIMED_OUT; ++i) {
         const std::string known = PascalName(
-            enums::WorkflowExecutionStatus_Name(static_cast<enums::WorkflowExecutionStatus>(i)), "WORKFLOW_EXECUTION_STATUS_");
+            enums::WorkflowExecutionStatus_Name(static_cast<enums::WorkflowExecutionStatus>(i)),
+            "WORKFLOW_EXECUTION_STATUS_");
         if (known == name) return value;
       }
-      return InvalidArgument(fmt::format("invalid query: invalid expression: invalid ExecutionStatus value '{}'", name));
+      return InvalidArgument(fmt::format(
+          "invalid query: invalid expression: invalid ExecutionStatus value '{}'", name));
     }
     return value;
   }
@@ -344,21 +369,27 @@ class Parser {
     };
     if (name == "WorkflowId") return text([](const Run& run) { return run.workflow_id; });
     if (name == "RunId") return text([](const Run& run) { return run.run_id; });
-    if (name == "WorkflowType") return text([](const Run& run) { return run.start.workflow_type().name(); });
-    if (name == "TaskQueue") return text([](const Run& run) { return run.start.task_queue().name(); });
+    if (name == "WorkflowType")
+      return text([](const Run& run) { return run.start.workflow_type().name(); });
+    if (name == "TaskQueue")
+      return text([](const Run& run) { return run.start.task_queue().name(); });
     if (name == "ExecutionStatus") return text([](const Run& run) { return StatusName(run); });
     if (name == "ParentWorkflowId") {
-      return text([](const Run& run) { return run.start.parent_workflow_execution().workflow_id(); });
+      return text(
+          [](const Run& run) { return run.start.parent_workflow_execution().workflow_id(); });
     }
     if (name == "RootWorkflowId") {
       return text([](const Run& run) {
-        return run.start.has_root_workflow_execution() ? run.start.root_workflow_execution().workflow_id()
-                                                       : run.workflow_id;
+        return run.start.has_root_workflow_execution()
+                   ? run.start.root_workflow_execution().workflow_id()
+                   : run.workflow_id;
       });
     }
-    if (name == "StartTime") return Field([](const Run& run) { return std::vector<Value>{TimeValue(run.started)}; });
+    if (name == "StartTime")
+      return Field([](const Run& run) { return std::vector<Value>{TimeValue(run.started)}; });
     if (name == "ExecutionTime") {
-      return Field([](const Run& run) { return std::vector<Value>{TimeValue(run.execution_time)}; });
+      return Field(
+          [](const Run& run) { return std::vector<Value>{TimeValue(run.execution_time)}; });
     }
     if (name == "CloseTime") {
       return Field([](const Run& run) {
@@ -370,8 +401,10 @@ class Parser {
         return std::vector<Value>{static_cast<double>(run.history.next_event_id() - 1)};
       });
     }
-    const bool custom = ns_.search_attributes.contains(name) || name.starts_with("Temporal") || name == "BuildIds";
-    if (!custom) return InvalidArgument(fmt::format("invalid query: invalid search attribute: {}", name));
+    const bool custom =
+        ns_.search_attributes.contains(name) || name.starts_with("Temporal") || name == "BuildIds";
+    if (!custom)
+      return InvalidArgument(fmt::format("invalid query: invalid search attribute: {}", name));
     return Field([name](const Run& run) {
       const auto it = run.search_attributes.find(name);
       return it == run.search_attributes.end() ? std::vector<Value>{} : PayloadValues(it->second);

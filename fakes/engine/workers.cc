@@ -44,7 +44,8 @@ StatusOr<ws::GetClusterInfoResponse> Workers::ClusterInfo(const ws::GetClusterIn
   return response;
 }
 
-StatusOr<ws::RecordWorkerHeartbeatResponse> Workers::Record(const ws::RecordWorkerHeartbeatRequest& request) {
+StatusOr<ws::RecordWorkerHeartbeatResponse> Workers::Record(
+    const ws::RecordWorkerHeartbeatRequest& request) {
   SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
   for (const auto& heartbeat : request.worker_heartbeat()) Store(*ns, heartbeat);
   return ws::RecordWorkerHeartbeatResponse();
@@ -56,14 +57,16 @@ StatusOr<ws::ListWorkersResponse> Workers::List(const ws::ListWorkersRequest& re
     return InvalidArgument("invalid query: not understood by the fake server: queries on workers");
   }
   ws::ListWorkersResponse response;
-  for (const auto& [key, heartbeat] : ns->workers) *response.add_workers_info()->mutable_worker_heartbeat() = heartbeat;
+  for (const auto& [key, heartbeat] : ns->workers)
+    *response.add_workers_info()->mutable_worker_heartbeat() = heartbeat;
   return response;
 }
 
 StatusOr<ws::DescribeWorkerResponse> Workers::Describe(const ws::DescribeWorkerRequest& request) {
   SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
   const auto it = ns->workers.find(request.worker_instance_key());
-  if (it == ns->workers.end()) return NotFound("Worker " + request.worker_instance_key() + " not found");
+  if (it == ns->workers.end())
+    return NotFound("Worker " + request.worker_instance_key() + " not found");
   ws::DescribeWorkerResponse response;
   *response.mutable_worker_info()->mutable_worker_heartbeat() = it->second;
   return response;

@@ -1,9 +1,10 @@
 #pragma once
-// What the server tells about itself and what workers tell about themselves: system and cluster info, heartbeats.
+// What the server tells about itself and what workers tell about themselves: system and cluster
+// info, heartbeats.
 
 #include "base/util/status.h"
-#include "fakes/engine/pb.h"
 #include "fakes/engine/namespaces.h"
+#include "fakes/engine/pb.h"
 
 namespace squall::fakes::engine {
 
@@ -13,7 +14,8 @@ class Workers {
 
   StatusOr<ws::GetSystemInfoResponse> SystemInfo(const ws::GetSystemInfoRequest& request);
   StatusOr<ws::GetClusterInfoResponse> ClusterInfo(const ws::GetClusterInfoRequest& request);
-  StatusOr<ws::RecordWorkerHeartbeatResponse> Record(const ws::RecordWorkerHeartbeatRequest& request);
+  StatusOr<ws::RecordWorkerHeartbeatResponse> Record(
+      const ws::RecordWorkerHeartbeatRequest& request);
   StatusOr<ws::ListWorkersResponse> List(const ws::ListWorkersRequest& request);
   StatusOr<ws::DescribeWorkerResponse> Describe(const ws::DescribeWorkerRequest& request);
 

@@ -13,9 +13,11 @@ namespace {
 
 using std::chrono::seconds;
 
-// limit.historySize.suggestContinueAsNew and limit.historyCount.suggestContinueAsNew of the real server.
+// limit.historySize.suggestContinueAsNew and limit.historyCount.suggestContinueAsNew of the real
+// server.
 constexpr std::int64_t kSuggestSize = 4 * 1024 * 1024, kSuggestCount = 4096;
-// Attempts from the fourth on get longer: initial 5 s, doubled each time, at most 10 min, with jitter.
+// Attempts from the fourth on get longer: initial 5 s, doubled each time, at most 10 min, with
+// jitter.
 constexpr int kBackoffMinAttempts = 3;
 constexpr Duration kBackoffInitial = seconds(5), kBackoffMax = std::chrono::minutes(10);
 // A speculative task that nobody takes becomes a normal one.
@@ -47,8 +49,8 @@ taskqueue::TaskQueue WorkflowTasks::CurrentQueue(const Run& run) {
 Duration WorkflowTasks::StartToClose(const Run& run, int attempt) {
   const Duration usual = FromProto(run.start.workflow_task_timeout());
   if (attempt <= kBackoffMinAttempts) return usual;
-  const double grown =
-      static_cast<double>(kBackoffInitial.count()) * std::pow(2.0, attempt - kBackoffMinAttempts - 1);
+  const double grown = static_cast<double>(kBackoffInitial.count()) *
+                       std::pow(2.0, attempt - kBackoffMinAttempts - 1);
   const double capped = std::min(grown, static_cast<double>(kBackoffMax.count()));
   return usual + Duration(static_cast<std::int64_t>(capped * (0.8 + 0.2 * core_.rng.Uniform())));
 }
@@ -74,17 +76,20 @@ historypb::HistoryEvent WorkflowTasks::StartedEvent(const Run& run, const std::s
   attributes->set_suggest_continue_as_new(run.task.suggest_continue_as_new);
   if (run.task.suggest_continue_as_new) {
     if (run.task.history_size >= kSuggestSize) {
-      attributes->add_suggest_continue_as_new_reasons(enums::SUGGEST_CONTINUE_AS_NEW_REASON_HISTORY_SIZE_TOO_LARGE);
+      attributes->add_suggest_continue_as_new_reasons(
+          enums::SUGGEST_CONTINUE_AS_NEW_REASON_HISTORY_SIZE_TOO_LARGE);
     }
     if (run.task.started_event_id >= kSuggestCount) {
-      attributes->add_suggest_continue_as_new_reasons(enums::SUGGEST_CONTINUE_AS_NEW_REASON_TOO_MANY_HISTORY_EVENTS);
+      attributes->add_suggest_continue_as_new_reasons(
+          enums::SUGGEST_CONTINUE_AS_NEW_REASON_TOO_MANY_HISTORY_EVENTS);
     }
   }
   return event;
 }
 
 void WorkflowTasks::Schedule(Run& run, const ScheduleOptions& options) {
-  SQUALL_CHECK(!run.task.pending() && run.open(), "one workflow task at a time, of an open workflow");
+  SQUALL_CHECK(!run.task.pending() && run.open(),
+               "one workflow task at a time, of an open workflow");
   WorkflowTask& task = run.task;
   task.speculative = options.speculative;
   // New events end a row of failures: the task is in the history again.
@@ -113,29 +118,34 @@ void WorkflowTasks::Dispatch(Run& run) {
   core_.CancelTimer(task.schedule_to_start);
   const bool sticky = !run.sticky_queue.empty();
   if (sticky || task.speculative) {
-    const Duration limit = sticky && run.sticky_timeout.count() > 0 ? run.sticky_timeout : kSpeculativeScheduleToStart;
-    task.schedule_to_start = core_.After(limit, [this, weak = run.weak_from_this(), stamp = task.stamp] {
+    const Duration limit =
+        sticky && run.sticky_timeout.count() > 0 ? run.sticky_timeout : kSpeculativeScheduleToStart;
+    task.schedule_to_start = core_.After(limit, [this, weak = run.weak_from_this(),
+                                                 stamp = task.stamp] {
       auto held = weak.lock();
-      if (held == nullptr || !held->open() || held->task.stamp != stamp || held->task.is_started()) return;
+      if (held == nullptr || !held->open() || held->task.stamp != stamp || held->task.is_started())
+        return;
       held->task.schedule_to_start = 0;
       ScheduleToStartTimedOut(*held);
     });
   }
   core_.Defer([this, weak = run.weak_from_this(), stamp = task.stamp] {
     auto held = weak.lock();
-    if (held != nullptr && held->open() && held->task.stamp == stamp) core_.matching.AddWorkflowTask(held);
+    if (held != nullptr && held->open() && held->task.stamp == stamp)
+      core_.matching.AddWorkflowTask(held);
   });
 }
 
-void WorkflowTasks::Start(Run& run, const std::string& identity, const std::string& queue, bool sticky_poll,
-                          const std::string& request_id) {
+void WorkflowTasks::Start(Run& run, const std::string& identity, const std::string& queue,
+                          bool sticky_poll, const std::string& request_id) {
   WorkflowTask& task = run.task;
   core_.CancelTimer(task.schedule_to_start);
   // A poll of the normal queue took a sticky task: the workflow moves.
   if (!run.sticky_queue.empty() && !(sticky_poll && queue == run.sticky_queue)) ClearSticky(run);
   task.started = core_.now.wall;
   task.history_size = run.history.size_bytes();
-  task.suggest_continue_as_new = task.history_size >= kSuggestSize || run.history.next_event_id() >= kSuggestCount;
+  task.suggest_continue_as_new =
+      task.history_size >= kSuggestSize || run.history.next_event_id() >= kSuggestCount;
   task.request_id = request_id.empty() ? core_.rng.Uuid() : request_id;
   task.identity = identity;
   ++task.stamp;
@@ -155,12 +165,13 @@ void WorkflowTasks::Start(Run& run, const std::string& identity, const std::stri
     run.history.Append(event);
   }
   ++run.transitions;
-  task.start_to_close = core_.After(task.timeout, [this, weak = run.weak_from_this(), stamp = task.stamp] {
-    auto held = weak.lock();
-    if (held == nullptr || !held->open() || held->task.stamp != stamp) return;
-    held->task.start_to_close = 0;
-    StartToCloseTimedOut(*held);
-  });
+  task.start_to_close =
+      core_.After(task.timeout, [this, weak = run.weak_from_this(), stamp = task.stamp] {
+        auto held = weak.lock();
+        if (held == nullptr || !held->open() || held->task.stamp != stamp) return;
+        held->task.start_to_close = 0;
+        StartToCloseTimedOut(*held);
+      });
   core_.reads.Notify(run);
 }
 
@@ -184,7 +195,8 @@ std::string WorkflowTasks::Response(Run& run, bool heartbeat) {
   response.mutable_workflow_execution_task_queue()->set_kind(enums::TASK_QUEUE_KIND_NORMAL);
   *response.mutable_scheduled_time() = ToProto(task.scheduled);
   *response.mutable_started_time() = ToProto(task.started);
-  for (const BufferedQuery& query : run.queries) (*response.mutable_queries())[query.id] = query.query;
+  for (const BufferedQuery& query : run.queries)
+    (*response.mutable_queries())[query.id] = query.query;
   core_.updates.Send(run, !heartbeat, response.mutable_messages());
 
   const std::int64_t first = run.sticky_queue.empty() ? 1 : run.previous_started_event_id + 1;
@@ -196,23 +208,36 @@ std::string WorkflowTasks::Response(Run& run, bool heartbeat) {
   return bytes;
 }
 
-std::string WorkflowTasks::NextPage(Run& run, std::int64_t first, std::int64_t last, std::uint64_t stamp,
-                                    std::string* next_token) {
+std::string WorkflowTasks::NextPage(Run& run, std::int64_t first, std::int64_t last,
+                                    std::uint64_t stamp, std::string* next_token) {
   const std::int64_t end = std::min(last, first + core_.options.history_page_size - 1);
   std::string page(run.history.Slice(first, end));
   if (end < last) {
-    *next_token = PageToken{.run_id = run.run_id, .first = end + 1, .last = last, .stamp = stamp}.Serialize();
+    *next_token =
+        PageToken{.run_id = run.run_id, .first = end + 1, .last = last, .stamp = stamp}.Serialize();
   } else {
     next_token->clear();
-    if (run.task.is_started() && run.task.stamp == stamp && Unwritten(run)) {
-      historypb::HistoryEvent scheduled = ScheduledEvent(run);
-      scheduled.set_event_id(run.task.scheduled_event_id);
-      historypb::HistoryEvent started = StartedEvent(run, run.task.identity);
-      started.set_event_id(run.task.started_event_id);
-      page += AsHistoryField(scheduled) + AsHistoryField(started);
+    if (run.task.is_started() && run.task.stamp == stamp) {
+      page += UnwrittenEvents(run, run.task.identity);
     }
   }
   return page;
+}
+
+std::string WorkflowTasks::UnwrittenEvents(const Run& run, const std::string& identity) {
+  if (!run.task.pending() || !Unwritten(run) ||
+      run.task.scheduled_event_id != run.history.next_event_id()) {
+    return {};
+  }
+  historypb::HistoryEvent scheduled = ScheduledEvent(run);
+  scheduled.set_event_id(run.task.scheduled_event_id);
+  std::string fields = AsHistoryField(scheduled);
+  if (run.task.is_started()) {
+    historypb::HistoryEvent started = StartedEvent(run, identity);
+    started.set_event_id(run.task.started_event_id);
+    fields += AsHistoryField(started);
+  }
+  return fields;
 }
 
 void WorkflowTasks::WriteEvents(Run& run, const std::string& identity) {
@@ -239,7 +264,8 @@ void WorkflowTasks::Clear(Run& run) {
 }
 
 void WorkflowTasks::AfterFailure(Run& run, bool increment) {
-  // The worker that had it cached may be gone: the next attempt goes to the normal queue and counts as a first one.
+  // The worker that had it cached may be gone: the next attempt goes to the normal queue and counts
+  // as a first one.
   if (!run.sticky_queue.empty()) {
     increment = false;
     ClearSticky(run);
@@ -248,8 +274,9 @@ void WorkflowTasks::AfterFailure(Run& run, bool increment) {
   run.task.attempt = increment ? run.task.attempt + 1 : 1;
 }
 
-void WorkflowTasks::Fail(Run& run, enums::WorkflowTaskFailedCause cause, const failure::Failure* failure,
-                         const std::string& identity, const std::string& checksum) {
+void WorkflowTasks::Fail(Run& run, enums::WorkflowTaskFailedCause cause,
+                         const failure::Failure* failure, const std::string& identity,
+                         const std::string& checksum) {
   if (run.task.speculative) {
     WriteEvents(run, identity);
     run.task.speculative = false;
@@ -316,7 +343,8 @@ void WorkflowTasks::MakeNormal(Run& run) {
 
 void WorkflowTasks::Flush(Run& run) {
   for (const auto& [initiated, started] : run.history.Flush()) {
-    if (auto it = run.children.find(initiated); it != run.children.end()) it->second.started_event_id = started;
+    if (auto it = run.children.find(initiated); it != run.children.end())
+      it->second.started_event_id = started;
   }
 }
 
@@ -346,19 +374,22 @@ StatusOr<ws::RespondWorkflowTaskFailedResponse> WorkflowTasks::RespondFailed(
   SQUALL_ASSIGN_OR_RETURN(auto run, FindStarted(request.task_token()));
   if (!run->open()) return WorkflowClosed();
   const auto token = TaskToken::Parse(request.task_token());
-  if (!run->task.is_started() || run->task.stamp != token->stamp) return NotFound("Workflow task not found.");
+  if (!run->task.is_started() || run->task.stamp != token->stamp)
+    return NotFound("Workflow task not found.");
   if (request.cause() == enums::WORKFLOW_TASK_FAILED_CAUSE_GRPC_MESSAGE_TOO_LARGE) {
     core_.closing.Terminate(*run, "GrpcMessageTooLarge", nullptr, "history-service");
     return ws::RespondWorkflowTaskFailedResponse();
   }
-  Fail(*run, request.cause(), request.has_failure() ? &request.failure() : nullptr, request.identity(),
-       request.binary_checksum());
+  Fail(*run, request.cause(), request.has_failure() ? &request.failure() : nullptr,
+       request.identity(), request.binary_checksum());
   Settle(*run, true);
   return ws::RespondWorkflowTaskFailedResponse();
 }
 
-StatusOr<ws::ResetStickyTaskQueueResponse> WorkflowTasks::ResetSticky(const ws::ResetStickyTaskQueueRequest& request) {
-  SQUALL_ASSIGN_OR_RETURN(auto run, core_.namespaces.FindRun(request.namespace_(), request.execution()));
+StatusOr<ws::ResetStickyTaskQueueResponse> WorkflowTasks::ResetSticky(
+    const ws::ResetStickyTaskQueueRequest& request) {
+  SQUALL_ASSIGN_OR_RETURN(auto run,
+                          core_.namespaces.FindRun(request.namespace_(), request.execution()));
   if (!run->open()) return WorkflowClosed();
   ClearSticky(*run);
   return ws::ResetStickyTaskQueueResponse();

@@ -1,6 +1,7 @@
 #pragma once
-// The workflow task of a run: scheduled, started, completed, failed, timed out; and the end of each change to a run.
-// After workflow_task_state_machine.go of the real server, whose rules are noted at each step.
+// The workflow task of a run: scheduled, started, completed, failed, timed out; and the end of each
+// change to a run. After workflow_task_state_machine.go of the real server, whose rules are noted
+// at each step.
 
 #include <optional>
 #include <string>
@@ -11,9 +12,9 @@
 namespace squall::fakes::engine {
 
 struct ScheduleOptions {
-  bool speculative = false;       // for updates: in no history unless something comes of it
-  bool heartbeat = false;         // keeps the original scheduling time
-  bool bypass_matching = false;   // the caller starts it at once
+  bool speculative = false;      // for updates: in no history unless something comes of it
+  bool heartbeat = false;        // keeps the original scheduling time
+  bool bypass_matching = false;  // the caller starts it at once
 };
 
 class WorkflowTasks {
@@ -35,9 +36,15 @@ class WorkflowTasks {
   // The task as the answer of a poll; `page_size` events at most.
   std::string Response(Run& run, bool heartbeat = false);
   // A page of the history of a workflow task, by token. Nothing when the task is gone.
-  std::string NextPage(Run& run, std::int64_t first, std::int64_t last, std::uint64_t stamp, std::string* next_token);
+  std::string NextPage(Run& run, std::int64_t first, std::int64_t last, std::uint64_t stamp,
+                       std::string* next_token);
 
-  // Ends the pending started task with a failure. Only the first of several failures in a row is in the history.
+  // The events of the pending transient or speculative task, as fields of History: they follow the
+  // history but are not in it. "" when the task's events are written, or there is none.
+  std::string UnwrittenEvents(const Run& run, const std::string& identity);
+
+  // Ends the pending started task with a failure. Only the first of several failures in a row is in
+  // the history.
   void Fail(Run& run, enums::WorkflowTaskFailedCause cause, const failure::Failure* failure,
             const std::string& identity, const std::string& checksum = {});
   void StartToCloseTimedOut(Run& run);
@@ -55,8 +62,10 @@ class WorkflowTasks {
   void Settle(Run& run, bool need_task);
   void Flush(Run& run);
 
-  StatusOr<ws::RespondWorkflowTaskFailedResponse> RespondFailed(const ws::RespondWorkflowTaskFailedRequest& request);
-  StatusOr<ws::ResetStickyTaskQueueResponse> ResetSticky(const ws::ResetStickyTaskQueueRequest& request);
+  StatusOr<ws::RespondWorkflowTaskFailedResponse> RespondFailed(
+      const ws::RespondWorkflowTaskFailedRequest& request);
+  StatusOr<ws::ResetStickyTaskQueueResponse> ResetSticky(
+      const ws::ResetStickyTaskQueueRequest& request);
 
   // The run whose started task the token names: NOT_FOUND otherwise.
   StatusOr<std::shared_ptr<Run>> FindStarted(const std::string& token_bytes);

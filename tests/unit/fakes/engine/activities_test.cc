@@ -1,16 +1,17 @@
-// Activities: retries, the four time-outs, heartbeats, cancellation, completion by id, tokens of past attempts.
+// Activities: retries, the four time-outs, heartbeats, cancellation, completion by id, tokens of
+// past attempts.
 
 #include <gmock/gmock.h>
 
-#include "client.h"
+#include "tests/unit/fakes/engine/client.h"
 
 namespace squall::fakes::engine {
 namespace {
 
 using ::testing::ElementsAre;
 
-command::Command WithTimeouts(command::Command command, Duration to_close, Duration to_start, Duration start_to_close,
-                              Duration heartbeat) {
+command::Command WithTimeouts(command::Command command, Duration to_close, Duration to_start,
+                              Duration start_to_close, Duration heartbeat) {
   auto* attributes = command.mutable_schedule_activity_task_command_attributes();
   *attributes->mutable_schedule_to_close_timeout() = ToProto(to_close);
   *attributes->mutable_schedule_to_start_timeout() = ToProto(to_start);
@@ -20,11 +21,14 @@ command::Command WithTimeouts(command::Command command, Duration to_close, Durat
 }
 
 command::Command WithAttempts(command::Command command, int attempts) {
-  command.mutable_schedule_activity_task_command_attributes()->mutable_retry_policy()->set_maximum_attempts(attempts);
+  command.mutable_schedule_activity_task_command_attributes()
+      ->mutable_retry_policy()
+      ->set_maximum_attempts(attempts);
   return command;
 }
 
-Reply<ws::RecordActivityTaskHeartbeatResponse> Beat(Client& c, const std::string& token, const std::string& details) {
+Reply<ws::RecordActivityTaskHeartbeatResponse> Beat(Client& c, const std::string& token,
+                                                    const std::string& details) {
   ws::RecordActivityTaskHeartbeatRequest request;
   request.set_task_token(token);
   *request.mutable_details() = Json(details);
@@ -58,7 +62,8 @@ TEST(Activities, RetriesWithGrowingIntervals) {
   }
   EXPECT_TRUE(c.CompleteActivity(task.task_token()).ok());
   const auto names = c.EventNames("wf");
-  EXPECT_EQ(std::count(names.begin(), names.end(), "ACTIVITY_TASK_STARTED"), 1);  // retries leave no trace
+  EXPECT_EQ(std::count(names.begin(), names.end(), "ACTIVITY_TASK_STARTED"),
+            1);  // retries leave no trace
   const auto started = c.History("wf").at(5).activity_task_started_event_attributes();
   EXPECT_EQ(started.attempt(), task.attempt());
   EXPECT_EQ(started.last_failure().message(), "it broke");
@@ -83,7 +88,9 @@ TEST(Activities, DoesNotRetryWhatMustNotBe) {
   Client c;
   c.Start("a");
   command::Command listed = Schedule("1");
-  listed.mutable_schedule_activity_task_command_attributes()->mutable_retry_policy()->add_non_retryable_error_types("Fatal");
+  listed.mutable_schedule_activity_task_command_attributes()
+      ->mutable_retry_policy()
+      ->add_non_retryable_error_types("Fatal");
   c.Step({listed});
   c.FailActivity(c.PollActivity().task_token(), "Fatal");
   EXPECT_EQ(c.History("a").at(6).activity_task_failed_event_attributes().retry_state(),
@@ -102,8 +109,12 @@ TEST(Activities, HonoursTheDelayThatTheFailureAsksFor) {
   c.Step({Schedule("1")});
   ws::RespondActivityTaskFailedRequest request;
   request.set_task_token(c.PollActivity().task_token());
-  request.mutable_failure()->mutable_application_failure_info()->mutable_next_retry_delay()->set_seconds(7);
-  EXPECT_TRUE(c.Call<ws::RespondActivityTaskFailedResponse>("RespondActivityTaskFailed", request).ok());
+  request.mutable_failure()
+      ->mutable_application_failure_info()
+      ->mutable_next_retry_delay()
+      ->set_seconds(7);
+  EXPECT_TRUE(
+      c.Call<ws::RespondActivityTaskFailedResponse>("RespondActivityTaskFailed", request).ok());
   EXPECT_EQ(c.Describe("wf").pending_activities(0).current_retry_interval().seconds(), 7);
   const auto poll = c.SendActivityPoll();
   c.Advance(milliseconds(6999));
@@ -116,7 +127,8 @@ TEST(Activities, RefusesFailuresThatAreNoApplicationFailures) {
   Client c;
   ws::RespondActivityTaskFailedRequest request;
   request.mutable_failure()->mutable_canceled_failure_info();
-  EXPECT_EQ(c.Call<ws::RespondActivityTaskFailedResponse>("RespondActivityTaskFailed", request).status.message,
+  EXPECT_EQ(c.Call<ws::RespondActivityTaskFailedResponse>("RespondActivityTaskFailed", request)
+                .status.message,
             "Failure must have ApplicationFailureInfo.");
 }
 
@@ -134,7 +146,8 @@ TEST(Activities, TimesOutFromStartToCloseAndTriesAgain) {
   EXPECT_EQ(c.CompleteActivity(first.task_token()).status.code, 5);  // a past attempt
   c.Advance(seconds(10));
   const auto timed_out = c.History("wf").at(6).activity_task_timed_out_event_attributes();
-  EXPECT_EQ(timed_out.failure().timeout_failure_info().timeout_type(), enums::TIMEOUT_TYPE_START_TO_CLOSE);
+  EXPECT_EQ(timed_out.failure().timeout_failure_info().timeout_type(),
+            enums::TIMEOUT_TYPE_START_TO_CLOSE);
   EXPECT_EQ(timed_out.failure().message(), "activity StartToClose timeout");
   EXPECT_EQ(timed_out.retry_state(), enums::RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED);
   EXPECT_TRUE(timed_out.failure().has_cause());
@@ -167,7 +180,8 @@ TEST(Activities, TimesOutFromScheduleToStartWithoutRetry) {
   c.Step({WithTimeouts(Schedule("1"), {}, seconds(3), seconds(10), {})});
   c.Advance(seconds(3));
   const auto timed_out = c.History("wf").at(5).activity_task_timed_out_event_attributes();
-  EXPECT_EQ(timed_out.failure().timeout_failure_info().timeout_type(), enums::TIMEOUT_TYPE_SCHEDULE_TO_START);
+  EXPECT_EQ(timed_out.failure().timeout_failure_info().timeout_type(),
+            enums::TIMEOUT_TYPE_SCHEDULE_TO_START);
   EXPECT_EQ(timed_out.retry_state(), enums::RETRY_STATE_TIMEOUT);
   EXPECT_EQ(timed_out.started_event_id(), 0);
 }
@@ -197,7 +211,8 @@ TEST(Activities, ClosesARunningAttemptAtScheduleToClose) {
   EXPECT_EQ(names.at(6), "ACTIVITY_TASK_TIMED_OUT");
   const auto timed_out = c.History("wf").at(6).activity_task_timed_out_event_attributes();
   EXPECT_EQ(timed_out.retry_state(), enums::RETRY_STATE_TIMEOUT);
-  EXPECT_EQ(timed_out.failure().timeout_failure_info().timeout_type(), enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
+  EXPECT_EQ(timed_out.failure().timeout_failure_info().timeout_type(),
+            enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
 }
 
 TEST(Activities, CancelsAtOnceWhatNobodyStarted) {
@@ -221,7 +236,8 @@ TEST(Activities, TellsARunningActivityToCancel) {
   const auto task = c.PollActivity();
   ws::RespondActivityTaskCanceledRequest request;
   request.set_task_token(task.task_token());
-  auto reply = c.Call<ws::RespondActivityTaskCanceledResponse>("RespondActivityTaskCanceled", request);
+  auto reply =
+      c.Call<ws::RespondActivityTaskCanceledResponse>("RespondActivityTaskCanceled", request);
   EXPECT_EQ(reply.status.message,
             "unable to mark activity as canceled without activity being request canceled first");
   c.Signal("wf", "wake");
@@ -255,23 +271,35 @@ TEST(Activities, WorksById) {
   beat.set_namespace_("default");
   beat.set_workflow_id("wf");
   beat.set_activity_id("a");
-  EXPECT_TRUE(c.Call<ws::RecordActivityTaskHeartbeatByIdResponse>("RecordActivityTaskHeartbeatById", beat).ok());
+  EXPECT_TRUE(
+      c.Call<ws::RecordActivityTaskHeartbeatByIdResponse>("RecordActivityTaskHeartbeatById", beat)
+          .ok());
   beat.set_activity_id("b");
-  EXPECT_EQ(c.Call<ws::RecordActivityTaskHeartbeatByIdResponse>("RecordActivityTaskHeartbeatById", beat).status.code, 5);
+  EXPECT_EQ(
+      c.Call<ws::RecordActivityTaskHeartbeatByIdResponse>("RecordActivityTaskHeartbeatById", beat)
+          .status.code,
+      5);
   ws::RespondActivityTaskCompletedByIdRequest complete;
   complete.set_namespace_("default");
   complete.set_workflow_id("wf");
   complete.set_activity_id("b");  // nobody started it
-  EXPECT_TRUE(c.Call<ws::RespondActivityTaskCompletedByIdResponse>("RespondActivityTaskCompletedById", complete).ok());
+  EXPECT_TRUE(c.Call<ws::RespondActivityTaskCompletedByIdResponse>(
+                   "RespondActivityTaskCompletedById", complete)
+                  .ok());
   complete.set_activity_id("no");
-  EXPECT_EQ(c.Call<ws::RespondActivityTaskCompletedByIdResponse>("RespondActivityTaskCompletedById", complete).status.message,
-            "cannot find pending activity with ActivityID no, check workflow execution history for more details");
+  EXPECT_EQ(c.Call<ws::RespondActivityTaskCompletedByIdResponse>("RespondActivityTaskCompletedById",
+                                                                 complete)
+                .status.message,
+            "cannot find pending activity with ActivityID no, check workflow execution history for "
+            "more details");
   ws::RespondActivityTaskFailedByIdRequest fail;
   fail.set_namespace_("default");
   fail.set_workflow_id("wf");
   fail.set_activity_id("a");
   fail.mutable_failure()->mutable_application_failure_info()->set_non_retryable(true);
-  EXPECT_TRUE(c.Call<ws::RespondActivityTaskFailedByIdResponse>("RespondActivityTaskFailedById", fail).ok());
+  EXPECT_TRUE(
+      c.Call<ws::RespondActivityTaskFailedByIdResponse>("RespondActivityTaskFailedById", fail)
+          .ok());
   EXPECT_EQ(c.PollActivity().activity_id(), "c");
 }
 
@@ -293,7 +321,8 @@ TEST(Activities, EndWithTheirWorkflow) {
   const auto task = c.PollActivity();
   c.Signal("wf", "wake");
   c.Step({CompleteWorkflow()});
-  EXPECT_EQ(c.CompleteActivity(task.task_token()).status.message, "workflow execution already completed");
+  EXPECT_EQ(c.CompleteActivity(task.task_token()).status.message,
+            "workflow execution already completed");
   const auto poll = c.SendActivityPoll();  // the second one is not handed out any more
   EXPECT_FALSE(c.Answered(poll));
 }

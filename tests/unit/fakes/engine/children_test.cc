@@ -1,8 +1,9 @@
-// Child workflows, parent close policies, signals and cancellations between workflows and from clients.
+// Child workflows, parent close policies, signals and cancellations between workflows and from
+// clients.
 
 #include <gmock/gmock.h>
 
-#include "client.h"
+#include "tests/unit/fakes/engine/client.h"
 
 namespace squall::fakes::engine {
 namespace {
@@ -15,7 +16,8 @@ RpcStatus Terminate(Client& c, const std::string& id, const std::string& first_r
   request.set_namespace_("default");
   request.mutable_workflow_execution()->set_workflow_id(id);
   request.set_first_execution_run_id(first_run_id);
-  return c.Call<ws::TerminateWorkflowExecutionResponse>("TerminateWorkflowExecution", request).status;
+  return c.Call<ws::TerminateWorkflowExecutionResponse>("TerminateWorkflowExecution", request)
+      .status;
 }
 
 RpcStatus RequestCancel(Client& c, const std::string& id) {
@@ -23,7 +25,9 @@ RpcStatus RequestCancel(Client& c, const std::string& id) {
   request.set_namespace_("default");
   request.mutable_workflow_execution()->set_workflow_id(id);
   request.set_reason("why");
-  return c.Call<ws::RequestCancelWorkflowExecutionResponse>("RequestCancelWorkflowExecution", request).status;
+  return c
+      .Call<ws::RequestCancelWorkflowExecutionResponse>("RequestCancelWorkflowExecution", request)
+      .status;
 }
 
 TEST(Children, RunAndReportToTheParent) {
@@ -36,12 +40,14 @@ TEST(Children, RunAndReportToTheParent) {
   EXPECT_EQ(started.parent_initiated_event_id(), 5);
   EXPECT_EQ(started.root_workflow_execution().workflow_id(), "parent");
   c.Step({CompleteWorkflow("\"c\"")}, "children");
-  EXPECT_THAT(c.EventNames("parent"),
-              ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED",
-                          "WORKFLOW_TASK_COMPLETED", "START_CHILD_WORKFLOW_EXECUTION_INITIATED",
-                          "CHILD_WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED",
-                          "CHILD_WORKFLOW_EXECUTION_COMPLETED"));
-  const auto completed = c.History("parent").at(7).child_workflow_execution_completed_event_attributes();
+  EXPECT_THAT(
+      c.EventNames("parent"),
+      ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED",
+                  "WORKFLOW_TASK_COMPLETED", "START_CHILD_WORKFLOW_EXECUTION_INITIATED",
+                  "CHILD_WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED",
+                  "CHILD_WORKFLOW_EXECUTION_COMPLETED"));
+  const auto completed =
+      c.History("parent").at(7).child_workflow_execution_completed_event_attributes();
   EXPECT_EQ(completed.started_event_id(), 6);
   EXPECT_EQ(completed.initiated_event_id(), 5);
   EXPECT_EQ(completed.result().payloads(0).data(), "\"c\"");
@@ -67,8 +73,10 @@ TEST(Children, FailToStartWhenTheIdIsTaken) {
   c.Start("child", "children");
   c.Start("parent");
   c.Step({StartChild("child")});
-  const auto failed = c.History("parent").at(5).start_child_workflow_execution_failed_event_attributes();
-  EXPECT_EQ(failed.cause(), enums::START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS);
+  const auto failed =
+      c.History("parent").at(5).start_child_workflow_execution_failed_event_attributes();
+  EXPECT_EQ(failed.cause(),
+            enums::START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS);
   EXPECT_EQ(failed.initiated_event_id(), 5);
   EXPECT_EQ(failed.workflow_task_completed_event_id(), 0);  // as the real server leaves it
   c.Step({CompleteWorkflow()});
@@ -80,12 +88,13 @@ TEST(Children, ShareTheFateThatTheirPolicySays) {
     enums::WorkflowExecutionStatus status;
     std::string last_event;
   };
-  for (const Case& one : {Case{enums::PARENT_CLOSE_POLICY_UNSPECIFIED, enums::WORKFLOW_EXECUTION_STATUS_TERMINATED,
-                               "WORKFLOW_EXECUTION_TERMINATED"},
-                          Case{enums::PARENT_CLOSE_POLICY_ABANDON, enums::WORKFLOW_EXECUTION_STATUS_RUNNING,
-                               "WORKFLOW_TASK_SCHEDULED"},
-                          Case{enums::PARENT_CLOSE_POLICY_REQUEST_CANCEL, enums::WORKFLOW_EXECUTION_STATUS_RUNNING,
-                               "WORKFLOW_EXECUTION_CANCEL_REQUESTED"}}) {
+  for (const Case& one :
+       {Case{enums::PARENT_CLOSE_POLICY_UNSPECIFIED, enums::WORKFLOW_EXECUTION_STATUS_TERMINATED,
+             "WORKFLOW_EXECUTION_TERMINATED"},
+        Case{enums::PARENT_CLOSE_POLICY_ABANDON, enums::WORKFLOW_EXECUTION_STATUS_RUNNING,
+             "WORKFLOW_TASK_SCHEDULED"},
+        Case{enums::PARENT_CLOSE_POLICY_REQUEST_CANCEL, enums::WORKFLOW_EXECUTION_STATUS_RUNNING,
+             "WORKFLOW_EXECUTION_CANCEL_REQUESTED"}}) {
     Client c;
     c.Start("parent");
     c.Step({StartChild("child", one.policy)});
@@ -103,7 +112,9 @@ TEST(Children, AreNotStartedByAParentThatEndsInTheSameTask) {
   ws::DescribeWorkflowExecutionRequest request;
   request.set_namespace_("default");
   request.mutable_execution()->set_workflow_id("child");
-  EXPECT_EQ(c.Call<ws::DescribeWorkflowExecutionResponse>("DescribeWorkflowExecution", request).status.code, 5);
+  EXPECT_EQ(c.Call<ws::DescribeWorkflowExecutionResponse>("DescribeWorkflowExecution", request)
+                .status.code,
+            5);
 }
 
 TEST(External, SignalsReachTheirTargetOrFail) {
@@ -116,8 +127,12 @@ TEST(External, SignalsReachTheirTargetOrFail) {
   attributes->mutable_execution()->set_workflow_id("target");
   attributes->set_signal_name("hello");
   command::Command lost = signal, self = signal;
-  lost.mutable_signal_external_workflow_execution_command_attributes()->mutable_execution()->set_workflow_id("nobody");
-  self.mutable_signal_external_workflow_execution_command_attributes()->mutable_execution()->set_workflow_id("sender");
+  lost.mutable_signal_external_workflow_execution_command_attributes()
+      ->mutable_execution()
+      ->set_workflow_id("nobody");
+  self.mutable_signal_external_workflow_execution_command_attributes()
+      ->mutable_execution()
+      ->set_workflow_id("sender");
   c.Step({signal, lost, self});
   const auto received = c.LastEvent("target").workflow_execution_signaled_event_attributes();
   EXPECT_EQ(received.signal_name(), "hello");
@@ -133,9 +148,11 @@ TEST(External, CancellationsReachTheirTargetOrFail) {
   c.Start("sender");
   command::Command cancel;
   cancel.set_command_type(enums::COMMAND_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION);
-  cancel.mutable_request_cancel_external_workflow_execution_command_attributes()->set_workflow_id("target");
+  cancel.mutable_request_cancel_external_workflow_execution_command_attributes()->set_workflow_id(
+      "target");
   command::Command lost = cancel;
-  lost.mutable_request_cancel_external_workflow_execution_command_attributes()->set_workflow_id("nobody");
+  lost.mutable_request_cancel_external_workflow_execution_command_attributes()->set_workflow_id(
+      "nobody");
   c.Step({cancel, lost});
   EXPECT_EQ(c.EventNames("target").back(), "WORKFLOW_EXECUTION_CANCEL_REQUESTED");
   const auto names = c.EventNames("sender");
@@ -152,7 +169,8 @@ TEST(Clients, CancelOnceAndTheWorkflowDecides) {
   const auto names = c.EventNames("wf");
   EXPECT_EQ(std::count(names.begin(), names.end(), "WORKFLOW_EXECUTION_CANCEL_REQUESTED"), 1);
   c.Step({CancelWorkflow()});
-  EXPECT_EQ(c.Describe("wf").workflow_execution_info().status(), enums::WORKFLOW_EXECUTION_STATUS_CANCELED);
+  EXPECT_EQ(c.Describe("wf").workflow_execution_info().status(),
+            enums::WORKFLOW_EXECUTION_STATUS_CANCELED);
   EXPECT_EQ(RequestCancel(c, "wf").code, 0);  // a closed workflow: nothing to do
   EXPECT_EQ(RequestCancel(c, "no").message, "workflow not found for ID: no");
 }
@@ -163,9 +181,10 @@ TEST(Clients, TerminateAtOnce) {
   c.PollTask();
   c.Signal("wf", "unseen");
   EXPECT_EQ(Terminate(c, "wf").code, 0);
-  EXPECT_THAT(c.EventNames("wf"), ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED",
-                                              "WORKFLOW_TASK_STARTED", "WORKFLOW_TASK_FAILED",
-                                              "WORKFLOW_EXECUTION_SIGNALED", "WORKFLOW_EXECUTION_TERMINATED"));
+  EXPECT_THAT(c.EventNames("wf"),
+              ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED",
+                          "WORKFLOW_TASK_STARTED", "WORKFLOW_TASK_FAILED",
+                          "WORKFLOW_EXECUTION_SIGNALED", "WORKFLOW_EXECUTION_TERMINATED"));
   EXPECT_EQ(c.History("wf").at(3).workflow_task_failed_event_attributes().cause(),
             enums::WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND);
   EXPECT_EQ(Terminate(c, "wf").message, "workflow execution already completed");
@@ -175,7 +194,8 @@ TEST(Clients, TerminateAtOnce) {
 TEST(Clients, TerminateOnlyTheChainTheyMean) {
   Client c;
   c.Start("wf");
-  EXPECT_EQ(Terminate(c, "wf", "11111111-1111-4111-8111-111111111111").message, "workflow execution not found");
+  EXPECT_EQ(Terminate(c, "wf", "11111111-1111-4111-8111-111111111111").message,
+            "workflow execution not found");
   EXPECT_EQ(c.engine.open_workflows(), 1u);
 }
 
@@ -206,7 +226,9 @@ TEST(Clients, DeleteExecutions) {
   request.set_namespace_("default");
   request.mutable_workflow_execution()->set_workflow_id("wf");
   EXPECT_TRUE(c.Call<ws::DeleteWorkflowExecutionResponse>("DeleteWorkflowExecution", request).ok());
-  EXPECT_EQ(c.Call<ws::DeleteWorkflowExecutionResponse>("DeleteWorkflowExecution", request).status.code, 5);
+  EXPECT_EQ(
+      c.Call<ws::DeleteWorkflowExecutionResponse>("DeleteWorkflowExecution", request).status.code,
+      5);
   c.Start("wf");
 }
 

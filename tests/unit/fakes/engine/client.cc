@@ -1,4 +1,4 @@
-#include "client.h"
+#include "tests/unit/fakes/engine/client.h"
 
 #include "google/rpc/status.pb.h"
 
@@ -38,7 +38,8 @@ command::Command CancelWorkflow() {
 command::Command ContinueAsNew(const std::string& json) {
   command::Command command;
   command.set_command_type(enums::COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION);
-  *command.mutable_continue_as_new_workflow_execution_command_attributes()->mutable_input() = Json(json);
+  *command.mutable_continue_as_new_workflow_execution_command_attributes()->mutable_input() =
+      Json(json);
   return command;
 }
 
@@ -46,7 +47,8 @@ command::Command StartTimer(const std::string& id, Duration after) {
   command::Command command;
   command.set_command_type(enums::COMMAND_TYPE_START_TIMER);
   command.mutable_start_timer_command_attributes()->set_timer_id(id);
-  *command.mutable_start_timer_command_attributes()->mutable_start_to_fire_timeout() = ToProto(after);
+  *command.mutable_start_timer_command_attributes()->mutable_start_to_fire_timeout() =
+      ToProto(after);
   return command;
 }
 
@@ -71,7 +73,8 @@ command::Command Schedule(const std::string& id, const std::string& queue) {
 command::Command CancelActivity(std::int64_t scheduled_event_id) {
   command::Command command;
   command.set_command_type(enums::COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK);
-  command.mutable_request_cancel_activity_task_command_attributes()->set_scheduled_event_id(scheduled_event_id);
+  command.mutable_request_cancel_activity_task_command_attributes()->set_scheduled_event_id(
+      scheduled_event_id);
   return command;
 }
 
@@ -94,7 +97,8 @@ bool UnpackDetail(const RpcStatus& status, google::protobuf::Message* detail) {
   return parsed.details_size() == 1 && parsed.details(0).UnpackTo(detail);
 }
 
-ws::StartWorkflowExecutionRequest Client::StartRequest(const std::string& id, const std::string& queue) {
+ws::StartWorkflowExecutionRequest Client::StartRequest(const std::string& id,
+                                                       const std::string& queue) {
   ws::StartWorkflowExecutionRequest request;
   request.set_namespace_("default");
   request.set_workflow_id(id);
@@ -117,7 +121,9 @@ void Client::Signal(const std::string& id, const std::string& name) {
   request.set_namespace_("default");
   request.mutable_workflow_execution()->set_workflow_id(id);
   request.set_signal_name(name);
-  EXPECT_EQ(Call<ws::SignalWorkflowExecutionResponse>("SignalWorkflowExecution", request).status.message, "");
+  EXPECT_EQ(
+      Call<ws::SignalWorkflowExecutionResponse>("SignalWorkflowExecution", request).status.message,
+      "");
 }
 
 std::uint64_t Client::SendWorkflowPoll(const std::string& queue, const std::string& identity,
@@ -141,7 +147,8 @@ std::uint64_t Client::SendActivityPoll(const std::string& queue, const std::stri
   return Send("PollActivityTaskQueue", request, seconds(70));
 }
 
-ws::PollWorkflowTaskQueueResponse Client::PollTask(const std::string& queue, const std::string& normal_of_sticky) {
+ws::PollWorkflowTaskQueueResponse Client::PollTask(const std::string& queue,
+                                                   const std::string& normal_of_sticky) {
   const std::uint64_t call = SendWorkflowPoll(queue, "w", normal_of_sticky);
   if (!Answered(call)) {
     ADD_FAILURE() << "no workflow task in " << queue;
@@ -151,7 +158,8 @@ ws::PollWorkflowTaskQueueResponse Client::PollTask(const std::string& queue, con
   return Take<ws::PollWorkflowTaskQueueResponse>(call).response;
 }
 
-ws::PollActivityTaskQueueResponse Client::PollActivity(const std::string& queue, const std::string& identity) {
+ws::PollActivityTaskQueueResponse Client::PollActivity(const std::string& queue,
+                                                       const std::string& identity) {
   const std::uint64_t call = SendActivityPoll(queue, identity);
   if (!Answered(call)) {
     ADD_FAILURE() << "no activity task in " << queue;
@@ -161,9 +169,9 @@ ws::PollActivityTaskQueueResponse Client::PollActivity(const std::string& queue,
   return Take<ws::PollActivityTaskQueueResponse>(call).response;
 }
 
-Reply<ws::RespondWorkflowTaskCompletedResponse> Client::Complete(const ws::PollWorkflowTaskQueueResponse& task,
-                                                                 const std::vector<command::Command>& commands,
-                                                                 const std::string& sticky) {
+Reply<ws::RespondWorkflowTaskCompletedResponse> Client::Complete(
+    const ws::PollWorkflowTaskQueueResponse& task, const std::vector<command::Command>& commands,
+    const std::string& sticky) {
   ws::RespondWorkflowTaskCompletedRequest request;
   request.set_namespace_("default");
   request.set_task_token(task.task_token());
@@ -171,12 +179,14 @@ Reply<ws::RespondWorkflowTaskCompletedResponse> Client::Complete(const ws::PollW
   for (const auto& command : commands) *request.add_commands() = command;
   if (!sticky.empty()) {
     request.mutable_sticky_attributes()->mutable_worker_task_queue()->set_name(sticky);
-    *request.mutable_sticky_attributes()->mutable_schedule_to_start_timeout() = ToProto(seconds(10));
+    *request.mutable_sticky_attributes()->mutable_schedule_to_start_timeout() =
+        ToProto(seconds(10));
   }
   return Call<ws::RespondWorkflowTaskCompletedResponse>("RespondWorkflowTaskCompleted", request);
 }
 
-Reply<ws::RespondWorkflowTaskFailedResponse> Client::FailTask(const ws::PollWorkflowTaskQueueResponse& task) {
+Reply<ws::RespondWorkflowTaskFailedResponse> Client::FailTask(
+    const ws::PollWorkflowTaskQueueResponse& task) {
   ws::RespondWorkflowTaskFailedRequest request;
   request.set_namespace_("default");
   request.set_task_token(task.task_token());
@@ -186,8 +196,8 @@ Reply<ws::RespondWorkflowTaskFailedResponse> Client::FailTask(const ws::PollWork
   return Call<ws::RespondWorkflowTaskFailedResponse>("RespondWorkflowTaskFailed", request);
 }
 
-Reply<ws::RespondActivityTaskCompletedResponse> Client::CompleteActivity(const std::string& token,
-                                                                         const std::string& result) {
+Reply<ws::RespondActivityTaskCompletedResponse> Client::CompleteActivity(
+    const std::string& token, const std::string& result) {
   ws::RespondActivityTaskCompletedRequest request;
   request.set_namespace_("default");
   request.set_task_token(token);
@@ -196,7 +206,8 @@ Reply<ws::RespondActivityTaskCompletedResponse> Client::CompleteActivity(const s
   return Call<ws::RespondActivityTaskCompletedResponse>("RespondActivityTaskCompleted", request);
 }
 
-Reply<ws::RespondActivityTaskFailedResponse> Client::FailActivity(const std::string& token, const std::string& type,
+Reply<ws::RespondActivityTaskFailedResponse> Client::FailActivity(const std::string& token,
+                                                                  const std::string& type,
                                                                   bool non_retryable) {
   ws::RespondActivityTaskFailedRequest request;
   request.set_namespace_("default");
@@ -208,16 +219,19 @@ Reply<ws::RespondActivityTaskFailedResponse> Client::FailActivity(const std::str
   return Call<ws::RespondActivityTaskFailedResponse>("RespondActivityTaskFailed", request);
 }
 
-std::vector<historypb::HistoryEvent> Client::History(const std::string& id, const std::string& run_id) {
+std::vector<historypb::HistoryEvent> Client::History(const std::string& id,
+                                                     const std::string& run_id) {
   ws::GetWorkflowExecutionHistoryRequest request;
   request.set_namespace_("default");
   request.mutable_execution()->set_workflow_id(id);
   request.mutable_execution()->set_run_id(run_id);
   std::vector<historypb::HistoryEvent> events;
   do {
-    const auto reply = Call<ws::GetWorkflowExecutionHistoryResponse>("GetWorkflowExecutionHistory", request);
+    const auto reply =
+        Call<ws::GetWorkflowExecutionHistoryResponse>("GetWorkflowExecutionHistory", request);
     EXPECT_EQ(reply.status.message, "");
-    events.insert(events.end(), reply.response.history().events().begin(), reply.response.history().events().end());
+    events.insert(events.end(), reply.response.history().events().begin(),
+                  reply.response.history().events().end());
     request.set_next_page_token(reply.response.next_page_token());
   } while (!request.next_page_token().empty());
   return events;
@@ -226,17 +240,20 @@ std::vector<historypb::HistoryEvent> Client::History(const std::string& id, cons
 std::vector<std::string> Client::EventNames(const std::string& id, const std::string& run_id) {
   std::vector<std::string> names;
   for (const auto& event : History(id, run_id)) {
-    names.push_back(enums::EventType_Name(event.event_type()).substr(std::string("EVENT_TYPE_").size()));
+    names.push_back(
+        enums::EventType_Name(event.event_type()).substr(std::string("EVENT_TYPE_").size()));
   }
   return names;
 }
 
-ws::DescribeWorkflowExecutionResponse Client::Describe(const std::string& id, const std::string& run_id) {
+ws::DescribeWorkflowExecutionResponse Client::Describe(const std::string& id,
+                                                       const std::string& run_id) {
   ws::DescribeWorkflowExecutionRequest request;
   request.set_namespace_("default");
   request.mutable_execution()->set_workflow_id(id);
   request.mutable_execution()->set_run_id(run_id);
-  const auto reply = Call<ws::DescribeWorkflowExecutionResponse>("DescribeWorkflowExecution", request);
+  const auto reply =
+      Call<ws::DescribeWorkflowExecutionResponse>("DescribeWorkflowExecution", request);
   EXPECT_EQ(reply.status.message, "");
   return reply.response;
 }

@@ -1,5 +1,6 @@
 #pragma once
-// A typed client of an engine on a clock moved by hand: calls by message type, polls, workers in a few words.
+// A typed client of an engine on a clock moved by hand: calls by message type, polls, workers in a
+// few words.
 
 #include <gtest/gtest.h>
 
@@ -33,7 +34,8 @@ class MemorySink final : public journal::Sink {
   std::vector<T> Of(std::string_view what = {}) const {
     std::vector<T> found;
     for (const auto& event : events) {
-      if (const T* typed = std::get_if<T>(&event); typed != nullptr && (what.empty() || typed->what == what)) {
+      if (const T* typed = std::get_if<T>(&event);
+          typed != nullptr && (what.empty() || typed->what == what)) {
         found.push_back(*typed);
       }
     }
@@ -77,9 +79,13 @@ class Client {
   }
 
   std::uint64_t Send(std::string_view method, const google::protobuf::MessageLite& request,
-                     std::optional<Duration> timeout = {}, std::string_view service = kWorkflowService) {
+                     std::optional<Duration> timeout = {},
+                     std::string_view service = kWorkflowService) {
     const std::uint64_t call = next_call_++;
-    RpcRequest rpc{.service = std::string(service), .method = std::string(method), .message = request.SerializeAsString()};
+    RpcRequest rpc{.service = std::string(service),
+                   .method = std::string(method),
+                   .metadata = {{"client-name", client_name}},
+                   .message = request.SerializeAsString()};
     if (timeout) rpc.deadline = clock.Now() + *timeout;
     engine.Call(now(), call, std::move(rpc));
     Collect();
@@ -105,14 +111,17 @@ class Client {
     return reply;
   }
   template <typename Response, typename Request>
-  Reply<Response> Call(std::string_view method, const Request& request, std::string_view service = kWorkflowService) {
+  Reply<Response> Call(std::string_view method, const Request& request,
+                       std::string_view service = kWorkflowService) {
     return Take<Response>(Send(method, request, {}, service));
   }
 
   // Workflows.
-  static ws::StartWorkflowExecutionRequest StartRequest(const std::string& id, const std::string& queue = "q");
+  static ws::StartWorkflowExecutionRequest StartRequest(const std::string& id,
+                                                        const std::string& queue = "q");
   std::string Start(const std::string& id, const std::string& queue = "q");  // run id
-  Reply<ws::StartWorkflowExecutionResponse> Start(const ws::StartWorkflowExecutionRequest& request) {
+  Reply<ws::StartWorkflowExecutionResponse> Start(
+      const ws::StartWorkflowExecutionRequest& request) {
     return Call<ws::StartWorkflowExecutionResponse>("StartWorkflowExecution", request);
   }
   void Signal(const std::string& id, const std::string& name);
@@ -121,26 +130,32 @@ class Client {
                                  const std::string& normal_of_sticky = {});
   std::uint64_t SendActivityPoll(const std::string& queue = "q", const std::string& identity = "w");
   // The task that must be there.
-  ws::PollWorkflowTaskQueueResponse PollTask(const std::string& queue = "q", const std::string& normal_of_sticky = {});
-  ws::PollActivityTaskQueueResponse PollActivity(const std::string& queue = "q", const std::string& identity = "w");
+  ws::PollWorkflowTaskQueueResponse PollTask(const std::string& queue = "q",
+                                             const std::string& normal_of_sticky = {});
+  ws::PollActivityTaskQueueResponse PollActivity(const std::string& queue = "q",
+                                                 const std::string& identity = "w");
   // Ends a workflow task; `sticky` names the sticky queue to set.
-  Reply<ws::RespondWorkflowTaskCompletedResponse> Complete(const ws::PollWorkflowTaskQueueResponse& task,
-                                                           const std::vector<command::Command>& commands,
-                                                           const std::string& sticky = {});
-  Reply<ws::RespondWorkflowTaskFailedResponse> FailTask(const ws::PollWorkflowTaskQueueResponse& task);
-  Reply<ws::RespondActivityTaskCompletedResponse> CompleteActivity(const std::string& token,
-                                                                   const std::string& result = "\"done\"");
-  Reply<ws::RespondActivityTaskFailedResponse> FailActivity(const std::string& token, const std::string& type = "Oops",
+  Reply<ws::RespondWorkflowTaskCompletedResponse> Complete(
+      const ws::PollWorkflowTaskQueueResponse& task, const std::vector<command::Command>& commands,
+      const std::string& sticky = {});
+  Reply<ws::RespondWorkflowTaskFailedResponse> FailTask(
+      const ws::PollWorkflowTaskQueueResponse& task);
+  Reply<ws::RespondActivityTaskCompletedResponse> CompleteActivity(
+      const std::string& token, const std::string& result = "\"done\"");
+  Reply<ws::RespondActivityTaskFailedResponse> FailActivity(const std::string& token,
+                                                            const std::string& type = "Oops",
                                                             bool non_retryable = false);
   // A worker that takes the next workflow task and answers with `commands`.
   void Step(const std::vector<command::Command>& commands, const std::string& queue = "q") {
     EXPECT_EQ(Complete(PollTask(queue), commands).status.message, "");
   }
 
-  std::vector<historypb::HistoryEvent> History(const std::string& id, const std::string& run_id = {});
+  std::vector<historypb::HistoryEvent> History(const std::string& id,
+                                               const std::string& run_id = {});
   // Names of the events without EVENT_TYPE_, in order.
   std::vector<std::string> EventNames(const std::string& id, const std::string& run_id = {});
-  ws::DescribeWorkflowExecutionResponse Describe(const std::string& id, const std::string& run_id = {});
+  ws::DescribeWorkflowExecutionResponse Describe(const std::string& id,
+                                                 const std::string& run_id = {});
   historypb::HistoryEvent LastEvent(const std::string& id, const std::string& run_id = {}) {
     auto events = History(id, run_id);
     return events.empty() ? historypb::HistoryEvent() : events.back();
@@ -149,10 +164,13 @@ class Client {
   void Collect() {
     for (RpcResponse& response : engine.TakeResponses()) {
       const std::uint64_t call = response.call;
-      EXPECT_TRUE(answers.emplace(call, std::move(response)).second) << "call " << call << " is answered twice";
+      EXPECT_TRUE(answers.emplace(call, std::move(response)).second)
+          << "call " << call << " is answered twice";
     }
   }
 
+  // The CLI sees of a history only what is written.
+  std::string client_name = "temporal-cli";
   ManualClock clock;
   MemorySink sink;
   Engine engine;
@@ -172,7 +190,8 @@ command::Command CancelTimer(const std::string& id);
 // start_to_close 10 s unless changed by the caller; default retry policy.
 command::Command Schedule(const std::string& id, const std::string& queue = "q");
 command::Command CancelActivity(std::int64_t scheduled_event_id);
-command::Command StartChild(const std::string& id, enums::ParentClosePolicy policy = enums::PARENT_CLOSE_POLICY_UNSPECIFIED);
+command::Command StartChild(const std::string& id, enums::ParentClosePolicy policy =
+                                                       enums::PARENT_CLOSE_POLICY_UNSPECIFIED);
 
 // The detail of type T in an error's google.rpc.Status; nullopt when there is none.
 bool UnpackDetail(const RpcStatus& status, google::protobuf::Message* detail);

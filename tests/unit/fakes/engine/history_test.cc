@@ -1,10 +1,12 @@
-// Reading histories: pages, long polls, the close-event filter, backwards; tokens; the store of events itself.
+// Reading histories: pages, long polls, the close-event filter, backwards; tokens; the store of
+// events itself.
+
+#include "fakes/engine/history.h"
 
 #include <gmock/gmock.h>
 
-#include "client.h"
-#include "fakes/engine/history.h"
 #include "fakes/engine/tokens.h"
+#include "tests/unit/fakes/engine/client.h"
 
 namespace squall::fakes::engine {
 namespace {
@@ -44,7 +46,8 @@ TEST(History, RefusesBadRequests) {
   c.Start("wf");
   auto request = Read("wf");
   request.set_next_page_token("junk");
-  EXPECT_EQ(c.Call<ws::GetWorkflowExecutionHistoryResponse>(kRead, request).status.message, "Invalid NextPageToken.");
+  EXPECT_EQ(c.Call<ws::GetWorkflowExecutionHistoryResponse>(kRead, request).status.message,
+            "Invalid NextPageToken.");
   request = Read("");
   EXPECT_EQ(c.Call<ws::GetWorkflowExecutionHistoryResponse>(kRead, request).status.message,
             "WorkflowId is not set on request.");
@@ -53,10 +56,12 @@ TEST(History, RefusesBadRequests) {
             "workflow not found for ID: no");
   request = Read("wf");
   request.mutable_execution()->set_run_id("x");
-  EXPECT_EQ(c.Call<ws::GetWorkflowExecutionHistoryResponse>(kRead, request).status.message, "Invalid RunId.");
+  EXPECT_EQ(c.Call<ws::GetWorkflowExecutionHistoryResponse>(kRead, request).status.message,
+            "Invalid RunId.");
   request.mutable_execution()->set_run_id("11111111-1111-4111-8111-111111111111");
   EXPECT_EQ(c.Call<ws::GetWorkflowExecutionHistoryResponse>(kRead, request).status.message,
-            "workflow execution not found for workflow ID \"wf\" and run ID \"11111111-1111-4111-8111-111111111111\"");
+            "workflow execution not found for workflow ID \"wf\" and run ID "
+            "\"11111111-1111-4111-8111-111111111111\"");
 }
 
 TEST(History, WaitsForNewEvents) {
@@ -64,7 +69,8 @@ TEST(History, WaitsForNewEvents) {
   c.Start("wf");
   auto request = Read("wf");
   request.set_wait_new_event(true);
-  auto reply = c.Call<ws::GetWorkflowExecutionHistoryResponse>(kRead, request);  // what is there, at once
+  auto reply =
+      c.Call<ws::GetWorkflowExecutionHistoryResponse>(kRead, request);  // what is there, at once
   EXPECT_EQ(reply.response.history().events_size(), 2);
   request.set_next_page_token(reply.response.next_page_token());
   const std::uint64_t waiting = c.Send(kRead, request);
@@ -99,7 +105,13 @@ TEST(History, WaitsForTheCloseEventOnly) {
   c.Step({CompleteWorkflow("7")});
   const auto reply = c.Take<ws::GetWorkflowExecutionHistoryResponse>(waiting).response;
   ASSERT_EQ(reply.history().events_size(), 1);
-  EXPECT_EQ(reply.history().events(0).workflow_execution_completed_event_attributes().result().payloads(0).data(), "7");
+  EXPECT_EQ(reply.history()
+                .events(0)
+                .workflow_execution_completed_event_attributes()
+                .result()
+                .payloads(0)
+                .data(),
+            "7");
   EXPECT_TRUE(reply.next_page_token().empty());
   EXPECT_EQ(c.engine.held_calls(), 0u);
 }
@@ -112,11 +124,15 @@ TEST(History, ReadsBackwards) {
   request.set_namespace_("default");
   request.mutable_execution()->set_workflow_id("wf");
   request.set_maximum_page_size(3);
-  auto page = c.Call<ws::GetWorkflowExecutionHistoryReverseResponse>("GetWorkflowExecutionHistoryReverse", request).response;
+  auto page = c.Call<ws::GetWorkflowExecutionHistoryReverseResponse>(
+                   "GetWorkflowExecutionHistoryReverse", request)
+                  .response;
   EXPECT_EQ(page.history().events(0).event_id(), 5);
   EXPECT_EQ(page.history().events(2).event_id(), 3);
   request.set_next_page_token(page.next_page_token());
-  page = c.Call<ws::GetWorkflowExecutionHistoryReverseResponse>("GetWorkflowExecutionHistoryReverse", request).response;
+  page = c.Call<ws::GetWorkflowExecutionHistoryReverseResponse>(
+              "GetWorkflowExecutionHistoryReverse", request)
+             .response;
   EXPECT_EQ(page.history().events_size(), 2);
   EXPECT_TRUE(page.next_page_token().empty());
 }
@@ -137,6 +153,19 @@ TEST(History, ReachesWorkersInPagesToo) {
   ASSERT_EQ(rest.history().events_size(), 5);
   EXPECT_EQ(rest.history().events(4).event_id(), task.started_event_id());
   EXPECT_TRUE(rest.next_page_token().empty());
+}
+
+TEST(History, ShowsUnwrittenTasksToSdks) {
+  Client c;
+  c.Start("wf");
+  c.FailTask(c.PollTask());
+  EXPECT_EQ(c.History("wf").size(), 4u);
+  c.client_name = "temporal-rust";
+  EXPECT_EQ(c.EventNames("wf").back(), "WORKFLOW_TASK_SCHEDULED");
+  const auto task = c.PollTask();
+  EXPECT_EQ(c.LastEvent("wf").event_id(), task.started_event_id());
+  EXPECT_TRUE(c.Complete(task, {CompleteWorkflow()}).ok());
+  EXPECT_EQ(c.History("wf").size(), 8u);
 }
 
 TEST(HistoryStore, SlicesAndFlushes) {
@@ -165,24 +194,32 @@ TEST(HistoryStore, SlicesAndFlushes) {
   EXPECT_EQ(history.Read(3).event_type(), enums::EVENT_TYPE_ACTIVITY_TASK_COMPLETED);
   EXPECT_EQ(history.Slice(2, 1), "");
   EXPECT_EQ(history.Slice(0, 99), history.Slice(1, 3));
-  EXPECT_EQ(std::string(history.Slice(1, 2)) + std::string(history.Slice(3, 3)), history.Slice(1, 3));
+  EXPECT_EQ(std::string(history.Slice(1, 2)) + std::string(history.Slice(3, 3)),
+            history.Slice(1, 3));
   EXPECT_EQ(history.Read(77).event_id(), 0);
 }
 
 TEST(Tokens, SurviveTheTripAndRefuseAllElse) {
-  const TaskToken token{.namespace_id = "n", .workflow_id = std::string("w\0x", 3), .run_id = "r",
-                        .scheduled_event_id = 300, .attempt = 2, .stamp = ~0ull, .activity_id = "a"};
+  const TaskToken token{.namespace_id = "n",
+                        .workflow_id = std::string("w\0x", 3),
+                        .run_id = "r",
+                        .scheduled_event_id = 300,
+                        .attempt = 2,
+                        .stamp = ~0ull,
+                        .activity_id = "a"};
   const std::string bytes = token.Serialize();
   const auto parsed = TaskToken::Parse(bytes);
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->workflow_id, token.workflow_id);
   EXPECT_EQ(parsed->stamp, token.stamp);
   EXPECT_EQ(parsed->scheduled_event_id, 300);
-  for (std::size_t cut = 0; cut < bytes.size(); ++cut) EXPECT_FALSE(TaskToken::Parse(bytes.substr(0, cut))) << cut;
+  for (std::size_t cut = 0; cut < bytes.size(); ++cut)
+    EXPECT_FALSE(TaskToken::Parse(bytes.substr(0, cut))) << cut;
   EXPECT_FALSE(TaskToken::Parse(bytes + "x"));
   EXPECT_FALSE(QueryToken::Parse(bytes));
   EXPECT_FALSE(TaskToken::Parse("sqT1\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"));
-  const auto page = PageToken::Parse(PageToken{.run_id = "r", .first = 5, .last = 9, .waiting = true}.Serialize());
+  const auto page = PageToken::Parse(
+      PageToken{.run_id = "r", .first = 5, .last = 9, .waiting = true}.Serialize());
   ASSERT_TRUE(page);
   EXPECT_TRUE(page->waiting);
   EXPECT_EQ(page->last, 9);

@@ -1,14 +1,16 @@
-// Task queues: order, long polls, callers that leave, pollers in DescribeTaskQueue, shutting workers down.
+// Task queues: order, long polls, callers that leave, pollers in DescribeTaskQueue, shutting
+// workers down.
 
 #include <gmock/gmock.h>
 
-#include "client.h"
+#include "tests/unit/fakes/engine/client.h"
 
 namespace squall::fakes::engine {
 namespace {
 
-ws::DescribeTaskQueueResponse DescribeQueue(Client& c, const std::string& queue = "q",
-                                            enums::TaskQueueType type = enums::TASK_QUEUE_TYPE_WORKFLOW) {
+ws::DescribeTaskQueueResponse DescribeQueue(
+    Client& c, const std::string& queue = "q",
+    enums::TaskQueueType type = enums::TASK_QUEUE_TYPE_WORKFLOW) {
   ws::DescribeTaskQueueRequest request;
   request.set_namespace_("default");
   request.mutable_task_queue()->set_name(queue);
@@ -26,7 +28,9 @@ TEST(Matching, ServesTasksAndPollsInOrder) {
   EXPECT_TRUE(c.Answered(first));
   EXPECT_FALSE(c.Answered(second));
   c.Start("b");
-  EXPECT_EQ(c.Take<ws::PollWorkflowTaskQueueResponse>(second).response.workflow_execution().workflow_id(), "b");
+  EXPECT_EQ(
+      c.Take<ws::PollWorkflowTaskQueueResponse>(second).response.workflow_execution().workflow_id(),
+      "b");
   c.Start("c");
   c.Start("d");
   EXPECT_EQ(c.PollTask().workflow_execution().workflow_id(), "c");
@@ -58,12 +62,14 @@ TEST(Matching, RefusesPolls) {
   auto reply = c.Call<ws::PollWorkflowTaskQueueResponse>("PollWorkflowTaskQueue", request);
   EXPECT_EQ(reply.status.message, "taskQueue is not set");
   request.mutable_task_queue()->set_name("q");
-  reply = c.Take<ws::PollWorkflowTaskQueueResponse>(c.Send("PollWorkflowTaskQueue", request, milliseconds(1500)));
+  reply = c.Take<ws::PollWorkflowTaskQueueResponse>(
+      c.Send("PollWorkflowTaskQueue", request, milliseconds(1500)));
   EXPECT_EQ(reply.status.code, 9);
   EXPECT_EQ(reply.status.message, "Context timeout is too short.");
   request.set_namespace_("nope");
-  EXPECT_EQ(c.Call<ws::PollWorkflowTaskQueueResponse>("PollWorkflowTaskQueue", request).status.message,
-            "Namespace nope is not found.");
+  EXPECT_EQ(
+      c.Call<ws::PollWorkflowTaskQueueResponse>("PollWorkflowTaskQueue", request).status.message,
+      "Namespace nope is not found.");
 }
 
 TEST(Matching, NeverGivesATaskToACallerWhoLeft) {
@@ -128,7 +134,8 @@ TEST(Matching, DropsTasksOfClosedWorkflows) {
   ws::TerminateWorkflowExecutionRequest terminate;
   terminate.set_namespace_("default");
   terminate.mutable_workflow_execution()->set_workflow_id("wf");
-  EXPECT_TRUE(c.Call<ws::TerminateWorkflowExecutionResponse>("TerminateWorkflowExecution", terminate).ok());
+  EXPECT_TRUE(
+      c.Call<ws::TerminateWorkflowExecutionResponse>("TerminateWorkflowExecution", terminate).ok());
   EXPECT_EQ(DescribeQueue(c).stats().approximate_backlog_count(), 0);
   EXPECT_FALSE(c.Answered(c.SendWorkflowPoll()));
 }
@@ -182,7 +189,9 @@ TEST(Matching, ShutdownEndsTheWorkersPollsWhereTheServerDoesThat) {
     ws::DescribeNamespaceRequest describe;
     describe.set_namespace_("default");
     EXPECT_EQ(c.Call<ws::DescribeNamespaceResponse>("DescribeNamespace", describe)
-                  .response.namespace_info().capabilities().worker_poll_complete_on_shutdown(),
+                  .response.namespace_info()
+                  .capabilities()
+                  .worker_poll_complete_on_shutdown(),
               ends);
   }
 }

@@ -1,9 +1,10 @@
-// Namespaces: missing, registered later, described, deleted under running workers, registered again.
+// Namespaces: missing, registered later, described, deleted under running workers, registered
+// again.
 
 #include <gmock/gmock.h>
 
-#include "client.h"
 #include "temporal/api/errordetails/v1/message.pb.h"
+#include "tests/unit/fakes/engine/client.h"
 
 namespace squall::fakes::engine {
 namespace {
@@ -13,7 +14,8 @@ namespace details = ::temporal::api::errordetails::v1;
 RpcStatus Register(Client& c, const std::string& name, std::int64_t retention_seconds = 86400) {
   ws::RegisterNamespaceRequest request;
   request.set_namespace_(name);
-  if (retention_seconds >= 0) request.mutable_workflow_execution_retention_period()->set_seconds(retention_seconds);
+  if (retention_seconds >= 0)
+    request.mutable_workflow_execution_retention_period()->set_seconds(retention_seconds);
   return c.Call<ws::RegisterNamespaceResponse>("RegisterNamespace", request).status;
 }
 
@@ -27,7 +29,8 @@ TEST(Namespaces, NamesTheMissingOneInTextAndDetails) {
   EngineOptions options = TestOptions();
   options.namespaces.clear();
   Client c(options);
-  for (const auto& status : {Describe(c, "default").status, c.Start(Client::StartRequest("wf")).status}) {
+  for (const auto& status :
+       {Describe(c, "default").status, c.Start(Client::StartRequest("wf")).status}) {
     EXPECT_EQ(status.code, 5);
     EXPECT_EQ(status.message, "Namespace default is not found.");
     details::NamespaceNotFoundFailure detail;
@@ -50,8 +53,10 @@ TEST(Namespaces, DescribesWhatIsRegistered) {
   ws::DescribeNamespaceRequest by_id;
   by_id.set_id(reply.response.namespace_info().id());
   EXPECT_TRUE(c.Call<ws::DescribeNamespaceResponse>("DescribeNamespace", by_id).ok());
-  EXPECT_EQ(c.Call<ws::DescribeNamespaceResponse>("DescribeNamespace", ws::DescribeNamespaceRequest()).status.message,
-            "Namespace not set on request.");
+  EXPECT_EQ(
+      c.Call<ws::DescribeNamespaceResponse>("DescribeNamespace", ws::DescribeNamespaceRequest())
+          .status.message,
+      "Namespace not set on request.");
 }
 
 TEST(Namespaces, RefusesToRegisterTwiceOrWithoutRetention) {
@@ -105,7 +110,8 @@ TEST(Namespaces, DeletingOneIsNotNoticedByHeldPolls) {
   const std::uint64_t held = c.SendWorkflowPoll();
   op::DeleteNamespaceRequest request;
   request.set_namespace_("default");
-  const auto deleted = c.Call<op::DeleteNamespaceResponse>("DeleteNamespace", request, kOperatorService);
+  const auto deleted =
+      c.Call<op::DeleteNamespaceResponse>("DeleteNamespace", request, kOperatorService);
   EXPECT_THAT(deleted.response.deleted_namespace(), ::testing::StartsWith("default-deleted-"));
   EXPECT_FALSE(c.Answered(held));
   EXPECT_EQ(Describe(c, "default").status.code, 5);
@@ -125,19 +131,29 @@ TEST(Namespaces, KnowsSearchAttributes) {
   Client c;
   op::AddSearchAttributesRequest add;
   add.set_namespace_("default");
-  EXPECT_EQ(c.Call<op::AddSearchAttributesResponse>("AddSearchAttributes", add, kOperatorService).status.code, 3);
+  EXPECT_EQ(c.Call<op::AddSearchAttributesResponse>("AddSearchAttributes", add, kOperatorService)
+                .status.code,
+            3);
   (*add.mutable_search_attributes())["Color"] = enums::INDEXED_VALUE_TYPE_KEYWORD;
-  EXPECT_TRUE(c.Call<op::AddSearchAttributesResponse>("AddSearchAttributes", add, kOperatorService).ok());
+  EXPECT_TRUE(
+      c.Call<op::AddSearchAttributesResponse>("AddSearchAttributes", add, kOperatorService).ok());
   op::ListSearchAttributesRequest list;
   list.set_namespace_("default");
-  const auto listed = c.Call<op::ListSearchAttributesResponse>("ListSearchAttributes", list, kOperatorService).response;
+  const auto listed =
+      c.Call<op::ListSearchAttributesResponse>("ListSearchAttributes", list, kOperatorService)
+          .response;
   EXPECT_EQ(listed.custom_attributes().at("Color"), enums::INDEXED_VALUE_TYPE_KEYWORD);
   EXPECT_EQ(listed.system_attributes().at("StartTime"), enums::INDEXED_VALUE_TYPE_DATETIME);
   op::RemoveSearchAttributesRequest remove;
   remove.set_namespace_("default");
   remove.add_search_attributes("Color");
-  EXPECT_TRUE(c.Call<op::RemoveSearchAttributesResponse>("RemoveSearchAttributes", remove, kOperatorService).ok());
-  EXPECT_EQ(c.Call<op::RemoveSearchAttributesResponse>("RemoveSearchAttributes", remove, kOperatorService).status.code, 5);
+  EXPECT_TRUE(
+      c.Call<op::RemoveSearchAttributesResponse>("RemoveSearchAttributes", remove, kOperatorService)
+          .ok());
+  EXPECT_EQ(
+      c.Call<op::RemoveSearchAttributesResponse>("RemoveSearchAttributes", remove, kOperatorService)
+          .status.code,
+      5);
 }
 
 }  // namespace

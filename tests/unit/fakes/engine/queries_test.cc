@@ -2,8 +2,8 @@
 
 #include <gmock/gmock.h>
 
-#include "client.h"
 #include "temporal/api/errordetails/v1/message.pb.h"
+#include "tests/unit/fakes/engine/client.h"
 
 namespace squall::fakes::engine {
 namespace {
@@ -18,12 +18,13 @@ std::uint64_t Ask(Client& c, const std::string& id, Duration timeout = seconds(3
   return c.Send("QueryWorkflow", request, timeout);
 }
 
-RpcStatus AnswerDirect(Client& c, const ws::PollWorkflowTaskQueueResponse& task, const std::string& json,
-                       bool fail = false) {
+RpcStatus AnswerDirect(Client& c, const ws::PollWorkflowTaskQueueResponse& task,
+                       const std::string& json, bool fail = false) {
   ws::RespondQueryTaskCompletedRequest request;
   request.set_namespace_("default");
   request.set_task_token(task.task_token());
-  request.set_completed_type(fail ? enums::QUERY_RESULT_TYPE_FAILED : enums::QUERY_RESULT_TYPE_ANSWERED);
+  request.set_completed_type(fail ? enums::QUERY_RESULT_TYPE_FAILED
+                                  : enums::QUERY_RESULT_TYPE_ANSWERED);
   if (fail) {
     request.set_error_message(json);
     request.mutable_failure()->set_message(json);
@@ -45,8 +46,11 @@ TEST(Queries, TravelWithTheWorkflowTask) {
   auto& result = (*request.mutable_query_results())[task.queries().begin()->first];
   result.set_result_type(enums::QUERY_RESULT_TYPE_ANSWERED);
   *result.mutable_answer() = Json("42");
-  EXPECT_TRUE(c.Call<ws::RespondWorkflowTaskCompletedResponse>("RespondWorkflowTaskCompleted", request).ok());
-  EXPECT_EQ(c.Take<ws::QueryWorkflowResponse>(query).response.query_result().payloads(0).data(), "42");
+  EXPECT_TRUE(
+      c.Call<ws::RespondWorkflowTaskCompletedResponse>("RespondWorkflowTaskCompleted", request)
+          .ok());
+  EXPECT_EQ(c.Take<ws::QueryWorkflowResponse>(query).response.query_result().payloads(0).data(),
+            "42");
 }
 
 TEST(Queries, GoDirectlyToAPollerOfAnIdleWorkflow) {
@@ -59,7 +63,8 @@ TEST(Queries, GoDirectlyToAPollerOfAnIdleWorkflow) {
   EXPECT_EQ(task.history().events_size(), 4);
   EXPECT_EQ(task.started_event_id(), 0);
   EXPECT_EQ(AnswerDirect(c, task, "1").code, 0);
-  EXPECT_EQ(c.Take<ws::QueryWorkflowResponse>(query).response.query_result().payloads(0).data(), "1");
+  EXPECT_EQ(c.Take<ws::QueryWorkflowResponse>(query).response.query_result().payloads(0).data(),
+            "1");
   EXPECT_EQ(AnswerDirect(c, task, "1").code, 5);  // twice
   EXPECT_EQ(c.History("wf").size(), 4u);
 }
@@ -112,14 +117,16 @@ TEST(Queries, AnswerOnClosedWorkflowsUnlessRejected) {
   Client c;
   c.Start("wf");
   c.Step({FailWorkflow("x")});
-  auto rejected = c.Take<ws::QueryWorkflowResponse>(Ask(c, "wf", seconds(5), enums::QUERY_REJECT_CONDITION_NOT_OPEN));
+  auto rejected = c.Take<ws::QueryWorkflowResponse>(
+      Ask(c, "wf", seconds(5), enums::QUERY_REJECT_CONDITION_NOT_OPEN));
   EXPECT_EQ(rejected.response.query_rejected().status(), enums::WORKFLOW_EXECUTION_STATUS_FAILED);
   rejected = c.Take<ws::QueryWorkflowResponse>(
       Ask(c, "wf", seconds(5), enums::QUERY_REJECT_CONDITION_NOT_COMPLETED_CLEANLY));
   EXPECT_TRUE(rejected.response.has_query_rejected());
   const std::uint64_t query = Ask(c, "wf");
   EXPECT_EQ(AnswerDirect(c, c.PollTask(), "9").code, 0);
-  EXPECT_EQ(c.Take<ws::QueryWorkflowResponse>(query).response.query_result().payloads(0).data(), "9");
+  EXPECT_EQ(c.Take<ws::QueryWorkflowResponse>(query).response.query_result().payloads(0).data(),
+            "9");
 }
 
 TEST(Queries, FailFastWhereTheyCannotBeAnswered) {

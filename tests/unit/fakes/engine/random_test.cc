@@ -1,7 +1,8 @@
-// Random typed calls against the engine, with all invariants checked after each of them. A failing seed is printed.
+// Random typed calls against the engine, with all invariants checked after each of them. A failing
+// seed is printed.
 
 #include "base/util/rng.h"
-#include "client.h"
+#include "tests/unit/fakes/engine/client.h"
 
 namespace squall::fakes::engine {
 namespace {
@@ -17,7 +18,9 @@ class Chaos {
       Harvest();
     }
   }
-  std::size_t completed() const { return client_.sink.Of<journal::WorkflowEvent>("completed").size(); }
+  std::size_t completed() const {
+    return client_.sink.Of<journal::WorkflowEvent>("completed").size();
+  }
   std::string Fingerprint() const {
     std::string text;
     for (const auto& event : client_.sink.events) {
@@ -40,25 +43,33 @@ class Chaos {
 
   void Step() {
     switch (rng_.Below(15)) {
-      case 0: case 1: {
+      case 0:
+      case 1: {
         auto request = Client::StartRequest(Id(), Queue());
         request.set_request_id(rng_.Hex(8));
-        request.set_workflow_id_conflict_policy(static_cast<enums::WorkflowIdConflictPolicy>(rng_.Below(4)));
-        if (rng_.Chance(0.2)) request.mutable_workflow_run_timeout()->set_seconds(static_cast<std::int64_t>(rng_.Below(40)));
+        request.set_workflow_id_conflict_policy(
+            static_cast<enums::WorkflowIdConflictPolicy>(rng_.Below(4)));
+        if (rng_.Chance(0.2))
+          request.mutable_workflow_run_timeout()->set_seconds(
+              static_cast<std::int64_t>(rng_.Below(40)));
         if (rng_.Chance(0.2)) request.mutable_retry_policy()->set_maximum_attempts(2);
         if (rng_.Chance(0.1)) request.mutable_workflow_start_delay()->set_seconds(3);
         if (rng_.Chance(0.1)) request.set_request_eager_execution(true);
         Discard(client_.Send("StartWorkflowExecution", request));
         break;
       }
-      case 2: case 3:
-        workflow_polls_.push_back(client_.SendWorkflowPoll(Queue(), "w" + std::to_string(rng_.Below(3))));
+      case 2:
+      case 3:
+        workflow_polls_.push_back(
+            client_.SendWorkflowPoll(Queue(), "w" + std::to_string(rng_.Below(3))));
         break;
       case 4:
         workflow_polls_.push_back(client_.SendWorkflowPoll("sticky", "w", "q"));
         break;
-      case 5: case 6:
-        activity_polls_.push_back(client_.SendActivityPoll("q", "w" + std::to_string(rng_.Below(3))));
+      case 5:
+      case 6:
+        activity_polls_.push_back(
+            client_.SendActivityPoll("q", "w" + std::to_string(rng_.Below(3))));
         break;
       case 7:
         client_.Advance(milliseconds(static_cast<std::int64_t>(rng_.Below(6000))));
@@ -83,7 +94,8 @@ class Chaos {
         ws::UpdateWorkflowExecutionRequest request;
         request.set_namespace_("default");
         request.mutable_workflow_execution()->set_workflow_id(Id());
-        request.mutable_request()->mutable_meta()->set_update_id("u" + std::to_string(rng_.Below(4)));
+        request.mutable_request()->mutable_meta()->set_update_id("u" +
+                                                                 std::to_string(rng_.Below(4)));
         request.mutable_request()->mutable_input()->set_name("x");
         held_.push_back(client_.Send("UpdateWorkflowExecution", request, seconds(30)));
         break;
@@ -93,8 +105,9 @@ class Chaos {
         request.set_namespace_("default");
         request.mutable_execution()->set_workflow_id(Id());
         request.set_wait_new_event(rng_.Chance(0.5));
-        request.set_history_event_filter_type(rng_.Chance(0.5) ? enums::HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT
-                                                               : enums::HISTORY_EVENT_FILTER_TYPE_ALL_EVENT);
+        request.set_history_event_filter_type(rng_.Chance(0.5)
+                                                  ? enums::HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT
+                                                  : enums::HISTORY_EVENT_FILTER_TYPE_ALL_EVENT);
         held_.push_back(client_.Send("GetWorkflowExecutionHistory", request, seconds(30)));
         break;
       }
@@ -162,7 +175,8 @@ class Chaos {
     if (!activities_.empty() && rng_.Chance(0.6)) {
       const std::size_t at = rng_.Below(activities_.size());
       const std::string token = activities_[at];
-      if (!rng_.Chance(0.2)) activities_.erase(activities_.begin() + static_cast<std::ptrdiff_t>(at));
+      if (!rng_.Chance(0.2))
+        activities_.erase(activities_.begin() + static_cast<std::ptrdiff_t>(at));
       if (rng_.Chance(0.6)) {
         client_.CompleteActivity(token);
       } else if (rng_.Chance(0.5)) {
@@ -217,15 +231,22 @@ class Chaos {
     const std::uint64_t call = client_.Send("RespondWorkflowTaskCompleted", request);
     const auto reply = client_.Take<ws::RespondWorkflowTaskCompletedResponse>(call);
     if (reply.response.has_workflow_task()) tasks_.push_back(reply.response.workflow_task());
-    for (const auto& activity : reply.response.activity_tasks()) activities_.push_back(activity.task_token());
+    for (const auto& activity : reply.response.activity_tasks())
+      activities_.push_back(activity.task_token());
   }
 
   command::Command RandomCommand() {
     switch (rng_.Below(8)) {
-      case 0: return StartTimer("t" + std::to_string(rng_.Below(4)), milliseconds(static_cast<std::int64_t>(rng_.Below(8000))));
-      case 1: return CancelTimer("t" + std::to_string(rng_.Below(4)));
-      case 2: return StartChild("wf" + std::to_string(rng_.Below(6)), static_cast<enums::ParentClosePolicy>(rng_.Below(4)));
-      case 3: return CancelActivity(static_cast<std::int64_t>(rng_.Below(20)));
+      case 0:
+        return StartTimer("t" + std::to_string(rng_.Below(4)),
+                          milliseconds(static_cast<std::int64_t>(rng_.Below(8000))));
+      case 1:
+        return CancelTimer("t" + std::to_string(rng_.Below(4)));
+      case 2:
+        return StartChild("wf" + std::to_string(rng_.Below(6)),
+                          static_cast<enums::ParentClosePolicy>(rng_.Below(4)));
+      case 3:
+        return CancelActivity(static_cast<std::int64_t>(rng_.Below(20)));
       case 4: {
         command::Command signal;
         signal.set_command_type(enums::COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION);
@@ -237,7 +258,8 @@ class Chaos {
       default: {
         command::Command schedule = Schedule("a" + std::to_string(rng_.Below(6)));
         auto* attributes = schedule.mutable_schedule_activity_task_command_attributes();
-        attributes->mutable_retry_policy()->set_maximum_attempts(static_cast<std::int32_t>(rng_.Below(4)));
+        attributes->mutable_retry_policy()->set_maximum_attempts(
+            static_cast<std::int32_t>(rng_.Below(4)));
         if (rng_.Chance(0.5)) attributes->mutable_heartbeat_timeout()->set_seconds(2);
         if (rng_.Chance(0.3)) attributes->mutable_schedule_to_close_timeout()->set_seconds(6);
         if (rng_.Chance(0.3)) attributes->mutable_schedule_to_start_timeout()->set_seconds(3);
@@ -248,10 +270,14 @@ class Chaos {
   }
   command::Command RandomClose() {
     switch (rng_.Below(5)) {
-      case 0: return FailWorkflow("x");
-      case 1: return CancelWorkflow();
-      case 2: return ContinueAsNew();
-      default: return CompleteWorkflow();
+      case 0:
+        return FailWorkflow("x");
+      case 1:
+        return CancelWorkflow();
+      case 2:
+        return ContinueAsNew();
+      default:
+        return CompleteWorkflow();
     }
   }
 
@@ -290,8 +316,11 @@ TEST(Random, SurvivesBytes) {
       std::string bytes(rng.Below(60), '\0');
       rng.Fill({reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size()});
       static std::uint64_t call = 100000;
-      c.engine.Call(c.now(), ++call, {.service = std::string(entry.service), .method = std::string(entry.method),
-                                      .message = bytes, .deadline = c.clock.Now() + seconds(5)});
+      c.engine.Call(c.now(), ++call,
+                    {.service = std::string(entry.service),
+                     .method = std::string(entry.method),
+                     .message = bytes,
+                     .deadline = c.clock.Now() + seconds(5)});
     }
     c.Advance(seconds(6));
     c.answers.clear();

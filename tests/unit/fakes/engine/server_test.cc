@@ -2,8 +2,8 @@
 
 #include <gmock/gmock.h>
 
-#include "client.h"
 #include "health/v1/health.pb.h"
+#include "tests/unit/fakes/engine/client.h"
 
 namespace squall::fakes::engine {
 namespace {
@@ -27,12 +27,14 @@ TEST(Server, RunsAWorkflowWithAnActivity) {
   task = c.PollTask();
   EXPECT_EQ(task.previous_started_event_id(), 3);
   EXPECT_EQ(c.Complete(task, {CompleteWorkflow("\"pong\"")}).status.message, "");
-  EXPECT_THAT(c.EventNames("wf"),
-              ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED",
-                          "WORKFLOW_TASK_COMPLETED", "ACTIVITY_TASK_SCHEDULED", "ACTIVITY_TASK_STARTED",
-                          "ACTIVITY_TASK_COMPLETED", "WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED",
-                          "WORKFLOW_TASK_COMPLETED", "WORKFLOW_EXECUTION_COMPLETED"));
-  EXPECT_EQ(c.Describe("wf").workflow_execution_info().status(), enums::WORKFLOW_EXECUTION_STATUS_COMPLETED);
+  EXPECT_THAT(
+      c.EventNames("wf"),
+      ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED",
+                  "WORKFLOW_TASK_COMPLETED", "ACTIVITY_TASK_SCHEDULED", "ACTIVITY_TASK_STARTED",
+                  "ACTIVITY_TASK_COMPLETED", "WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED",
+                  "WORKFLOW_TASK_COMPLETED", "WORKFLOW_EXECUTION_COMPLETED"));
+  EXPECT_EQ(c.Describe("wf").workflow_execution_info().status(),
+            enums::WORKFLOW_EXECUTION_STATUS_COMPLETED);
   EXPECT_EQ(c.engine.open_workflows(), 0u);
   const auto completed = c.sink.Of<journal::WorkflowEvent>("completed");
   ASSERT_EQ(completed.size(), 1u);
@@ -48,7 +50,8 @@ TEST(Server, TellsOnlyWhatItCan) {
   EXPECT_FALSE(info.response.capabilities().supports_schedules());
   EXPECT_FALSE(info.response.capabilities().nexus());
   EXPECT_FALSE(info.response.capabilities().build_id_based_versioning());
-  const auto cluster = c.Call<ws::GetClusterInfoResponse>("GetClusterInfo", ws::GetClusterInfoRequest());
+  const auto cluster =
+      c.Call<ws::GetClusterInfoResponse>("GetClusterInfo", ws::GetClusterInfoRequest());
   EXPECT_EQ(cluster.response.cluster_name(), "active");
 }
 
@@ -72,7 +75,8 @@ TEST(Server, RefusesWhatItDoesNotHave) {
             "squall fake server: CreateSchedule is not implemented: schedules are not simulated");
   reply = c.Call<ws::CreateScheduleResponse>("Brew", ws::CreateScheduleRequest());
   EXPECT_EQ(reply.status.code, 12);
-  EXPECT_EQ(reply.status.message, "unknown method Brew for service temporal.api.workflowservice.v1.WorkflowService");
+  EXPECT_EQ(reply.status.message,
+            "unknown method Brew for service temporal.api.workflowservice.v1.WorkflowService");
   reply = c.Call<ws::CreateScheduleResponse>("Brew", ws::CreateScheduleRequest(), "coffee.Maker");
   EXPECT_EQ(reply.status.message, "unknown service coffee.Maker");
 }
@@ -88,7 +92,10 @@ TEST(Server, DeclaresEveryRpcOnce) {
 
 TEST(Server, RefusesBytesThatAreNoMessage) {
   Client c;
-  c.engine.Call(c.now(), 1000, {.service = std::string(kWorkflowService), .method = "StartWorkflowExecution", .message = "\xff\xff\xff"});
+  c.engine.Call(c.now(), 1000,
+                {.service = std::string(kWorkflowService),
+                 .method = "StartWorkflowExecution",
+                 .message = "\xff\xff\xff"});
   c.Collect();
   EXPECT_EQ(c.Take<ws::StartWorkflowExecutionResponse>(1000).status.code, 13);
 }
@@ -141,7 +148,8 @@ TEST(Server, RestartWithDataKeepsWorkflowsAndDropsCalls) {
   EXPECT_EQ(c.engine.held_calls(), 0u);
   EXPECT_FALSE(c.Answered(held));
   EXPECT_EQ(c.Complete(task, {CompleteWorkflow()}).status.message, "");
-  EXPECT_EQ(c.Describe("wf").workflow_execution_info().status(), enums::WORKFLOW_EXECUTION_STATUS_COMPLETED);
+  EXPECT_EQ(c.Describe("wf").workflow_execution_info().status(),
+            enums::WORKFLOW_EXECUTION_STATUS_COMPLETED);
 }
 
 TEST(Server, RestartWithDataFiresWhatBecameDue) {
@@ -175,7 +183,8 @@ TEST(Server, RestartWithoutDataForgetsAll) {
   ws::DescribeWorkflowExecutionRequest describe;
   describe.set_namespace_("default");
   describe.mutable_execution()->set_workflow_id("wf");
-  const auto gone = c.Call<ws::DescribeWorkflowExecutionResponse>("DescribeWorkflowExecution", describe);
+  const auto gone =
+      c.Call<ws::DescribeWorkflowExecutionResponse>("DescribeWorkflowExecution", describe);
   EXPECT_EQ(gone.status.code, 5);
   EXPECT_EQ(gone.status.message, "workflow not found for ID: wf");
   EXPECT_EQ(c.Complete(task, {CompleteWorkflow()}).status.code, 5);

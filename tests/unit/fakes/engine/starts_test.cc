@@ -1,10 +1,11 @@
-// Starting workflows: what is refused, ids in use, time-outs, retries, delays, cron, continue-as-new, signal-with-start.
+// Starting workflows: what is refused, ids in use, time-outs, retries, delays, cron,
+// continue-as-new, signal-with-start.
 
 #include <gmock/gmock.h>
 
-#include "client.h"
 #include "fakes/engine/cron.h"
 #include "temporal/api/errordetails/v1/message.pb.h"
+#include "tests/unit/fakes/engine/client.h"
 
 namespace squall::fakes::engine {
 namespace {
@@ -34,11 +35,15 @@ TEST(Starts, RefusesWhatIsMissing) {
       {[](auto& r) {
          r.set_workflow_id_reuse_policy(enums::WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE);
          r.set_workflow_id_conflict_policy(enums::WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING);
-       }, 3,
-       "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with "
+       },
+       3,
+       "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used "
+       "together with "
        "WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING"},
-      {[](auto& r) { (*r.mutable_search_attributes()->mutable_indexed_fields())["Foo"].set_data("1"); }, 3,
-       "Namespace default has no mapping defined for search attribute Foo"},
+      {[](auto& r) {
+         (*r.mutable_search_attributes()->mutable_indexed_fields())["Foo"].set_data("1");
+       },
+       3, "Namespace default has no mapping defined for search attribute Foo"},
       {[](auto& r) { r.set_workflow_id(std::string(1001, 'x')); }, 3,
        "WorkflowId exceeds maximum allowed length (1001/1000)"},
   };
@@ -60,7 +65,8 @@ TEST(Starts, NamesTheRunThatHasTheId) {
   request.set_request_id("another");
   const auto reply = c.Start(request);
   EXPECT_EQ(reply.status.code, 6);
-  EXPECT_EQ(reply.status.message, "Workflow execution is already running. WorkflowId: wf, RunId: " + run_id + ".");
+  EXPECT_EQ(reply.status.message,
+            "Workflow execution is already running. WorkflowId: wf, RunId: " + run_id + ".");
   details::WorkflowExecutionAlreadyStartedFailure detail;
   ASSERT_TRUE(UnpackDetail(reply.status, &detail));
   EXPECT_EQ(detail.run_id(), run_id);
@@ -93,7 +99,8 @@ TEST(Starts, UsesOrTerminatesTheExistingRunByPolicy) {
   const auto terminated = c.LastEvent("wf", run_id);
   EXPECT_EQ(terminated.workflow_execution_terminated_event_attributes().reason(),
             "TerminateIfRunning WorkflowIdReusePolicy");
-  EXPECT_EQ(terminated.workflow_execution_terminated_event_attributes().identity(), "history-service");
+  EXPECT_EQ(terminated.workflow_execution_terminated_event_attributes().identity(),
+            "history-service");
   EXPECT_EQ(c.engine.open_workflows(), 1u);
 }
 
@@ -104,9 +111,11 @@ TEST(Starts, AppliesTheReusePolicyToClosedRuns) {
   auto request = Client::StartRequest("wf");
   request.set_request_id("r2");
   request.set_workflow_id_reuse_policy(enums::WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE);
-  EXPECT_THAT(c.Start(request).status.message, ::testing::HasSubstr("reject duplicate workflow Id."));
+  EXPECT_THAT(c.Start(request).status.message,
+              ::testing::HasSubstr("reject duplicate workflow Id."));
   request.set_workflow_id_reuse_policy(enums::WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY);
-  EXPECT_THAT(c.Start(request).status.message, ::testing::HasSubstr("allow duplicate workflow Id if last run failed."));
+  EXPECT_THAT(c.Start(request).status.message,
+              ::testing::HasSubstr("allow duplicate workflow Id if last run failed."));
   request.set_workflow_id_reuse_policy(enums::WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE);
   EXPECT_TRUE(c.Start(request).ok());
   c.Step({FailWorkflow("no")});
@@ -139,9 +148,10 @@ TEST(Starts, TimesOutARunAndItsTask) {
   ASSERT_TRUE(c.Start(request).ok());
   c.PollTask();
   c.Advance(seconds(6));
-  EXPECT_THAT(c.EventNames("wf"), ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED",
-                                              "WORKFLOW_TASK_STARTED", "WORKFLOW_TASK_TIMED_OUT",
-                                              "WORKFLOW_EXECUTION_TIMED_OUT"));
+  EXPECT_THAT(
+      c.EventNames("wf"),
+      ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED",
+                  "WORKFLOW_TASK_TIMED_OUT", "WORKFLOW_EXECUTION_TIMED_OUT"));
   EXPECT_EQ(c.LastEvent("wf").workflow_execution_timed_out_event_attributes().retry_state(),
             enums::RETRY_STATE_RETRY_POLICY_NOT_SET);
 }
@@ -180,10 +190,12 @@ TEST(Starts, DelaysTheFirstTaskButNotTheSignal) {
   request.mutable_workflow_start_delay()->set_seconds(30);
   ASSERT_TRUE(c.Start(request).ok());
   c.Signal("wf", "go");
-  EXPECT_THAT(c.EventNames("wf"), ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_EXECUTION_SIGNALED"));
+  EXPECT_THAT(c.EventNames("wf"),
+              ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_EXECUTION_SIGNALED"));
   c.Advance(seconds(30));
-  EXPECT_THAT(c.EventNames("wf"), ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_EXECUTION_SIGNALED",
-                                              "WORKFLOW_TASK_SCHEDULED"));
+  EXPECT_THAT(c.EventNames("wf"),
+              ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_EXECUTION_SIGNALED",
+                          "WORKFLOW_TASK_SCHEDULED"));
 }
 
 TEST(Starts, ContinuesAsNewInTheSameChain) {
@@ -206,7 +218,12 @@ TEST(Starts, SpacesRunsOfAChainASecondApart) {
   Client c;
   c.Start("wf");
   c.Step({ContinueAsNew()});
-  EXPECT_EQ(c.History("wf").at(0).workflow_execution_started_event_attributes().first_workflow_task_backoff().seconds(), 1);
+  EXPECT_EQ(c.History("wf")
+                .at(0)
+                .workflow_execution_started_event_attributes()
+                .first_workflow_task_backoff()
+                .seconds(),
+            1);
   c.Advance(seconds(1));
   c.Step({CompleteWorkflow()});
 }
@@ -220,14 +237,18 @@ TEST(Starts, SignalsWithStartOnceOrTheRunningOne) {
   request.mutable_task_queue()->set_name("q");
   request.set_signal_name("go");
   request.set_request_id("r1");
-  auto reply = c.Call<ws::SignalWithStartWorkflowExecutionResponse>("SignalWithStartWorkflowExecution", request);
+  auto reply = c.Call<ws::SignalWithStartWorkflowExecutionResponse>(
+      "SignalWithStartWorkflowExecution", request);
   EXPECT_TRUE(reply.response.started());
-  EXPECT_THAT(c.EventNames("wf"), ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_EXECUTION_SIGNALED",
-                                              "WORKFLOW_TASK_SCHEDULED"));
-  reply = c.Call<ws::SignalWithStartWorkflowExecutionResponse>("SignalWithStartWorkflowExecution", request);
+  EXPECT_THAT(c.EventNames("wf"),
+              ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_EXECUTION_SIGNALED",
+                          "WORKFLOW_TASK_SCHEDULED"));
+  reply = c.Call<ws::SignalWithStartWorkflowExecutionResponse>("SignalWithStartWorkflowExecution",
+                                                               request);
   EXPECT_EQ(c.History("wf").size(), 3u);  // the same request again
   request.set_request_id("r2");
-  reply = c.Call<ws::SignalWithStartWorkflowExecutionResponse>("SignalWithStartWorkflowExecution", request);
+  reply = c.Call<ws::SignalWithStartWorkflowExecutionResponse>("SignalWithStartWorkflowExecution",
+                                                               request);
   EXPECT_FALSE(reply.response.started());
   EXPECT_EQ(c.History("wf").size(), 4u);
 }
@@ -254,7 +275,12 @@ TEST(Starts, RunsCronSchedules) {
   EXPECT_EQ(started.last_completion_result().payloads(0).data(), "1");
   c.Advance(minutes(1));
   c.Step({FailWorkflow("x")});
-  EXPECT_EQ(c.History("wf").at(0).workflow_execution_started_event_attributes().last_completion_result().payloads(0).data(),
+  EXPECT_EQ(c.History("wf")
+                .at(0)
+                .workflow_execution_started_event_attributes()
+                .last_completion_result()
+                .payloads(0)
+                .data(),
             "1");
   EXPECT_EQ(c.engine.open_workflows(), 1u);
 }
@@ -269,7 +295,8 @@ TEST(Cron, FindsTheNextTime) {
   EXPECT_EQ(CronBackoff("0 0 * * mon", t, t), hours(24 * 4));
   EXPECT_EQ(CronBackoff("0 12 31 1 *", t, t), hours(24 * 30 + 12));
   EXPECT_EQ(CronBackoff("@every 90s", t, t + seconds(100)), seconds(80));
-  for (const char* bad : {"* * * *", "60 * * * *", "a * * * *", "@every", "@every -1s", "1-0 * * * *", "*/0 * * * *"}) {
+  for (const char* bad : {"* * * *", "60 * * * *", "a * * * *", "@every", "@every -1s",
+                          "1-0 * * * *", "*/0 * * * *"}) {
     EXPECT_FALSE(CheckCron(bad).ok()) << bad;
   }
 }

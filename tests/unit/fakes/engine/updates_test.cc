@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "client.h"
+#include "tests/unit/fakes/engine/client.h"
 
 namespace squall::fakes::engine {
 namespace {
@@ -23,7 +23,8 @@ ws::UpdateWorkflowExecutionRequest Request(const std::string& id, const std::str
   return request;
 }
 
-protocol::Message MessageOf(const std::string& update, const std::string& id, const google::protobuf::Message& body) {
+protocol::Message MessageOf(const std::string& update, const std::string& id,
+                            const google::protobuf::Message& body) {
   protocol::Message message;
   message.set_id(id);
   message.set_protocol_instance_id(update);
@@ -64,7 +65,8 @@ RpcStatus CompleteWith(Client& c, const ws::PollWorkflowTaskQueueResponse& task,
     *request.add_commands() = command;
   }
   for (const auto& command : commands) *request.add_commands() = command;
-  return c.Call<ws::RespondWorkflowTaskCompletedResponse>("RespondWorkflowTaskCompleted", request).status;
+  return c.Call<ws::RespondWorkflowTaskCompletedResponse>("RespondWorkflowTaskCompleted", request)
+      .status;
 }
 
 std::uint64_t Send(Client& c, const ws::UpdateWorkflowExecutionRequest& request) {
@@ -99,8 +101,12 @@ TEST(Updates, AreAcceptedAndCompletedOnAnIdleWorkflow) {
   EXPECT_THAT(names, Contains("WORKFLOW_EXECUTION_UPDATE_ACCEPTED"));
   EXPECT_EQ(names.back(), "WORKFLOW_EXECUTION_UPDATE_COMPLETED");
   // The same id again: the same answer.
-  EXPECT_EQ(c.Take<ws::UpdateWorkflowExecutionResponse>(Send(c, Request("wf", "u", kCompleted))).response.outcome()
-                .success().payloads(0).data(), "3");
+  EXPECT_EQ(c.Take<ws::UpdateWorkflowExecutionResponse>(Send(c, Request("wf", "u", kCompleted)))
+                .response.outcome()
+                .success()
+                .payloads(0)
+                .data(),
+            "3");
 }
 
 TEST(Updates, LeaveNoTraceWhenRejected) {
@@ -134,7 +140,11 @@ TEST(Updates, AreRejectedForWorkersThatIgnoreThem) {
   c.Step({});
   const std::uint64_t call = Send(c, Request("wf", "u", kAccepted));
   EXPECT_TRUE(c.Complete(c.PollTask(), {}).ok());
-  EXPECT_EQ(c.Take<ws::UpdateWorkflowExecutionResponse>(call).response.outcome().failure().application_failure_info().type(),
+  EXPECT_EQ(c.Take<ws::UpdateWorkflowExecutionResponse>(call)
+                .response.outcome()
+                .failure()
+                .application_failure_info()
+                .type(),
             "UnprocessedUpdate");
 }
 
@@ -156,19 +166,28 @@ TEST(Updates, ArePolledById) {
   EXPECT_TRUE(c.Answered(call));
   ws::PollWorkflowExecutionUpdateRequest poll;
   poll.set_namespace_("default");
-  EXPECT_EQ(c.Call<ws::PollWorkflowExecutionUpdateResponse>("PollWorkflowExecutionUpdate", poll).status.message,
+  EXPECT_EQ(c.Call<ws::PollWorkflowExecutionUpdateResponse>("PollWorkflowExecutionUpdate", poll)
+                .status.message,
             "UpdateRef is not set on request.");
   poll.mutable_update_ref()->mutable_workflow_execution()->set_workflow_id("wf");
   poll.mutable_update_ref()->set_update_id("no");
-  EXPECT_EQ(c.Call<ws::PollWorkflowExecutionUpdateResponse>("PollWorkflowExecutionUpdate", poll).status.message,
+  EXPECT_EQ(c.Call<ws::PollWorkflowExecutionUpdateResponse>("PollWorkflowExecutionUpdate", poll)
+                .status.message,
             "update \"no\" not found");
   poll.mutable_update_ref()->set_update_id("u");
-  EXPECT_EQ(c.Call<ws::PollWorkflowExecutionUpdateResponse>("PollWorkflowExecutionUpdate", poll).response.stage(), kAccepted);
+  EXPECT_EQ(c.Call<ws::PollWorkflowExecutionUpdateResponse>("PollWorkflowExecutionUpdate", poll)
+                .response.stage(),
+            kAccepted);
   poll.mutable_wait_policy()->set_lifecycle_stage(kCompleted);
   const std::uint64_t waiting = c.Send("PollWorkflowExecutionUpdate", poll, minutes(1));
   c.Signal("wf", "wake");
   EXPECT_EQ(CompleteWith(c, c.PollTask(), {Finish("u", "1")}).message, "");
-  EXPECT_EQ(c.Take<ws::PollWorkflowExecutionUpdateResponse>(waiting).response.outcome().success().payloads(0).data(), "1");
+  EXPECT_EQ(c.Take<ws::PollWorkflowExecutionUpdateResponse>(waiting)
+                .response.outcome()
+                .success()
+                .payloads(0)
+                .data(),
+            "1");
 }
 
 TEST(Updates, AreAbortedWithTheirWorkflow) {
@@ -180,13 +199,19 @@ TEST(Updates, AreAbortedWithTheirWorkflow) {
   ws::TerminateWorkflowExecutionRequest terminate;
   terminate.set_namespace_("default");
   terminate.mutable_workflow_execution()->set_workflow_id("wf");
-  EXPECT_TRUE(c.Call<ws::TerminateWorkflowExecutionResponse>("TerminateWorkflowExecution", terminate).ok());
-  EXPECT_EQ(c.Take<ws::UpdateWorkflowExecutionResponse>(accepted).response.outcome().failure().application_failure_info().type(),
+  EXPECT_TRUE(
+      c.Call<ws::TerminateWorkflowExecutionResponse>("TerminateWorkflowExecution", terminate).ok());
+  EXPECT_EQ(c.Take<ws::UpdateWorkflowExecutionResponse>(accepted)
+                .response.outcome()
+                .failure()
+                .application_failure_info()
+                .type(),
             "AcceptedUpdateCompletedWorkflow");
   const auto lost = c.Take<ws::UpdateWorkflowExecutionResponse>(waiting);
   EXPECT_EQ(lost.status.code, 5);
   EXPECT_EQ(lost.status.message, "workflow update was aborted by closing workflow");
-  EXPECT_EQ(c.Take<ws::UpdateWorkflowExecutionResponse>(Send(c, Request("wf", "c", kAccepted))).status.message,
+  EXPECT_EQ(c.Take<ws::UpdateWorkflowExecutionResponse>(Send(c, Request("wf", "c", kAccepted)))
+                .status.message,
             "workflow execution already completed");
 }
 
@@ -209,7 +234,8 @@ TEST(Updates, FailTheTaskForMessagesThatDoNotFit) {
   c.Start("wf");
   const RpcStatus status = CompleteWith(c, c.PollTask(), {Finish("ghost", "1")});
   EXPECT_EQ(status.code, 3);
-  EXPECT_THAT(status.message, ::testing::StartsWith("BadUpdateWorkflowExecutionMessage: update ghost wasn't found"));
+  EXPECT_THAT(status.message, ::testing::StartsWith(
+                                  "BadUpdateWorkflowExecutionMessage: update ghost wasn't found"));
   command::Command absent;
   absent.set_command_type(enums::COMMAND_TYPE_PROTOCOL_MESSAGE);
   absent.mutable_protocol_message_command_attributes()->set_message_id("absent");
@@ -224,14 +250,19 @@ TEST(Updates, RefuseIncompleteRequests) {
   c.Start("wf");
   auto request = Request("wf", "u", kAccepted);
   request.mutable_request()->clear_meta();
-  EXPECT_EQ(c.Take<ws::UpdateWorkflowExecutionResponse>(Send(c, request)).status.message, "Update meta is not set on request.");
+  EXPECT_EQ(c.Take<ws::UpdateWorkflowExecutionResponse>(Send(c, request)).status.message,
+            "Update meta is not set on request.");
   request = Request("wf", "u", kAccepted);
   request.mutable_request()->mutable_input()->clear_name();
-  EXPECT_EQ(c.Take<ws::UpdateWorkflowExecutionResponse>(Send(c, request)).status.message, "Update name is not set on request.");
+  EXPECT_EQ(c.Take<ws::UpdateWorkflowExecutionResponse>(Send(c, request)).status.message,
+            "Update name is not set on request.");
   request = Request("wf", "u", enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ADMITTED);
   EXPECT_EQ(c.Take<ws::UpdateWorkflowExecutionResponse>(Send(c, request)).status.code, 7);
   for (int i = 0; i < 10; ++i) Send(c, Request("wf", "u" + std::to_string(i), kAccepted));
-  EXPECT_EQ(c.Take<ws::UpdateWorkflowExecutionResponse>(Send(c, Request("wf", "one more", kAccepted))).status.code, 8);
+  EXPECT_EQ(
+      c.Take<ws::UpdateWorkflowExecutionResponse>(Send(c, Request("wf", "one more", kAccepted)))
+          .status.code,
+      8);
 }
 
 TEST(Updates, StartTheirWorkflow) {

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "client.h"
+#include "tests/unit/fakes/engine/client.h"
 
 namespace squall::fakes::engine {
 namespace {
@@ -18,18 +18,20 @@ class VisibilityTest : public ::testing::Test {
     c_.Start("b");
     c_.Advance(seconds(1));
     c_.Start("c", "other");
-    c_.Step({CompleteWorkflow()});          // a
+    c_.Step({CompleteWorkflow()});  // a
     c_.Advance(seconds(1));
-    c_.Step({FailWorkflow("no")});          // b
+    c_.Step({FailWorkflow("no")});  // b
   }
   std::vector<std::string> List(const std::string& query) {
     ws::ListWorkflowExecutionsRequest request;
     request.set_namespace_("default");
     request.set_query(query);
-    const auto reply = c_.Call<ws::ListWorkflowExecutionsResponse>("ListWorkflowExecutions", request);
+    const auto reply =
+        c_.Call<ws::ListWorkflowExecutionsResponse>("ListWorkflowExecutions", request);
     EXPECT_EQ(reply.status.message, "") << query;
     std::vector<std::string> ids;
-    for (const auto& row : reply.response.executions()) ids.push_back(row.execution().workflow_id());
+    for (const auto& row : reply.response.executions())
+      ids.push_back(row.execution().workflow_id());
     return ids;
   }
   RpcStatus Fails(const std::string& query) {
@@ -41,22 +43,27 @@ class VisibilityTest : public ::testing::Test {
   Client c_;
 };
 
-TEST_F(VisibilityTest, ListsOpenFirstThenTheLatestClosed) { EXPECT_THAT(List(""), ElementsAre("c", "b", "a")); }
+TEST_F(VisibilityTest, ListsOpenFirstThenTheLatestClosed) {
+  EXPECT_THAT(List(""), ElementsAre("c", "b", "a"));
+}
 
 TEST_F(VisibilityTest, UnderstandsComparisons) {
   EXPECT_THAT(List("WorkflowId = 'a'"), ElementsAre("a"));
   EXPECT_THAT(List("WorkflowId != \"a\""), ElementsAre("c", "b"));
   EXPECT_THAT(List("ExecutionStatus = 'Running'"), ElementsAre("c"));
-  EXPECT_THAT(List("ExecutionStatus = \"Failed\" OR ExecutionStatus='Completed'"), ElementsAre("b", "a"));
+  EXPECT_THAT(List("ExecutionStatus = \"Failed\" OR ExecutionStatus='Completed'"),
+              ElementsAre("b", "a"));
   EXPECT_THAT(List("ExecutionStatus IN ('Failed', 'Running')"), ElementsAre("c", "b"));
   EXPECT_THAT(List("ExecutionStatus NOT IN ('Failed', 'Running')"), ElementsAre("a"));
-  EXPECT_THAT(List("WorkflowType = 'Ping' AND NOT (WorkflowId = 'b' or WorkflowId = 'c')"), ElementsAre("a"));
+  EXPECT_THAT(List("WorkflowType = 'Ping' AND NOT (WorkflowId = 'b' or WorkflowId = 'c')"),
+              ElementsAre("a"));
   EXPECT_THAT(List("TaskQueue = 'other'"), ElementsAre("c"));
   EXPECT_THAT(List("WorkflowId STARTS_WITH 'b'"), ElementsAre("b"));
   EXPECT_THAT(List("CloseTime IS NULL"), ElementsAre("c"));
   EXPECT_THAT(List("CloseTime is not null order by StartTime desc"), ElementsAre("b", "a"));
   EXPECT_THAT(List("StartTime > '2026-01-01T00:00:00.5Z'"), ElementsAre("c", "b"));
-  EXPECT_THAT(List("StartTime BETWEEN '2026-01-01T00:00:00Z' AND '2026-01-01T00:00:01Z'"), ElementsAre("b", "a"));
+  EXPECT_THAT(List("StartTime BETWEEN '2026-01-01T00:00:00Z' AND '2026-01-01T00:00:01Z'"),
+              ElementsAre("b", "a"));
   EXPECT_THAT(List("HistoryLength >= 5"), ElementsAre("b", "a"));
   EXPECT_THAT(List("`WorkflowId` = 'it''s'"), ElementsAre());
 }
@@ -65,9 +72,10 @@ TEST_F(VisibilityTest, NamesWhatItDoesNotUnderstand) {
   EXPECT_EQ(Fails("Foo = 1").message, "invalid query: invalid search attribute: Foo");
   EXPECT_EQ(Fails("ExecutionStatus = 'Foo'").message,
             "invalid query: invalid expression: invalid ExecutionStatus value 'Foo'");
-  for (const char* query : {"WorkflowId =", "WorkflowId", "= 'a'", "WorkflowId = 'a", "(WorkflowId = 'a'",
-                            "WorkflowId = 'a' WorkflowId = 'b'", "WorkflowId LIKE 'a'", "WorkflowId IN ('a'",
-                            "WorkflowId = 'a' ;", "ORDER BY WorkflowId", "GROUP BY ExecutionStatus"}) {
+  for (const char* query :
+       {"WorkflowId =", "WorkflowId", "= 'a'", "WorkflowId = 'a", "(WorkflowId = 'a'",
+        "WorkflowId = 'a' WorkflowId = 'b'", "WorkflowId LIKE 'a'", "WorkflowId IN ('a'",
+        "WorkflowId = 'a' ;", "ORDER BY WorkflowId", "GROUP BY ExecutionStatus"}) {
     EXPECT_EQ(Fails(query).code, 3) << query;
   }
   EXPECT_EQ(Fails(std::string(5000, '(')).code, 3);
@@ -77,7 +85,8 @@ TEST_F(VisibilityTest, ListsInPages) {
   ws::ListWorkflowExecutionsRequest request;
   request.set_namespace_("default");
   request.set_page_size(2);
-  auto page = c_.Call<ws::ListWorkflowExecutionsResponse>("ListWorkflowExecutions", request).response;
+  auto page =
+      c_.Call<ws::ListWorkflowExecutionsResponse>("ListWorkflowExecutions", request).response;
   EXPECT_EQ(page.executions_size(), 2);
   request.set_next_page_token(page.next_page_token());
   page = c_.Call<ws::ListWorkflowExecutionsResponse>("ListWorkflowExecutions", request).response;
@@ -89,24 +98,33 @@ TEST_F(VisibilityTest, ListsInPages) {
 TEST_F(VisibilityTest, CountsAndGroups) {
   ws::CountWorkflowExecutionsRequest request;
   request.set_namespace_("default");
-  EXPECT_EQ(c_.Call<ws::CountWorkflowExecutionsResponse>("CountWorkflowExecutions", request).response.count(), 3);
+  EXPECT_EQ(c_.Call<ws::CountWorkflowExecutionsResponse>("CountWorkflowExecutions", request)
+                .response.count(),
+            3);
   request.set_query("GROUP BY ExecutionStatus");
-  const auto grouped = c_.Call<ws::CountWorkflowExecutionsResponse>("CountWorkflowExecutions", request).response;
+  const auto grouped =
+      c_.Call<ws::CountWorkflowExecutionsResponse>("CountWorkflowExecutions", request).response;
   std::vector<std::string> groups;
   for (const auto& group : grouped.groups()) groups.push_back(group.group_values(0).data());
   EXPECT_THAT(groups, UnorderedElementsAre("\"Running\"", "\"Completed\"", "\"Failed\""));
   request.set_query("GROUP BY WorkflowType");
-  EXPECT_EQ(c_.Call<ws::CountWorkflowExecutionsResponse>("CountWorkflowExecutions", request).status.code, 3);
+  EXPECT_EQ(
+      c_.Call<ws::CountWorkflowExecutionsResponse>("CountWorkflowExecutions", request).status.code,
+      3);
 }
 
 TEST_F(VisibilityTest, ListsTheOldWay) {
   ws::ListOpenWorkflowExecutionsRequest open;
   open.set_namespace_("default");
-  EXPECT_EQ(c_.Call<ws::ListOpenWorkflowExecutionsResponse>("ListOpenWorkflowExecutions", open).response.executions_size(), 1);
+  EXPECT_EQ(c_.Call<ws::ListOpenWorkflowExecutionsResponse>("ListOpenWorkflowExecutions", open)
+                .response.executions_size(),
+            1);
   ws::ListClosedWorkflowExecutionsRequest closed;
   closed.set_namespace_("default");
   closed.mutable_status_filter()->set_status(enums::WORKFLOW_EXECUTION_STATUS_FAILED);
-  const auto failed = c_.Call<ws::ListClosedWorkflowExecutionsResponse>("ListClosedWorkflowExecutions", closed).response;
+  const auto failed =
+      c_.Call<ws::ListClosedWorkflowExecutionsResponse>("ListClosedWorkflowExecutions", closed)
+          .response;
   ASSERT_EQ(failed.executions_size(), 1);
   EXPECT_EQ(failed.executions(0).execution().workflow_id(), "b");
 }
@@ -117,16 +135,19 @@ TEST(Visibility, FindsBySearchAttribute) {
   add.set_namespace_("default");
   (*add.mutable_search_attributes())["Color"] = enums::INDEXED_VALUE_TYPE_KEYWORD_LIST;
   (*add.mutable_search_attributes())["Size"] = enums::INDEXED_VALUE_TYPE_INT;
-  EXPECT_TRUE(c.Call<op::AddSearchAttributesResponse>("AddSearchAttributes", add, kOperatorService).ok());
+  EXPECT_TRUE(
+      c.Call<op::AddSearchAttributesResponse>("AddSearchAttributes", add, kOperatorService).ok());
   auto start = Client::StartRequest("wf");
-  (*start.mutable_search_attributes()->mutable_indexed_fields())["Color"] = Json("[\"red\",\"blue\"]").payloads(0);
+  (*start.mutable_search_attributes()->mutable_indexed_fields())["Color"] =
+      Json("[\"red\",\"blue\"]").payloads(0);
   (*start.mutable_search_attributes()->mutable_indexed_fields())["Size"] = Json("7").payloads(0);
   EXPECT_TRUE(c.Start(start).ok());
   ws::CountWorkflowExecutionsRequest request;
   request.set_namespace_("default");
   const auto count = [&](const std::string& query) {
     request.set_query(query);
-    return c.Call<ws::CountWorkflowExecutionsResponse>("CountWorkflowExecutions", request).response.count();
+    return c.Call<ws::CountWorkflowExecutionsResponse>("CountWorkflowExecutions", request)
+        .response.count();
   };
   EXPECT_EQ(count("Color = 'blue'"), 1);
   EXPECT_EQ(count("Color = 'green'"), 0);

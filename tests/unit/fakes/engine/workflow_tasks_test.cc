@@ -1,8 +1,9 @@
-// Workflow tasks: failures and time-outs, transient attempts, stickiness, commands that are refused, buffered events.
+// Workflow tasks: failures and time-outs, transient attempts, stickiness, commands that are
+// refused, buffered events.
 
 #include <gmock/gmock.h>
 
-#include "client.h"
+#include "tests/unit/fakes/engine/client.h"
 
 namespace squall::fakes::engine {
 namespace {
@@ -22,14 +23,16 @@ TEST(WorkflowTasks, WritesOnlyTheFirstOfSeveralFailures) {
   EXPECT_TRUE(c.FailTask(second).ok());
   const auto third = c.PollTask();
   EXPECT_EQ(third.attempt(), 3);
-  EXPECT_THAT(c.EventNames("wf"), ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED",
-                                              "WORKFLOW_TASK_STARTED", "WORKFLOW_TASK_FAILED"));
+  EXPECT_THAT(c.EventNames("wf"),
+              ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED",
+                          "WORKFLOW_TASK_STARTED", "WORKFLOW_TASK_FAILED"));
   EXPECT_EQ(c.Describe("wf").pending_workflow_task().attempt(), 3);
   EXPECT_TRUE(c.Complete(third, {CompleteWorkflow()}).ok());
-  EXPECT_THAT(c.EventNames("wf"), ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED",
-                                              "WORKFLOW_TASK_STARTED", "WORKFLOW_TASK_FAILED", "WORKFLOW_TASK_SCHEDULED",
-                                              "WORKFLOW_TASK_STARTED", "WORKFLOW_TASK_COMPLETED",
-                                              "WORKFLOW_EXECUTION_COMPLETED"));
+  EXPECT_THAT(
+      c.EventNames("wf"),
+      ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED",
+                  "WORKFLOW_TASK_FAILED", "WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED",
+                  "WORKFLOW_TASK_COMPLETED", "WORKFLOW_EXECUTION_COMPLETED"));
   EXPECT_EQ(c.History("wf").at(4).workflow_task_scheduled_event_attributes().attempt(), 3);
 }
 
@@ -71,10 +74,10 @@ TEST(WorkflowTasks, ASignalEndsARowOfFailures) {
   EXPECT_TRUE(c.FailTask(transient).ok());
   const auto task = c.PollTask();
   EXPECT_EQ(task.attempt(), 1);
-  EXPECT_THAT(c.EventNames("wf"), ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED",
-                                              "WORKFLOW_TASK_STARTED", "WORKFLOW_TASK_FAILED",
-                                              "WORKFLOW_EXECUTION_SIGNALED", "WORKFLOW_TASK_SCHEDULED",
-                                              "WORKFLOW_TASK_STARTED"));
+  EXPECT_THAT(c.EventNames("wf"), ElementsAre("WORKFLOW_EXECUTION_STARTED",
+                                              "WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED",
+                                              "WORKFLOW_TASK_FAILED", "WORKFLOW_EXECUTION_SIGNALED",
+                                              "WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED"));
 }
 
 TEST(WorkflowTasks, BuffersEventsWhileATaskIsInProgress) {
@@ -84,9 +87,10 @@ TEST(WorkflowTasks, BuffersEventsWhileATaskIsInProgress) {
   c.Signal("wf", "one");
   EXPECT_EQ(c.History("wf").size(), 3u);
   EXPECT_TRUE(c.Complete(task, {StartTimer("t", hours(1))}).ok());
-  EXPECT_THAT(c.EventNames("wf"), ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED",
-                                              "WORKFLOW_TASK_STARTED", "WORKFLOW_TASK_COMPLETED", "TIMER_STARTED",
-                                              "WORKFLOW_EXECUTION_SIGNALED", "WORKFLOW_TASK_SCHEDULED"));
+  EXPECT_THAT(c.EventNames("wf"),
+              ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED",
+                          "WORKFLOW_TASK_STARTED", "WORKFLOW_TASK_COMPLETED", "TIMER_STARTED",
+                          "WORKFLOW_EXECUTION_SIGNALED", "WORKFLOW_TASK_SCHEDULED"));
 }
 
 TEST(WorkflowTasks, PutsActivityEndsBehindOtherBufferedEvents) {
@@ -117,9 +121,10 @@ TEST(WorkflowTasks, RefusesToCloseOverUnseenEvents) {
   const auto reply = c.Complete(task, {CompleteWorkflow()});
   EXPECT_EQ(reply.status.code, 3);
   EXPECT_EQ(reply.status.message, "UnhandledCommand");
-  EXPECT_THAT(c.EventNames("wf"), ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED",
-                                              "WORKFLOW_TASK_STARTED", "WORKFLOW_TASK_FAILED",
-                                              "WORKFLOW_EXECUTION_SIGNALED", "WORKFLOW_TASK_SCHEDULED"));
+  EXPECT_THAT(c.EventNames("wf"),
+              ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_TASK_SCHEDULED",
+                          "WORKFLOW_TASK_STARTED", "WORKFLOW_TASK_FAILED",
+                          "WORKFLOW_EXECUTION_SIGNALED", "WORKFLOW_TASK_SCHEDULED"));
   EXPECT_EQ(c.History("wf").at(3).workflow_task_failed_event_attributes().cause(),
             enums::WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND);
   c.Step({CompleteWorkflow()});
@@ -139,14 +144,19 @@ TEST(WorkflowTasks, FailsForBadCommandsWithoutApplyingAny) {
   command::Command marker;
   marker.set_command_type(enums::COMMAND_TYPE_RECORD_MARKER);
   const Case cases[] = {
-      {unset_timer, "BadStartTimerAttributes: StartTimerCommandAttributes is not set on StartTimerCommand."},
-      {StartTimer("", seconds(1)), "BadStartTimerAttributes: TimerId is not set on StartTimerCommand."},
+      {unset_timer,
+       "BadStartTimerAttributes: StartTimerCommandAttributes is not set on StartTimerCommand."},
+      {StartTimer("", seconds(1)),
+       "BadStartTimerAttributes: TimerId is not set on StartTimerCommand."},
       {StartTimer("same", seconds(1)),
-       "StartTimerDuplicateId: invalid history builder state for action: add-timer-started-event, TimerID: same"},
+       "StartTimerDuplicateId: invalid history builder state for action: add-timer-started-event, "
+       "TimerID: same"},
       {CancelTimer("no"),
-       "BadCancelTimerAttributes: invalid history builder state for action: add-timer-canceled-event, TimerID: no"},
+       "BadCancelTimerAttributes: invalid history builder state for action: "
+       "add-timer-canceled-event, TimerID: no"},
       {no_timeout,
-       "BadScheduleActivityAttributes: a valid StartToCloseTimeout or ScheduleToCloseTimeout must be set on the "
+       "BadScheduleActivityAttributes: a valid StartToCloseTimeout or ScheduleToCloseTimeout must "
+       "be set on the "
        "activity. ActivityId=1 ActivityType=echo"},
       {no_type, "BadScheduleActivityAttributes: activityType is not set"},
       {CancelActivity(99),
@@ -182,7 +192,8 @@ TEST(WorkflowTasks, RefusesCommandsAfterAClosingOne) {
   const auto task = c.PollTask();
   const auto reply = c.Complete(task, {CompleteWorkflow(), StartTimer("t", seconds(1))});
   EXPECT_EQ(reply.status.message,
-            "invalid command sequence: [CompleteWorkflowExecution, StartTimer], command CompleteWorkflowExecution must "
+            "invalid command sequence: [CompleteWorkflowExecution, StartTimer], command "
+            "CompleteWorkflowExecution must "
             "be the last command.");
   EXPECT_TRUE(c.Complete(task, {CompleteWorkflow()}).ok());
 }
@@ -263,7 +274,8 @@ TEST(WorkflowTasks, HandsTheNextTaskBackWhenTheWorkerAsks) {
   request.set_identity("w");
   request.set_return_new_workflow_task(true);
   request.set_force_create_new_workflow_task(true);
-  const auto reply = c.Call<ws::RespondWorkflowTaskCompletedResponse>("RespondWorkflowTaskCompleted", request);
+  const auto reply =
+      c.Call<ws::RespondWorkflowTaskCompletedResponse>("RespondWorkflowTaskCompleted", request);
   ASSERT_TRUE(reply.response.has_workflow_task());
   EXPECT_EQ(reply.response.workflow_task().started_event_id(), 6);
   EXPECT_EQ(c.LastEvent("wf").workflow_task_started_event_attributes().request_id(),
@@ -299,7 +311,8 @@ TEST(WorkflowTasks, CancelsATimerThatFiredMeanwhile) {
 TEST(WorkflowTasks, RefusesForeignTokens) {
   Client c;
   ws::RespondWorkflowTaskCompletedRequest request;
-  auto reply = c.Call<ws::RespondWorkflowTaskCompletedResponse>("RespondWorkflowTaskCompleted", request);
+  auto reply =
+      c.Call<ws::RespondWorkflowTaskCompletedResponse>("RespondWorkflowTaskCompleted", request);
   EXPECT_EQ(reply.status.message, "Task token not set on request.");
   request.set_task_token("junk");
   reply = c.Call<ws::RespondWorkflowTaskCompletedResponse>("RespondWorkflowTaskCompleted", request);
@@ -312,17 +325,20 @@ TEST(WorkflowTasks, RecordsMarkersMemoAndSearchAttributes) {
   op::AddSearchAttributesRequest add;
   add.set_namespace_("default");
   (*add.mutable_search_attributes())["Color"] = enums::INDEXED_VALUE_TYPE_KEYWORD;
-  EXPECT_TRUE(c.Call<op::AddSearchAttributesResponse>("AddSearchAttributes", add, kOperatorService).ok());
+  EXPECT_TRUE(
+      c.Call<op::AddSearchAttributesResponse>("AddSearchAttributes", add, kOperatorService).ok());
   c.Start("wf");
   command::Command marker, upsert, memo;
   marker.set_command_type(enums::COMMAND_TYPE_RECORD_MARKER);
   marker.mutable_record_marker_command_attributes()->set_marker_name("m");
   upsert.set_command_type(enums::COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES);
-  (*upsert.mutable_upsert_workflow_search_attributes_command_attributes()->mutable_search_attributes()->mutable_indexed_fields())
-      ["Color"] = Json("\"red\"").payloads(0);
+  (*upsert.mutable_upsert_workflow_search_attributes_command_attributes()
+        ->mutable_search_attributes()
+        ->mutable_indexed_fields())["Color"] = Json("\"red\"").payloads(0);
   memo.set_command_type(enums::COMMAND_TYPE_MODIFY_WORKFLOW_PROPERTIES);
-  (*memo.mutable_modify_workflow_properties_command_attributes()->mutable_upserted_memo()->mutable_fields())["k"] =
-      Json("7").payloads(0);
+  (*memo.mutable_modify_workflow_properties_command_attributes()
+        ->mutable_upserted_memo()
+        ->mutable_fields())["k"] = Json("7").payloads(0);
   EXPECT_EQ(c.Complete(c.PollTask(), {marker, upsert, memo}).status.message, "");
   const auto info = c.Describe("wf").workflow_execution_info();
   EXPECT_EQ(info.search_attributes().indexed_fields().at("Color").data(), "\"red\"");
