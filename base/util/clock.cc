@@ -44,11 +44,12 @@ std::string FormatWall(WallTime time) {
 std::string FormatDuration(Duration d) {
   if (d < Duration::zero()) return "-" + FormatDuration(-d);
   const double ns = static_cast<double>(d.count());
+  // Each unit ends where its last digit would round up into the next one: 999.95 ms is 1.00s, not 1000.0ms.
   if (ns < 1e3) return fmt::format("{}ns", d.count());
-  if (ns < 1e6) return fmt::format("{:.0f}us", ns / 1e3);
-  if (ns < 1e9) return fmt::format("{:.1f}ms", ns / 1e6);
-  if (ns < 60e9) return fmt::format("{:.2f}s", ns / 1e9);
-  const long seconds = static_cast<long>(ns / 1e9);
+  if (ns < 999.5e3) return fmt::format("{:.0f}us", ns / 1e3);
+  if (ns < 999.95e6) return fmt::format("{:.1f}ms", ns / 1e6);
+  if (ns < 59.995e9) return fmt::format("{:.2f}s", ns / 1e9);
+  const long seconds = static_cast<long>(ns / 1e9 + 0.5);
   return fmt::format("{}m{:02}s", seconds / 60, seconds % 60);
 }
 

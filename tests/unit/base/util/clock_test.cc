@@ -74,6 +74,9 @@ TEST(FormatDuration, PicksTheUnitByMagnitude) {
   EXPECT_EQ(FormatDuration(4'200ms), "4.20s");
   EXPECT_EQ(FormatDuration(125s), "2m05s");
   EXPECT_EQ(FormatDuration(60s), "1m00s");
+  // Never a number that its unit does not hold: no 1000.0ms, no 60.00s.
+  EXPECT_EQ(FormatDuration(999'960us), "1.00s");
+  EXPECT_EQ(FormatDuration(59'999ms), "1m00s");
   EXPECT_EQ(FormatDuration(-4'200ms), "-4.20s");
 }
 
