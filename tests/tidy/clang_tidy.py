@@ -38,6 +38,18 @@ def our_commands(build, prefixes):
     return sorted(found.items())
 
 
+def database_for_clang(build):
+    """A folder with the build's commands, but without gcc's precompiled headers, which clang cannot read."""
+    folder = build / "clang-tidy"
+    folder.mkdir(exist_ok=True)
+    with open(build / "compile_commands.json", encoding="utf-8") as file:
+        entries = json.load(file)
+    for entry in entries:
+        entry["command"] = re.sub(r" -Winvalid-pch -include \S+cmake_pch\.hxx", "", entry["command"])
+    (folder / "compile_commands.json").write_text(json.dumps(entries), encoding="utf-8")
+    return folder
+
+
 def stamp_of(relative, common):
     return hashlib.sha256(common + (tree.ROOT / relative).read_bytes()).hexdigest()
 
@@ -61,8 +73,10 @@ def main():
     todo = [f for f in files if stamps.get(f[0]) != stamp_of(f[0], common)]
     print(f"clang-tidy: {len(files)} files, {len(files) - len(todo)} unchanged since they were clean", flush=True)
 
+    database = database_for_clang(args.build)
+
     def run(item):
-        done = subprocess.run([args.clang_tidy, "-p", str(args.build), "--quiet", *EXTRA, item[1]],
+        done = subprocess.run([args.clang_tidy, "-p", str(database), "--quiet", *EXTRA, item[1]],
                               capture_output=True, text=True, check=False)  # fmt: skip
         return item[0], done.returncode, done.stdout, done.stderr
 
