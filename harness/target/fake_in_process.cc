@@ -126,6 +126,7 @@ class FakeInProcess final : public ServerBase {
       return Later(std::move(done), Annotate(status, "start server " + name()));
     }
     running_ = true;
+    FreshClient();
     InstallHook();
     SetVersion(VersionFor(fakes::EngineOptions().server_version));
     Tell("ready", 0);

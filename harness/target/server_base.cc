@@ -139,9 +139,13 @@ Status ServerBase::AcceptRpcs(std::string_view) { return absl::OkStatus(); }
 
 void ServerBase::AwaitServing(Done done) {
   StopAwaiting();
-  client().ResetBackoff();
+  FreshClient();
   serving_ = std::make_shared<Serving>(*this, std::move(done));
   serving_->AskSystem();
+}
+
+void ServerBase::FreshClient() {
+  if (client_) client_->Reconnect();
 }
 
 void ServerBase::StopAwaiting() {

@@ -28,6 +28,8 @@ class ServerBase : public ServerUnderTest {
   // Ends with the first answer that no waiting will mend, or after options().ready_limit. Only one at a time.
   void AwaitServing(Done done);
   void StopAwaiting();
+  // After a start: the client forgets connections to the server's last life, and its back-off.
+  void FreshClient();
   // Runs `done` on the loop unless this object is gone by then.
   void Later(Done done, Status status);
   void Tell(std::string_view word, std::int64_t pid, std::string_view reason = "", std::string detail = "",

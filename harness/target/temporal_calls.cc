@@ -20,6 +20,9 @@ namespace {
 // than scenarios wait.
 constexpr int kConnectMilliseconds = 5000;
 
+// Between two attempts of a call that waits for the server.
+constexpr Duration kRetryPause = std::chrono::milliseconds(20);
+
 int Milliseconds(Duration d) { return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(d).count()); }
 
 std::string ToText(const grpc::ByteBuffer& buffer) {
@@ -43,10 +46,11 @@ struct TemporalCalls::Wire {
 
 struct TemporalCalls::Open {
   std::uint64_t number = 0;
-  std::string method;  // short
+  std::string path, method;  // method: the path's last part
   CallOptions how;
   CallFacts facts;
-  SteadyTime begun;
+  SteadyTime begun, end;
+  std::string request;  // kept where the call may be made again
   Callback done;
   grpc::ClientContext context;
   std::unique_ptr<grpc::GenericClientAsyncResponseReader> reader;
@@ -103,9 +107,9 @@ void TemporalCalls::Start(std::string_view method, const std::string& request, c
                           Callback done) {
   if (closed) return;  // its owner is gone: nobody is called back any more
   const auto open = std::make_shared<Open>();
-  const std::string path = PathOf(method);
+  open->path = PathOf(method);
   open->number = ++calls_;
-  open->method = path.substr(path.rfind('/') + 1);
+  open->method = open->path.substr(open->path.rfind('/') + 1);
   open->how = how;
   open->facts = std::move(facts);
   open->begun = executor.clock().Now();
@@ -113,6 +117,8 @@ void TemporalCalls::Start(std::string_view method, const std::string& request, c
   const grpc::Slice slice(request);
   const grpc::ByteBuffer message(&slice, 1);
   const Duration deadline = how.deadline.value_or(options.deadline);
+  open->end = open->begun + deadline;
+  if (how.wait_for_ready) open->request = request;
   // gRPC wants an absolute time of its own clock.
   open->context.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(deadline.count(), GPR_TIMESPAN)));
   open->context.set_wait_for_ready(how.wait_for_ready);
@@ -134,7 +140,7 @@ void TemporalCalls::Start(std::string_view method, const std::string& request, c
       }
     });
   }
-  open->reader = wire_->stub->PrepareUnaryCall(&open->context, path, message, &wire_->queue);
+  open->reader = wire_->stub->PrepareUnaryCall(&open->context, open->path, message, &wire_->queue);
   open->reader->StartCall();
   open->reader->Finish(&open->response, &open->status, open.get());
 }
@@ -158,6 +164,18 @@ void TemporalCalls::Finish(std::uint64_t number) {
                                              .code = static_cast<int>(status.error_code()),
                                              .latency = executor.clock().Now() - open->begun,
                                              .detail = status.error_message()});
+  }
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE && open->how.wait_for_ready &&
+      executor.clock().Now() + kRetryPause < open->end) {
+    // gRPC took a connection for ready that was dead already.
+    executor.After(kRetryPause, [weak = weak_from_this(), open] {
+      const auto self = weak.lock();
+      if (!self || self->closed) return;
+      CallOptions how = open->how;
+      how.deadline = open->end - self->executor.clock().Now();
+      self->Start(open->path, open->request, how, open->facts, std::move(open->done));
+    });
+    return;
   }
   if (!open->done) return;
   if (status.ok()) {

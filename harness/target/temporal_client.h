@@ -46,7 +46,8 @@ struct TemporalClientOptions {
 struct CallOptions {
   std::optional<Duration> deadline;   // default: the client's
   std::string ns;                     // default: the client's
-  // Waits until the channel is connected, up to the deadline, instead of failing at once with UNAVAILABLE.
+  // Waits for the server, up to the deadline, instead of failing at once with UNAVAILABLE; also when it was made on a connection
+  // that turned out to be dead. Each attempt is an rpc event.
   bool wait_for_ready = false;
   bool journal = true;                // write rpc events
 };
