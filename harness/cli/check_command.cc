@@ -21,13 +21,16 @@ int Check(const CheckCommand& command) {
     return kExitOk;
   }
   std::vector<std::string> paths = command.paths;
-  if (paths.empty()) paths.push_back(command.library.library.empty() ? DefaultLibrary() : command.library.library);
+  if (paths.empty())
+    paths.push_back(command.library.library.empty() ? DefaultLibrary() : command.library.library);
   const LoadedLibrary library = LoadPaths(paths);
   for (const Status& error : library.errors) fmt::print(stderr, "{}\n", Message(error));
   std::size_t subjects = 0;
-  for (const scenarios::Scenario& scenario : library.scenarios) subjects += scenario.subjects.size();
+  for (const scenarios::Scenario& scenario : library.scenarios)
+    subjects += scenario.subjects.size();
   if (!library.errors.empty()) {
-    fmt::print(stderr, "{} of {} scenarios do not load\n", library.errors.size(), library.errors.size() + library.scenarios.size());
+    fmt::print(stderr, "{} of {} scenarios do not load\n", library.errors.size(),
+               library.errors.size() + library.scenarios.size());
     return kExitBadScenario;
   }
   if (library.scenarios.empty()) {

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include <CLI/CLI.hpp>
-
 #include <cstdio>
 #include <functional>
 
@@ -16,7 +15,8 @@ namespace {
 using scenarios::WorldKind;
 
 constexpr const char* kAbout =
-    "squall finds out, before production does, what a Temporal deployment does when things break: it runs servers and\n"
+    "squall finds out, before production does, what a Temporal deployment does when things break: "
+    "it runs servers and\n"
     "workers, injects faults, and judges how they reconnect, shut down and recover.";
 
 constexpr const char* kFooter = R"(Begin with:
@@ -68,13 +68,21 @@ struct ExternalFlags {
     return out;
   }
   void AddTo(CLI::App* app) {
-    app->add_option("--address", server.address, "host:port of a server that runs already (real world)")->group("Given server");
+    app->add_option("--address", server.address,
+                    "host:port of a server that runs already (real world)")
+        ->group("Given server");
     app->add_flag("--tls", server.tls, "It speaks TLS")->group("Given server");
-    app->add_option("--tls-ca", server.ca_file, "CA certificate, PEM file (default: the system's)")->group("Given server");
-    app->add_option("--tls-cert", server.certificate_file, "Client certificate, PEM file")->group("Given server");
+    app->add_option("--tls-ca", server.ca_file, "CA certificate, PEM file (default: the system's)")
+        ->group("Given server");
+    app->add_option("--tls-cert", server.certificate_file, "Client certificate, PEM file")
+        ->group("Given server");
     app->add_option("--tls-key", server.key_file, "Its key, PEM file")->group("Given server");
-    app->add_option("--tls-server-name", server.server_name, "Name in its certificate, where it is not the host")->group("Given server");
-    app->add_option("--api-key-variable", server.api_key_variable, "Environment variable that holds the API key")->group("Given server");
+    app->add_option("--tls-server-name", server.server_name,
+                    "Name in its certificate, where it is not the host")
+        ->group("Given server");
+    app->add_option("--api-key-variable", server.api_key_variable,
+                    "Environment variable that holds the API key")
+        ->group("Given server");
   }
 };
 
@@ -92,7 +100,8 @@ int Main(int argc, char** argv) {
   std::function<int()> action;
 
   std::string library;
-  app.add_option("--library", library, "Folder of scenarios (default: the one that comes with squall)");
+  app.add_option("--library", library,
+                 "Folder of scenarios (default: the one that comes with squall)");
 
   RunCommand run;
   std::string world = "fake";
@@ -100,18 +109,27 @@ int Main(int argc, char** argv) {
   std::uint64_t seed = 0;
   CLI::App* run_app = app.add_subcommand("run", "Run scenarios and judge them");
   run_app->footer(kRunFooter);
-  run_app->add_option("patterns", run.patterns, "Ids, names, id/subject, globs over them, or scenario files (default: all)");
+  run_app->add_option("patterns", run.patterns,
+                      "Ids, names, id/subject, globs over them, or scenario files (default: all)");
   run_app->add_option("--tag", run.tags, "Only scenarios with this tag (may be repeated)");
-  run_app->add_option("--world", world, "fake: our server, in process; real: Temporal's dev server; all: both")
+  run_app
+      ->add_option("--world", world,
+                   "fake: our server, in process; real: Temporal's dev server; all: both")
       ->check(CLI::IsMember({"fake", "real", "all"}))
       ->capture_default_str();
-  run_app->add_option("--jobs,-j", run.jobs, "Subjects at a time (default: one per CPU)")->check(CLI::Range(0, 256));
-  run_app->add_option("--repeat", run.repeat, "How many times")->check(CLI::Range(1, 1000000))->capture_default_str();
-  run_app->add_flag("--until-fail", run.until_fail, "Stop at the first failure; without --repeat, repeat for ever");
+  run_app->add_option("--jobs,-j", run.jobs, "Subjects at a time (default: one per CPU)")
+      ->check(CLI::Range(0, 256));
+  run_app->add_option("--repeat", run.repeat, "How many times")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  run_app->add_flag("--until-fail", run.until_fail,
+                    "Stop at the first failure; without --repeat, repeat for ever");
   run_app->add_option("--shard", run.shard, "i/n: the i-th of n parts");
-  auto* seed_option = run_app->add_option("--seed", seed, "Repeat the random choices of another run");
+  auto* seed_option =
+      run_app->add_option("--seed", seed, "Repeat the random choices of another run");
   run_app->add_flag("--keep", run.keep, "Keep the work folders of green subjects as well");
-  run_app->add_flag("--strict", run.strict, "A missing requirement is an error, not a reason to skip");
+  run_app->add_flag("--strict", run.strict,
+                    "A missing requirement is an error, not a reason to skip");
   run_app->add_option("--out", run.out, "Where work folders and reports go")->capture_default_str();
   run_app->add_option("--junit", run.junit, "Another copy of the JUnit report");
   run_app->add_option("--json", run.json, "Another copy of the JSON summary");
@@ -127,11 +145,13 @@ int Main(int argc, char** argv) {
   });
 
   CheckCommand check;
-  CLI::App* check_app = app.add_subcommand("check", "Load scenario files and say what is wrong with them");
+  CLI::App* check_app =
+      app.add_subcommand("check", "Load scenario files and say what is wrong with them");
   check_app->footer(kCheckFooter);
   check_app->add_option("paths", check.paths, "Files or folders (default: the library)");
   check_app->add_flag("--schema", check.schema, "Print the JSON Schema of scenario files instead");
-  check_app->add_flag("--reference", check.reference, "Print the reference of the format, in Markdown, instead");
+  check_app->add_flag("--reference", check.reference,
+                      "Print the reference of the format, in Markdown, instead");
   check_app->callback([&] {
     action = [&] {
       check.library.library = library;
@@ -140,8 +160,11 @@ int Main(int argc, char** argv) {
   });
 
   ListCommand list;
-  CLI::App* list_app = app.add_subcommand("list", "List scenarios with their subjects, or checks, or faults");
-  list_app->footer("Examples:\n  squall list\n  squall list 'R*'\n  squall list --faults\n  squall list --checks");
+  CLI::App* list_app =
+      app.add_subcommand("list", "List scenarios with their subjects, or checks, or faults");
+  list_app->footer(
+      "Examples:\n  squall list\n  squall list 'R*'\n  squall list --faults\n  squall list "
+      "--checks");
   list_app->add_option("patterns", list.patterns, "Ids, names, globs over them (default: all)");
   list_app->add_option("--tag", list.tags, "Only scenarios with this tag (may be repeated)");
   list_app->add_flag("--checks", list.checks, "The checks that scenarios can ask for");
@@ -154,15 +177,22 @@ int Main(int argc, char** argv) {
   });
 
   JudgeCommand judge;
-  CLI::App* judge_app = app.add_subcommand("judge", "Judge saved journals again, without running anything");
-  judge_app->footer("Example:\n  squall judge squall-out/latest/E1.fixed.fake\n\nFor changed checks, or a changed scenario.yaml in the work folder.");
-  judge_app->add_option("folders", judge.folders, "Work folders of subjects, with journal.jsonl and scenario.yaml")->required();
+  CLI::App* judge_app =
+      app.add_subcommand("judge", "Judge saved journals again, without running anything");
+  judge_app->footer(
+      "Example:\n  squall judge squall-out/latest/E1.fixed.fake\n\nFor changed checks, or a "
+      "changed scenario.yaml in the work folder.");
+  judge_app
+      ->add_option("folders", judge.folders,
+                   "Work folders of subjects, with journal.jsonl and scenario.yaml")
+      ->required();
   judge_app->callback([&] { action = [&] { return JudgeFolders(judge); }; });
 
   bool default_config = false;
   CLI::App* config_app = app.add_subcommand("config", "Show the settings file");
   config_app->footer("Example:\n  squall config --default > squall.toml");
-  config_app->add_flag("--default", default_config, "Print the default settings, with comments")->required();
+  config_app->add_flag("--default", default_config, "Print the default settings, with comments")
+      ->required();
   config_app->callback([&] {
     action = [] {
       std::fputs(DefaultConfig().c_str(), stdout);
@@ -173,7 +203,8 @@ int Main(int argc, char** argv) {
   RunOneCommand one;
   std::string one_world = "fake";
   ExternalFlags one_given;
-  CLI::App* one_app = app.add_subcommand("run-one", "Run one subject in this process: what `squall run` starts for each");
+  CLI::App* one_app = app.add_subcommand(
+      "run-one", "Run one subject in this process: what `squall run` starts for each");
   one_app->group("");  // hidden
   one_app->add_option("--file", one.file)->required();
   one_app->add_option("--subject", one.subject)->required();

@@ -27,13 +27,15 @@ struct Judged {
 };
 
 StatusOr<Judged> JudgeFolder(const std::string& folder) {
-  if (!fs::is_directory(folder)) return MakeStatus(StatusCode::kNotFound, "{}: no such folder", folder);
-  SQUALL_ASSIGN_OR_RETURN(const std::vector<journal::Event> events, journal::ReadFile(folder + "/" + kJournalFile));
-  SQUALL_ASSIGN_OR_RETURN(const scenarios::Scenario scenario,
-                          scenarios::LoadScenarioFile(folder + "/" + kScenarioFile, scenarios::Checks()));
+  if (!fs::is_directory(folder))
+    return MakeStatus(StatusCode::kNotFound, "{}: no such folder", folder);
+  SQUALL_ASSIGN_OR_RETURN(const std::vector<journal::Event> events,
+                          journal::ReadFile(folder + "/" + kJournalFile));
+  SQUALL_ASSIGN_OR_RETURN(
+      const scenarios::Scenario scenario,
+      scenarios::LoadScenarioFile(folder + "/" + kScenarioFile, scenarios::Checks()));
   Judged judged;
   std::string subject_name;
-  std::vector<CheckResult> own;  // the step machine's results, which no checker can repeat
   for (const journal::Event& event : events) {
     if (const auto* run = event.As<journal::RunEvent>()) {
       if (run->what == "started") {
@@ -43,18 +45,17 @@ StatusOr<Judged> JudgeFolder(const std::string& folder) {
         judged.recorded = run->verdict;
       }
     }
-    const auto* result = event.As<journal::AssertionEvent>();
-    if (result == nullptr || (result->check != scenarios::kStepsCheck && result->check != scenarios::kInfrastructureCheck)) continue;
-    own.push_back({result->check, scenarios::OutcomeFromName(result->what).value_or(Outcome::kUnknown), result->expected, result->happened});
   }
   const scenarios::Subject* subject = scenario.FindSubject(subject_name);
   if (subject == nullptr) {
-    return MakeStatus(StatusCode::kInvalidArgument, "{}: the journal is of a subject '{}' that the scenario does not have", folder, subject_name);
+    return MakeStatus(StatusCode::kInvalidArgument,
+                      "{}: the journal is of a subject '{}' that the scenario does not have",
+                      folder, subject_name);
   }
   SQUALL_ASSIGN_OR_RETURN(const scenarios::JournalJudgement judgement,
                           scenarios::JudgeJournal(events, subject->checks, subject->expect));
   judged.results = judgement.results;
-  judged.results.insert(judged.results.end(), own.begin(), own.end());
+  judged.results.insert(judged.results.end(), judgement.machine.begin(), judgement.machine.end());
   judged.conclusion = ConcludeSubject(judged.results, subject->expect);
   return judged;
 }
@@ -71,12 +72,15 @@ int JudgeFolders(const JudgeCommand& command) {
       continue;
     }
     const std::string verdict(OutcomeName(judged->conclusion.verdict));
-    fmt::print("{}: {}{}\n", judged->name, verdict, judged->conclusion.caught ? " (caught, as expected)" : "");
+    fmt::print("{}: {}{}\n", judged->name, verdict,
+               judged->conclusion.caught ? " (caught, as expected)" : "");
     for (const CheckResult& result : judged->results) {
-      fmt::print("  {:<8} {:<24} expected: {}\n", OutcomeName(result.outcome), result.check, result.expected);
+      fmt::print("  {:<8} {:<24} expected: {}\n", OutcomeName(result.outcome), result.check,
+                 result.expected);
       fmt::print("           {:<24} happened: {}\n", "", result.happened);
     }
-    if (!judged->conclusion.explanation.empty()) fmt::print("  {}\n", judged->conclusion.explanation);
+    if (!judged->conclusion.explanation.empty())
+      fmt::print("  {}\n", judged->conclusion.explanation);
     if (judged->recorded.empty()) {
       fmt::print("  the run was cut off before it had a verdict\n");
     } else if (judged->recorded != verdict) {

@@ -13,8 +13,8 @@ namespace {
 namespace fs = std::filesystem;
 
 bool LooksLikePath(const std::string& pattern) {
-  return pattern.ends_with(".yaml") || pattern.ends_with(".yml") || pattern.starts_with("./") || pattern.starts_with("../") ||
-         pattern.starts_with("/");
+  return pattern.ends_with(".yaml") || pattern.ends_with(".yml") || pattern.starts_with("./") ||
+         pattern.starts_with("../") || pattern.starts_with("/");
 }
 
 }  // namespace
@@ -47,15 +47,18 @@ LoadedLibrary LoadPaths(const std::vector<std::string>& paths) {
   return library;
 }
 
-StatusOr<LoadedLibrary> LoadScenarios(const LibraryOptions& options, std::vector<std::string>* patterns) {
+StatusOr<LoadedLibrary> LoadScenarios(const LibraryOptions& options,
+                                      std::vector<std::string>* patterns) {
   std::vector<std::string> paths, names;
-  for (const std::string& pattern : *patterns) (LooksLikePath(pattern) ? paths : names).push_back(pattern);
+  for (const std::string& pattern : *patterns)
+    (LooksLikePath(pattern) ? paths : names).push_back(pattern);
   *patterns = names;
   if (paths.empty() || !names.empty()) {
     const std::string library = options.library.empty() ? DefaultLibrary() : options.library;
     std::error_code error;
     if (!fs::is_directory(library, error)) {
-      return MakeStatus(StatusCode::kNotFound, "the library {} is no folder; say where it is with --library", library);
+      return MakeStatus(StatusCode::kNotFound,
+                        "the library {} is no folder; say where it is with --library", library);
     }
     paths.insert(paths.begin(), library);
   }

@@ -15,7 +15,10 @@ namespace {
 
 void PrintParams(const scenarios::ParamTable& params) {
   for (const scenarios::ParamSpec& param : params) {
-    const std::string note = param.required ? " (required)" : param.default_text.empty() ? "" : fmt::format(" (default {})", param.default_text);
+    const std::string note = param.required ? " (required)"
+                             : param.default_text.empty()
+                                 ? ""
+                                 : fmt::format(" (default {})", param.default_text);
     fmt::print("    {:<16} {}{}\n", param.name, param.doc, note);
   }
 }
@@ -61,11 +64,14 @@ int List(const ListCommand& command) {
   const scenarios::Scenario* last = nullptr;
   for (const Job& job : *plan) {
     if (job.scenario != last) {
-      fmt::print("{:<6} {}  [{}]\n", job.scenario->id, job.scenario->title, fmt::join(job.scenario->tags, " "));
+      fmt::print("{:<6} {}  [{}]\n", job.scenario->id, job.scenario->title,
+                 fmt::join(job.scenario->tags, " "));
       last = job.scenario;
     }
     const std::string expect =
-        job.subject->expect.pass() ? "must pass" : fmt::format("must fail: {}", fmt::join(job.subject->expect.fail, ", "));
+        job.subject->expect.pass()
+            ? "must pass"
+            : fmt::format("must fail: {}", fmt::join(job.subject->expect.fail, ", "));
     fmt::print("         {:<16} {:<40} {}\n", job.subject->name, expect, WorldsOf(*job.subject));
   }
   if (!library->errors.empty()) return kExitBadScenario;

@@ -12,23 +12,23 @@
 namespace squall::harness {
 
 struct LibraryOptions {
-  std::string library;                 // --library; default: the library that comes with squall
+  std::string library;  // --library; default: the library that comes with squall
 };
 
 struct RunCommand {
   LibraryOptions library;
-  std::vector<std::string> patterns;   // names, ids, globs, or paths of scenario files
+  std::vector<std::string> patterns;  // names, ids, globs, or paths of scenario files
   std::vector<std::string> tags;
   std::vector<scenarios::WorldKind> worlds = {scenarios::WorldKind::kFake};
-  std::string shard;                   // "i/n"
-  int jobs = 0;                        // 0: one per CPU
+  std::string shard;  // "i/n"
+  int jobs = 0;       // 0: one per CPU
   int repeat = 1;
   bool until_fail = false;
   std::optional<std::uint64_t> seed;
   bool keep = false;
   bool strict = false;
   std::string out = "squall-out";
-  std::string junit, json;             // more copies of the reports
+  std::string junit, json;  // more copies of the reports
   std::optional<ExternalServer> external;
 };
 

@@ -21,9 +21,12 @@ constexpr std::size_t kLastLines = 12;
 
 reports::Verdict ToVerdict(Outcome outcome) {
   switch (outcome) {
-    case Outcome::kPass: return reports::Verdict::kPass;
-    case Outcome::kUnknown: return reports::Verdict::kUnknown;
-    case Outcome::kFail: return reports::Verdict::kFail;
+    case Outcome::kPass:
+      return reports::Verdict::kPass;
+    case Outcome::kUnknown:
+      return reports::Verdict::kUnknown;
+    case Outcome::kFail:
+      return reports::Verdict::kFail;
   }
   return reports::Verdict::kUnknown;
 }
@@ -57,7 +60,8 @@ reports::SubjectReport ToReport(const SubjectResult& result) {
   report.caught = result.caught;
   report.explanation = result.explanation;
   for (const scenarios::CheckResult& check : result.checks) {
-    report.checks.push_back({check.check, ToVerdict(check.outcome), check.expected, check.happened});
+    report.checks.push_back(
+        {check.check, ToVerdict(check.outcome), check.expected, check.happened});
   }
   report.flaky = result.flaky;
   report.timed_out = result.timed_out;
@@ -76,7 +80,10 @@ reports::SubjectReport ToReport(const SubjectResult& result) {
 }
 
 Reporting::Reporting(const Clock& clock, ReportingOptions options)
-    : clock_(clock), options_(std::move(options)), began_(clock.Now()), console_(reports::ConsoleOptionsFor(STDOUT_FILENO), WriteOut) {
+    : clock_(clock),
+      options_(std::move(options)),
+      began_(clock.Now()),
+      console_(reports::ConsoleOptionsFor(STDOUT_FILENO), WriteOut) {
   run_.version = SQUALL_VERSION;
   run_.worlds = options_.worlds;
   run_.jobs = options_.jobs;
@@ -89,12 +96,15 @@ Reporting::Reporting(const Clock& clock, ReportingOptions options)
 
 void Reporting::Started(const Job& job) { console_.Started(job.Label(), Elapsed()); }
 
-void Reporting::Ended(const Job& job, const SubjectResult& result) { console_.Finished(job.Label(), ToReport(result), Elapsed()); }
+void Reporting::Ended(const Job& job, const SubjectResult& result) {
+  console_.Finished(job.Label(), ToReport(result), Elapsed());
+}
 
 void Reporting::Tick() { console_.Tick(Elapsed()); }
 
 void Reporting::Aborting(int signal, std::size_t running) {
-  console_.Notice(fmt::format("signal {}: stopping {} running subject{}; once more kills", signal, running, running == 1 ? "" : "s"));
+  console_.Notice(fmt::format("signal {}: stopping {} running subject{}; once more kills", signal,
+                              running, running == 1 ? "" : "s"));
 }
 
 Status Reporting::Finish(const std::vector<SubjectResult>& results, bool aborted) {

@@ -1,5 +1,6 @@
 #pragma once
-// What `squall run` says while it works and at its end, by reports/: progress, the table, and the report files.
+// What `squall run` says while it works and at its end, by reports/: progress, the table, and the
+// report files.
 
 #include <cstdint>
 #include <functional>

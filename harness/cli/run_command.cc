@@ -1,12 +1,11 @@
 // squall run: choose subjects, run each in a child process, report.
 
-#include <csignal>
-#include <ctime>
-
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <algorithm>
+#include <csignal>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 #include <thread>
 
@@ -27,7 +26,8 @@ namespace {
 namespace fs = std::filesystem;
 using scenarios::Outcome;
 
-// Ctrl-C reaches this process from the terminal and once more through the guardian: within this time they are one.
+// Ctrl-C reaches this process from the terminal and once more through the guardian: within this
+// time they are one.
 constexpr Duration kSameSignal = std::chrono::seconds(1);
 // How often the status line is drawn anew.
 constexpr Duration kTick = std::chrono::milliseconds(250);
@@ -49,7 +49,8 @@ bool ParseShard(const std::string& text, Selection* selection) {
 }
 
 // <out>/20261121-143000-<seed>, new, and <out>/latest leading to it.
-StatusOr<std::string> MakeRunDirectory(const std::string& out, const Clock& clock, std::uint64_t seed) {
+StatusOr<std::string> MakeRunDirectory(const std::string& out, const Clock& clock,
+                                       std::uint64_t seed) {
   std::string stamp = FormatWall(clock.WallNow()).substr(0, 19);  // 2026-11-21T14:30:00
   std::erase(stamp, '-');
   std::erase(stamp, ':');
@@ -107,23 +108,31 @@ int Run(const RunCommand& command) {
   selection.patterns = run.patterns;
   selection.tags = run.tags;
   selection.worlds = run.worlds;
-  if (run.external && run.worlds == std::vector<scenarios::WorldKind>{scenarios::WorldKind::kFake}) {
-    return Complain(Status(StatusCode::kInvalidArgument, "--address needs --world real: the fake world has its own server"), kExitUsage);
+  if (run.external &&
+      run.worlds == std::vector<scenarios::WorldKind>{scenarios::WorldKind::kFake}) {
+    return Complain(Status(StatusCode::kInvalidArgument,
+                           "--address needs --world real: the fake world has its own server"),
+                    kExitUsage);
   }
   if (!run.shard.empty() && !ParseShard(run.shard, &selection)) {
-    return Complain(MakeStatus(StatusCode::kInvalidArgument, "--shard is i/n with 1 <= i <= n, not '{}'", run.shard), kExitUsage);
+    return Complain(MakeStatus(StatusCode::kInvalidArgument,
+                               "--shard is i/n with 1 <= i <= n, not '{}'", run.shard),
+                    kExitUsage);
   }
   const auto plan = MakePlan(library->scenarios, selection, seed);
   if (!plan.ok()) return Complain(plan.status(), kExitNothingSelected);
   if (plan->empty()) {
-    return Complain(Status(StatusCode::kNotFound, "nothing was selected: `squall list` shows what there is"), kExitNothingSelected);
+    return Complain(
+        Status(StatusCode::kNotFound, "nothing was selected: `squall list` shows what there is"),
+        kExitNothingSelected);
   }
   if (run.until_fail && command.repeat == 1) run.repeat = 0;
 
   RunOptions options;
   options.plan = *plan;
   options.seed = seed;
-  options.jobs = run.jobs > 0 ? run.jobs : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  options.jobs =
+      run.jobs > 0 ? run.jobs : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   options.repeat = run.repeat;
   options.until_fail = run.until_fail;
   options.keep = run.keep;
@@ -148,9 +157,11 @@ int Run(const RunCommand& command) {
   bool aborted = false;
   {
     AsioExecutor executor(clock);
-    Runner runner(executor, options,
-                  {.on_started = [&](const Job& job) { reporting.Started(job); },
-                   .on_result = [&](const Job& job, const SubjectResult& result) { reporting.Ended(job, result); }});
+    Runner runner(
+        executor, options,
+        {.on_started = [&](const Job& job) { reporting.Started(job); },
+         .on_result = [&](const Job& job,
+                          const SubjectResult& result) { reporting.Ended(job, result); }});
     std::function<void()> tick = [&] {
       reporting.Tick();
       executor.After(kTick, tick);

@@ -1,25 +1,13 @@
 // squall run-one: one subject in this process; started by `squall run`, which reads result.json.
 
-#include <unistd.h>
-
 #include <cstdio>
 
 #include "harness/cli/options.h"
 #include "harness/process/guardian.h"
 #include "harness/runner/exit_codes.h"
-#include "harness/runner/grpc_anchor.h"
 #include "harness/runner/subject_run.h"
 
 namespace squall::harness {
-namespace {
-
-// Without static destructors: gRPC's threads are still there (grpc_anchor.h). The result is on disk by now.
-[[noreturn]] void End(int code) {
-  std::fflush(nullptr);
-  ::_exit(code);
-}
-
-}  // namespace
 
 int RunOne(const RunOneCommand& command) {
   GuardianOptions guardian;
@@ -28,7 +16,6 @@ int RunOne(const RunOneCommand& command) {
     fmt::print(stderr, "{}\n", Message(status));
     return kExitUnknown;
   }
-  AnchorGrpc();
   SubjectRunOptions options;
   options.file = command.file;
   options.subject = command.subject;
@@ -39,9 +26,9 @@ int RunOne(const RunOneCommand& command) {
   const auto result = RunSubject(options);
   if (!result.ok()) {
     fmt::print(stderr, "{}\n", Message(result.status()));
-    End(kExitUnknown);
+    return kExitUnknown;
   }
-  End(kExitOk);
+  return kExitOk;
 }
 
 }  // namespace squall::harness

@@ -23,7 +23,8 @@ StatusOr<std::string> ReadAll(const std::string& path) {
 TlsPlan PlanTls(const scenarios::Topology& topology, const ConnectSpec& connect) {
   TlsPlan plan;
   const TlsMode other_end = topology.TlsAt(connect.to);
-  plan.on = connect.tls == ConnectSpec::Tls::kOn || (connect.tls == ConnectSpec::Tls::kAuto && other_end != TlsMode::kNone);
+  plan.on = connect.tls == ConnectSpec::Tls::kOn ||
+            (connect.tls == ConnectSpec::Tls::kAuto && other_end != TlsMode::kNone);
   if (!plan.on) return plan;
   plan.ca = connect.ca == "none" ? "" : connect.ca;
   plan.server_name = connect.server_name;
@@ -39,7 +40,8 @@ Status ApplyTls(const TlsPlan& plan, const CertificateFiles& files, WorkerOption
   options->tls = plan.on;
   if (!plan.on) return absl::OkStatus();
   options->server_name = plan.server_name;
-  if (!plan.ca.empty()) options->ca_file = plan.ca == "wrong_ca" ? files.wrong_ca_pem : files.ca_pem;
+  if (!plan.ca.empty())
+    options->ca_file = plan.ca == "wrong_ca" ? files.wrong_ca_pem : files.ca_pem;
   if (plan.identity.empty()) return absl::OkStatus();
   const auto certificate = files.certificate.find(plan.identity);
   const auto key = files.key.find(plan.identity);
@@ -51,12 +53,14 @@ Status ApplyTls(const TlsPlan& plan, const CertificateFiles& files, WorkerOption
   return absl::OkStatus();
 }
 
-std::optional<ClientTls> MakeClientTls(const TlsPlan& plan, const wire::CertificateSet* certificates) {
+std::optional<ClientTls> MakeClientTls(const TlsPlan& plan,
+                                       const wire::CertificateSet* certificates) {
   if (!plan.on) return std::nullopt;
   ClientTls tls;
   tls.server_name = plan.server_name;
   if (certificates == nullptr) return tls;
-  if (!plan.ca.empty()) tls.ca_pem = plan.ca == "wrong_ca" ? certificates->wrong_ca_pem : certificates->ca_pem;
+  if (!plan.ca.empty())
+    tls.ca_pem = plan.ca == "wrong_ca" ? certificates->wrong_ca_pem : certificates->ca_pem;
   if (const wire::TlsIdentity* identity = certificates->Find(plan.identity)) {
     tls.certificate_chain_pem = identity->certificate_chain_pem;
     tls.private_key_pem = identity->private_key_pem;

@@ -1,5 +1,6 @@
 #pragma once
-// How a worker or client of a scenario connects, made concrete: which TLS material, right or deliberately wrong.
+// How a worker or client of a scenario connects, made concrete: which TLS material, right or
+// deliberately wrong.
 
 #include <string>
 
@@ -15,8 +16,8 @@ namespace squall::harness {
 // Names of wire's catalogue; empty: none.
 struct TlsPlan {
   bool on = false;
-  std::string ca;           // "ca", "wrong_ca", "" = the system's roots
-  std::string identity;     // what the client presents
+  std::string ca;        // "ca", "wrong_ca", "" = the system's roots
+  std::string identity;  // what the client presents
   std::string server_name;
 };
 
@@ -25,7 +26,8 @@ TlsPlan PlanTls(const scenarios::Topology& topology, const scenarios::ConnectSpe
 // As files for workers; `external` overrides what the scenario's own certificates would be.
 Status ApplyTls(const TlsPlan& plan, const CertificateFiles& files, WorkerOptions* options);
 // As PEM text for clients.
-std::optional<ClientTls> MakeClientTls(const TlsPlan& plan, const wire::CertificateSet* certificates);
+std::optional<ClientTls> MakeClientTls(const TlsPlan& plan,
+                                       const wire::CertificateSet* certificates);
 
 // From the files of --tls-ca and so on.
 StatusOr<std::optional<ClientTls>> ExternalTls(const ExternalServer& external);

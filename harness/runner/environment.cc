@@ -43,19 +43,22 @@ std::optional<std::string> MissingRequirement(const Subject& subject, WorldKind 
       if (auto missing = Missing(FindTemporalCli().status())) return missing;
     }
     for (const scenarios::ServerSpec& server : subject.topology.servers) {
-      if (server.tls != scenarios::TlsMode::kNone) return "its server speaks TLS itself, which the dev server cannot: fake world only";
+      if (server.tls != scenarios::TlsMode::kNone)
+        return "its server speaks TLS itself, which the dev server cannot: fake world only";
     }
     for (const scenarios::Step& step : subject.steps) {
       const auto* inject = std::get_if<scenarios::InjectStep>(&step.action);
       const auto* restart = std::get_if<scenarios::RestartStep>(&step.action);
-      if (inject != nullptr && inject->fault == "rpc_error") return "rpc_error is injected into the fake server only";
+      if (inject != nullptr && inject->fault == "rpc_error")
+        return "rpc_error is injected into the fake server only";
       if (!external) continue;
       if ((inject != nullptr && subject.topology.Server(inject->on) != nullptr) ||
           (restart != nullptr && subject.topology.Server(restart->node) != nullptr)) {
         return "nothing is injected into a server that was given by its address";
       }
     }
-    if (external && subject.topology.servers.size() > 1) return "it needs several servers, and one was given by its address";
+    if (external && subject.topology.servers.size() > 1)
+      return "it needs several servers, and one was given by its address";
   }
   if (UsesKind(subject, WorkerSpec::Kind::kPython) || Needs(subject, "python")) {
     if (auto missing = Missing(FindPython().status())) return missing;
@@ -70,19 +73,23 @@ std::optional<std::string> MissingRequirement(const Subject& subject, WorldKind 
 }
 
 std::map<std::string, std::string> KnownVersions(bool python) {
-  std::map<std::string, std::string> versions = {{"squall", SQUALL_VERSION}, {"core", SQUALL_CORE_VERSION}};
+  std::map<std::string, std::string> versions = {{"squall", SQUALL_VERSION},
+                                                 {"core", SQUALL_CORE_VERSION}};
   if (!python) return versions;
   const auto interpreter = FindPython();
   if (!interpreter.ok()) return versions;
-  // <venv>/lib/python3.11/site-packages/temporalio-1.35.0.dist-info says it without starting an interpreter.
+  // <venv>/lib/python3.11/site-packages/temporalio-1.35.0.dist-info says it without starting an
+  // interpreter.
   std::error_code error;
   const fs::path lib = fs::path(*interpreter).parent_path().parent_path() / "lib";
   for (const auto& python_folder : fs::directory_iterator(lib, error)) {
-    for (const auto& package : fs::directory_iterator(python_folder.path() / "site-packages", error)) {
+    for (const auto& package :
+         fs::directory_iterator(python_folder.path() / "site-packages", error)) {
       const std::string name = package.path().filename().string();
       constexpr std::string_view kPrefix = "temporalio-", kSuffix = ".dist-info";
       if (name.starts_with(kPrefix) && name.ends_with(kSuffix)) {
-        versions["python-sdk"] = name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
+        versions["python-sdk"] =
+            name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
       }
     }
   }

@@ -1,5 +1,6 @@
 #pragma once
-// What a run finds on this machine: programs, versions, requirements, and the server that it was given.
+// What a run finds on this machine: programs, versions, requirements, and the server that it was
+// given.
 
 #include <map>
 #include <optional>
@@ -11,20 +12,24 @@
 
 namespace squall::harness {
 
-// Somebody else's server, from --address: the real world runs against it instead of a dev server of its own. Nothing is
-// injected into it, and its namespaces are left alone but for those that scenarios register.
+// Somebody else's server, from --address: the real world runs against it instead of a dev server of
+// its own. Nothing is injected into it, and its namespaces are left alone but for those that
+// scenarios register.
 struct ExternalServer {
   std::string address;  // host:port
   bool tls = false;
   std::string ca_file, certificate_file, key_file, server_name;
-  std::string api_key_variable;  // the name of the environment variable that holds the key; never the key itself
+  std::string api_key_variable;  // the name of the environment variable that holds the key; never
+                                 // the key itself
 };
 
 // Why `subject` cannot run in `world` here; nothing when it can. In words for the report.
-std::optional<std::string> MissingRequirement(const scenarios::Subject& subject, scenarios::WorldKind world,
+std::optional<std::string> MissingRequirement(const scenarios::Subject& subject,
+                                              scenarios::WorldKind world,
                                               const std::optional<ExternalServer>& external);
 
-// squall, core, and with `python` the Python SDK: what does not need to be asked of a running server.
+// squall, core, and with `python` the Python SDK: what does not need to be asked of a running
+// server.
 std::map<std::string, std::string> KnownVersions(bool python);
 
 // The folder of the sources: SQUALL_SOURCE_DIR, or where this program was built from.

@@ -1,7 +1,6 @@
 #include "harness/runner/harness_world.h"
 
 #include <csignal>
-
 #include <filesystem>
 #include <set>
 
@@ -17,49 +16,30 @@ using scenarios::TlsMode;
 using scenarios::WorkerSpec;
 using scenarios::WorldKind;
 
-// Between SIGTERM and SIGKILL for what still runs when the subject has been judged: nobody looks at it any more.
+// Between SIGTERM and SIGKILL for what still runs when the subject has been judged: nobody looks at
+// it any more.
 constexpr Duration kCleanUpGrace = std::chrono::milliseconds(500);
 // On top of the worker's own grace before a `stop` step kills it.
 constexpr Duration kStopSlack = std::chrono::seconds(5);
 
-// The world's own failures carry kInternal, whatever they were below: the step machine reads them as the infrastructure's.
-Status Infrastructure(const Status& status, std::string_view what) {
-  if (status.ok()) return status;
-  return MakeStatus(StatusCode::kInternal, "{}: {}", what, Message(status));
-}
-
-FaultValue ToFaultValue(const scenarios::ParamValue& value) {
-  if (const auto* v = std::get_if<bool>(&value)) return *v;
-  if (const auto* v = std::get_if<std::int64_t>(&value)) return *v;
-  if (const auto* v = std::get_if<double>(&value)) return *v;
-  if (const auto* v = std::get_if<std::string>(&value)) return *v;
-  if (const auto* v = std::get_if<Duration>(&value)) return *v;
-  if (const auto* v = std::get_if<std::vector<std::string>>(&value)) return *v;
-  SQUALL_CHECK(false, "a fault parameter of a type that faults do not have");
-  __builtin_unreachable();
-}
-
-class HarnessFault final : public scenarios::FaultHandle {
- public:
-  explicit HarnessFault(std::unique_ptr<harness::FaultHandle> handle) : handle_(std::move(handle)) {}
-  void Heal(scenarios::Done done) override { handle_->Heal(std::move(done)); }
-
- private:
-  std::unique_ptr<harness::FaultHandle> handle_;
-};
-
 WorkerKind KindOf(WorkerSpec::Kind kind) {
   switch (kind) {
-    case WorkerSpec::Kind::kCore: return WorkerKind::kSquallWorker;
-    case WorkerSpec::Kind::kHost: return WorkerKind::kSquallHost;
-    case WorkerSpec::Kind::kPython: return WorkerKind::kPython;
-    case WorkerSpec::Kind::kCommand: return WorkerKind::kCommand;
+    case WorkerSpec::Kind::kCore:
+      return WorkerKind::kSquallWorker;
+    case WorkerSpec::Kind::kHost:
+      return WorkerKind::kSquallHost;
+    case WorkerSpec::Kind::kPython:
+      return WorkerKind::kPython;
+    case WorkerSpec::Kind::kCommand:
+      return WorkerKind::kCommand;
   }
   return WorkerKind::kCommand;
 }
 
 bool NamesPort(const WorkerSpec& spec) {
-  const auto names = [](const std::string& text) { return text.find("{port}") != std::string::npos; };
+  const auto names = [](const std::string& text) {
+    return text.find("{port}") != std::string::npos;
+  };
   for (const std::string& text : spec.command) {
     if (names(text)) return true;
   }
@@ -78,9 +58,18 @@ std::string Seconds(Duration duration) {
 
 }  // namespace
 
-HarnessWorld::HarnessWorld(AsioExecutor& executor, journal::Sink& journal, const scenarios::Subject& subject,
-                           HarnessWorldOptions options)
-    : executor_(executor), journal_(journal), subject_(subject), topology_(subject.topology), options_(std::move(options)) {
+Status AsInfrastructure(const Status& status, std::string_view what) {
+  if (status.ok()) return status;
+  return MakeStatus(StatusCode::kInternal, "{}: {}", what, Message(status));
+}
+
+HarnessWorld::HarnessWorld(AsioExecutor& executor, journal::Sink& journal,
+                           const scenarios::Subject& subject, HarnessWorldOptions options)
+    : executor_(executor),
+      journal_(journal),
+      subject_(subject),
+      topology_(subject.topology),
+      options_(std::move(options)) {
   for (const ServerSpec& spec : topology_.servers) servers_[spec.name].spec = &spec;
   for (const IngressSpec& spec : topology_.ingresses) ingresses_[spec.name].spec = &spec;
   for (const LinkSpec& spec : topology_.links) links_[spec.name].spec = &spec;
@@ -103,20 +92,21 @@ void HarnessWorld::Later(scenarios::Done done, Status status) {
 std::vector<std::string> HarnessWorld::Observes() const {
   std::vector<std::string> kinds;
   for (const std::string_view kind : journal::AllKinds()) {
-    // Another's server tells nothing about activities; what workers say of them arrives as worker events.
+    // Another's server tells nothing about activities; what workers say of them arrives as worker
+    // events.
     if (kind == journal::ActivityEvent::kKind && options_.kind == WorldKind::kReal) continue;
     kinds.emplace_back(kind);
   }
   return kinds;
 }
 
-std::map<std::string, std::string> HarnessWorld::Versions() const {
-  return versions_;
+std::map<std::string, std::string> HarnessWorld::Versions() const { return versions_; }
+
+// --- prepare ---
+
+void HarnessWorld::Prepare(scenarios::Done done) {
+  Later(std::move(done), AsInfrastructure(PrepareNow(), "prepare"));
 }
-
-// --- prepare ------------------------------------------------------------------------------------------------------------
-
-void HarnessWorld::Prepare(scenarios::Done done) { Later(std::move(done), Infrastructure(PrepareNow(), "prepare")); }
 
 Status HarnessWorld::PrepareNow() {
   bool python = false, tls = false;
@@ -130,7 +120,8 @@ Status HarnessWorld::PrepareNow() {
   if (tls) {
     Rng rng = Rng(options_.seed).Split("certificates");
     certificates_ = wire::MintCatalogue(executor_.clock().WallNow(), rng);
-    SQUALL_ASSIGN_OR_RETURN(files_, WriteCertificates(*certificates_, options_.work_directory + "/certificates"));
+    SQUALL_ASSIGN_OR_RETURN(
+        files_, WriteCertificates(*certificates_, options_.work_directory + "/certificates"));
   }
   SQUALL_RETURN_IF_ERROR(MakeServers());
   return MakeLinks();
@@ -155,7 +146,8 @@ Status HarnessWorld::MakeServers() {
     if (options.kind == ServerKind::kAddress) {
       options.address = options_.external->address;
       SQUALL_ASSIGN_OR_RETURN(options.client_tls, ExternalTls(*options_.external));
-      if (const char* key = std::getenv(options_.external->api_key_variable.c_str())) options.api_key = key;
+      if (const char* key = std::getenv(options_.external->api_key_variable.c_str()))
+        options.api_key = key;
     }
     SQUALL_ASSIGN_OR_RETURN(node.server, MakeServer(executor_, journal_, std::move(options)));
   }
@@ -192,7 +184,8 @@ Status HarnessWorld::MakeLinks() {
 
 StatusOr<HostPort> HarnessWorld::AddressOf(const std::string& node) const {
   if (const auto link = links_.find(node); link != links_.end()) {
-    return HostPort{"127.0.0.1", link->second.proxy ? link->second.proxy->port() : link->second.closed.port()};
+    return HostPort{"127.0.0.1",
+                    link->second.proxy ? link->second.proxy->port() : link->second.closed.port()};
   }
   if (const auto ingress = ingresses_.find(node); ingress != ingresses_.end()) {
     if (ingress->second.ingress == nullptr) {
@@ -205,14 +198,15 @@ StatusOr<HostPort> HarnessWorld::AddressOf(const std::string& node) const {
   return ParseHostPort(server->second.server->address());
 }
 
-// --- nodes --------------------------------------------------------------------------------------------------------------
+// --- nodes ---
 
 void HarnessWorld::Start(const std::string& node, scenarios::Done done) {
   if (const auto server = servers_.find(node); server != servers_.end()) {
     return StartServer(server->second, std::nullopt, std::move(done));
   }
   if (const auto ingress = ingresses_.find(node); ingress != ingresses_.end()) {
-    return Later(std::move(done), Infrastructure(StartIngress(ingress->second), "ingress " + node));
+    return Later(std::move(done),
+                 AsInfrastructure(StartIngress(ingress->second), "ingress " + node));
   }
   WorkerNode& worker = workers_.find(node)->second;
   worker.wanted = true;
@@ -220,15 +214,18 @@ void HarnessWorld::Start(const std::string& node, scenarios::Done done) {
   StartWorker(worker, std::move(done));
 }
 
-void HarnessWorld::StartServer(ServerNode& node, std::optional<bool> keep_data, scenarios::Done done) {
+void HarnessWorld::StartServer(ServerNode& node, std::optional<bool> keep_data,
+                               scenarios::Done done) {
   auto started = [this, &node, done = std::move(done)](const Status& status) {
     if (status.ok()) {
-      versions_[servers_.size() == 1 ? "server" : "server " + node.spec->name] = node.server->version();
+      versions_[servers_.size() == 1 ? "server" : "server " + node.spec->name] =
+          node.server->version();
       ObservePollers();
     }
-    done(Infrastructure(status, "server " + node.spec->name));
+    done(AsInfrastructure(status, "server " + node.spec->name));
   };
-  if (node.started) return node.server->StartAgain(keep_data.value_or(node.spec->keep_data), std::move(started));
+  if (node.started)
+    return node.server->StartAgain(keep_data.value_or(node.spec->keep_data), std::move(started));
   node.started = true;
   node.server->Start(std::move(started));
 }
@@ -244,7 +241,8 @@ Status HarnessWorld::StartIngress(IngressNode& node) {
   if (certificates_) options.certificates = &*certificates_;
   options.identity = node.spec->tls == TlsMode::kNone ? "" : node.spec->certificate;
   options.require_client_certificate = node.spec->tls == TlsMode::kMutual;
-  SQUALL_ASSIGN_OR_RETURN(node.ingress, IngressUnderTest::Start(executor_, journal_, std::move(options)));
+  SQUALL_ASSIGN_OR_RETURN(node.ingress,
+                          IngressUnderTest::Start(executor_, journal_, std::move(options)));
   SQUALL_ASSIGN_OR_RETURN(const HostPort address, ParseHostPort(node.ingress->address()));
   for (auto& [name, link] : links_) {
     if (link.proxy != nullptr && link.spec->to == node.spec->name) link.proxy->SetUpstream(address);
@@ -270,7 +268,8 @@ StatusOr<WorkerOptions> HarnessWorld::OptionsOf(WorkerNode& node) {
     options.client_certificate_file = options_.external->certificate_file;
     options.client_key_file = options_.external->key_file;
     options.server_name = options_.external->server_name;
-    if (const char* key = std::getenv(options_.external->api_key_variable.c_str())) options.api_key = key;
+    if (const char* key = std::getenv(options_.external->api_key_variable.c_str()))
+      options.api_key = key;
   } else {
     SQUALL_RETURN_IF_ERROR(ApplyTls(PlanTls(topology_, spec.connect), files_, &options));
   }
@@ -282,7 +281,8 @@ StatusOr<WorkerOptions> HarnessWorld::OptionsOf(WorkerNode& node) {
       options.command = {"--kind", spec.host, "--grace", Seconds(spec.grace) + "s"};
       break;
     case WorkerSpec::Kind::kPython:
-      options.command = {SourceDirectory() + "/harness/subjects/python/worker.py", "--grace", Seconds(spec.grace)};
+      options.command = {SourceDirectory() + "/harness/subjects/python/worker.py", "--grace",
+                         Seconds(spec.grace)};
       break;
     case WorkerSpec::Kind::kCommand:
       options.command = spec.command;
@@ -315,23 +315,27 @@ StatusOr<WorkerOptions> HarnessWorld::OptionsOf(WorkerNode& node) {
 Status HarnessWorld::MakeWorker(WorkerNode& node) {
   if (node.worker != nullptr) return absl::OkStatus();
   SQUALL_ASSIGN_OR_RETURN(WorkerOptions options, OptionsOf(node));
-  SQUALL_ASSIGN_OR_RETURN(node.worker, WorkerUnderTest::Create(executor_, journal_, std::move(options)));
+  SQUALL_ASSIGN_OR_RETURN(node.worker,
+                          WorkerUnderTest::Create(executor_, journal_, std::move(options)));
   if (!node.spec->health.empty()) {
-    node.probe = std::make_unique<HealthProbe>(executor_, journal_, node.spec->name, HostPort{"127.0.0.1", node.port.port()},
-                                               node.spec->health);
+    node.probe =
+        std::make_unique<HealthProbe>(executor_, journal_, node.spec->name,
+                                      HostPort{"127.0.0.1", node.port.port()}, node.spec->health);
   }
   return absl::OkStatus();
 }
 
 void HarnessWorld::StartWorker(WorkerNode& node, scenarios::Done done) {
   const Status made = MakeWorker(node);
-  if (!made.ok()) return Later(std::move(done), Infrastructure(made, "worker " + node.spec->name));
+  if (!made.ok())
+    return Later(std::move(done), AsInfrastructure(made, "worker " + node.spec->name));
   if (node.worker->process().alive()) return Later(std::move(done), absl::OkStatus());
   node.polling = node.polled = false;
   node.worker->Start([this, &node, done = std::move(done)](const Status& status) {
     // Ready means started here; dying right after it is what the checks look at.
-    const bool no_program = status.code() == StatusCode::kNotFound || status.code() == StatusCode::kInvalidArgument;
-    done(no_program ? Infrastructure(status, "worker " + node.spec->name) : absl::OkStatus());
+    const bool no_program =
+        status.code() == StatusCode::kNotFound || status.code() == StatusCode::kInvalidArgument;
+    done(no_program ? AsInfrastructure(status, "worker " + node.spec->name) : absl::OkStatus());
   });
 }
 
@@ -351,9 +355,10 @@ void HarnessWorld::OnWorkerExit(WorkerNode& node, const ProcessExit& exit) {
 void HarnessWorld::Stop(const std::string& name, const std::string& signal, scenarios::Done done) {
   if (const auto server = servers_.find(name); server != servers_.end()) {
     if (!server->second.server->running()) return Later(std::move(done), absl::OkStatus());
-    return server->second.server->Stop(Intent::kAsked, [name, done = std::move(done)](const Status& status) {
-      done(Infrastructure(status, "server " + name));
-    });
+    return server->second.server->Stop(Intent::kAsked,
+                                       [name, done = std::move(done)](const Status& status) {
+                                         done(AsInfrastructure(status, "server " + name));
+                                       });
   }
   if (const auto ingress = ingresses_.find(name); ingress != ingresses_.end()) {
     ingress->second.ingress.reset();
@@ -368,10 +373,12 @@ void HarnessWorld::Stop(const std::string& name, const std::string& signal, scen
   WorkerNode& node = workers_.find(name)->second;
   node.wanted = false;
   executor_.Cancel(node.restart_timer);
-  if (node.worker == nullptr || !node.worker->process().alive()) return Later(std::move(done), absl::OkStatus());
+  if (node.worker == nullptr || !node.worker->process().alive())
+    return Later(std::move(done), absl::OkStatus());
   const int number = signal == "INT" ? SIGINT : SIGTERM;
-  node.worker->process().StopWith(number, node.spec->grace + kStopSlack, Intent::kAsked,
-                                  [done = std::move(done)](const ProcessExit&) { done(absl::OkStatus()); });
+  node.worker->process().StopWith(
+      number, node.spec->grace + kStopSlack, Intent::kAsked,
+      [done = std::move(done)](const ProcessExit&) { done(absl::OkStatus()); });
 }
 
 void HarnessWorld::Kill(const std::string& name, scenarios::Done done) {
@@ -380,9 +387,11 @@ void HarnessWorld::Kill(const std::string& name, scenarios::Done done) {
   }
   WorkerNode& node = workers_.find(name)->second;
   if (node.worker == nullptr || !node.worker->process().alive()) {
-    return Later(std::move(done), MakeStatus(StatusCode::kFailedPrecondition, "worker {} is not running", name));
+    return Later(std::move(done),
+                 MakeStatus(StatusCode::kFailedPrecondition, "worker {} is not running", name));
   }
-  node.worker->Kill(Intent::kInjected, [done = std::move(done)](const ProcessExit&) { done(absl::OkStatus()); });
+  node.worker->Kill(Intent::kInjected,
+                    [done = std::move(done)](const ProcessExit&) { done(absl::OkStatus()); });
 }
 
 void HarnessWorld::Restart(const scenarios::RestartRequest& request, scenarios::Done done) {
@@ -398,8 +407,10 @@ void HarnessWorld::Restart(const scenarios::RestartRequest& request, scenarios::
   };
   // What has ended by itself is only started.
   const auto worker = workers_.find(request.node);
-  const bool running = worker == workers_.end() || (worker->second.worker != nullptr && worker->second.worker->process().alive());
-  if (request.kill && running && !ingresses_.contains(request.node)) return Kill(request.node, std::move(start_again));
+  const bool running = worker == workers_.end() || (worker->second.worker != nullptr &&
+                                                    worker->second.worker->process().alive());
+  if (request.kill && running && !ingresses_.contains(request.node))
+    return Kill(request.node, std::move(start_again));
   Stop(request.node, "TERM", std::move(start_again));
 }
 
@@ -408,7 +419,9 @@ void HarnessWorld::Pause(const std::string& name, scenarios::Done done) {
     return Later(std::move(done), server->second.server->Pause(Intent::kInjected));
   }
   WorkerNode& node = workers_.find(name)->second;
-  if (node.worker == nullptr) return Later(std::move(done), MakeStatus(StatusCode::kFailedPrecondition, "worker {} is not running", name));
+  if (node.worker == nullptr)
+    return Later(std::move(done),
+                 MakeStatus(StatusCode::kFailedPrecondition, "worker {} is not running", name));
   Later(std::move(done), node.worker->Pause(Intent::kInjected));
 }
 
@@ -417,17 +430,21 @@ void HarnessWorld::Resume(const std::string& name, scenarios::Done done) {
     return Later(std::move(done), server->second.server->Resume(Intent::kInjected));
   }
   WorkerNode& node = workers_.find(name)->second;
-  if (node.worker == nullptr) return Later(std::move(done), MakeStatus(StatusCode::kFailedPrecondition, "worker {} is not running", name));
+  if (node.worker == nullptr)
+    return Later(std::move(done),
+                 MakeStatus(StatusCode::kFailedPrecondition, "worker {} is not running", name));
   Later(std::move(done), node.worker->Resume(Intent::kInjected));
 }
 
 void HarnessWorld::Signal(const std::string& name, int number, scenarios::Done done) {
   WorkerNode& node = workers_.find(name)->second;
-  if (node.worker == nullptr) return Later(std::move(done), MakeStatus(StatusCode::kFailedPrecondition, "worker {} is not running", name));
+  if (node.worker == nullptr)
+    return Later(std::move(done),
+                 MakeStatus(StatusCode::kFailedPrecondition, "worker {} is not running", name));
   Later(std::move(done), node.worker->Signal(number, Intent::kAsked));
 }
 
-// --- health -------------------------------------------------------------------------------------------------------------
+// --- health ---
 
 bool HarnessWorld::Healthy(const WorkerNode& node) const {
   if (node.worker == nullptr || !node.worker->process().alive()) return false;
@@ -448,7 +465,8 @@ void HarnessWorld::LookHealthy(WorkerNode& node) {
 }
 
 void HarnessWorld::OnEvent(const journal::Event& event) {
-  if (const auto* line = event.As<journal::WorkerEvent>(); line != nullptr && line->what == "polling") {
+  if (const auto* line = event.As<journal::WorkerEvent>();
+      line != nullptr && line->what == "polling") {
     const auto it = workers_.find(line->worker);
     if (it == workers_.end()) return;
     it->second.polling = true;
@@ -469,7 +487,8 @@ void HarnessWorld::ObservePollers() {
   std::set<std::tuple<std::string, std::string, std::string>> queues;
   for (const WorkerSpec& worker : topology_.workers) {
     const ServerSpec* server = topology_.ServerBehind(worker.connect.to);
-    queues.emplace((server != nullptr ? *server : topology_.servers.front()).name, worker.ns, worker.task_queue);
+    queues.emplace((server != nullptr ? *server : topology_.servers.front()).name, worker.ns,
+                   worker.task_queue);
   }
   for (const scenarios::Step& step : subject_.steps) {
     if (const auto* workflow = std::get_if<scenarios::WorkflowStep>(&step.action)) {
@@ -477,145 +496,18 @@ void HarnessWorld::ObservePollers() {
     }
   }
   for (const auto& [server, ns, queue] : queues) {
-    observers_.push_back(std::make_unique<PollerObserver>(executor_, journal_, *servers_.find(server)->second.server, ns, queue));
+    observers_.push_back(std::make_unique<PollerObserver>(
+        executor_, journal_, *servers_.find(server)->second.server, ns, queue));
   }
 }
 
 void HarnessWorld::CancelWaits() {
   for (auto& [name, node] : workers_) node.waiting.clear();
-  // Workflows stay observed: how they end after all belongs into the journal. The machine ignores what comes late.
+  // Workflows stay observed: how they end after all belongs into the journal. The machine ignores
+  // what comes late.
 }
 
-// --- clients ------------------------------------------------------------------------------------------------------------
-
-StatusOr<TemporalClient*> HarnessWorld::ClientNamed(const std::string& name) {
-  if (const auto it = clients_.find(name); it != clients_.end()) return it->second.get();
-  const scenarios::ClientSpec* spec = topology_.Client(name);
-  SQUALL_CHECK(spec != nullptr, "the loader checked the names");
-  TemporalClientOptions options;
-  options.name = name;
-  options.ns = spec->ns;
-  options.deadline = Scaled(spec->timeout);
-  options.api_key = spec->connect.api_key;
-  SQUALL_ASSIGN_OR_RETURN(const HostPort address, AddressOf(spec->connect.to));
-  options.address = address.ToString();
-  if (options_.external && topology_.ServerBehind(spec->connect.to) != nullptr && ingresses_.empty()) {
-    SQUALL_ASSIGN_OR_RETURN(options.tls, ExternalTls(*options_.external));
-    if (const char* key = std::getenv(options_.external->api_key_variable.c_str())) options.api_key = key;
-  } else {
-    options.tls = MakeClientTls(PlanTls(topology_, spec->connect), certificates_ ? &*certificates_ : nullptr);
-  }
-  auto& client = clients_[name];
-  client = std::make_unique<TemporalClient>(executor_, journal_, std::move(options));
-  return client.get();
-}
-
-void HarnessWorld::StartWorkflow(const scenarios::WorkflowRequest& request, scenarios::Done done) {
-  const auto client = ClientNamed(request.client);
-  if (!client.ok()) return Later(std::move(done), client.status());
-  StartRequest start;
-  start.workflow_id = request.id;
-  start.type = request.type;
-  start.task_queue = request.task_queue;
-  start.arguments_json = {request.input};
-  start.execution_timeout = request.execution_timeout;
-  CallOptions options;
-  options.ns = request.ns;
-  (*client)->StartWorkflow(std::move(start), options,
-                           [this, alive = alive_, id = request.id, done = std::move(done)](const StatusOr<std::string>& run) {
-                             if (!*alive) return;
-                             if (run.ok()) run_ids_[id] = *run;
-                             done(run.status());
-                           });
-}
-
-void HarnessWorld::AwaitWorkflow(const std::string& id, const std::string& ns, const std::string& client_name,
-                                 std::function<void(StatusOr<scenarios::WorkflowEnd>)> done) {
-  const auto client = ClientNamed(client_name);
-  if (!client.ok()) return Later([done](const Status& status) { done(status); }, client.status());
-  CallOptions options;
-  options.ns = ns;
-  (*client)->AwaitResult(id, run_ids_[id], options_.workflow_limit, options,
-                         [done = std::move(done)](const StatusOr<WorkflowOutcome>& outcome) {
-                           if (!outcome.ok()) return done(outcome.status());
-                           done(scenarios::WorkflowEnd{outcome->what, outcome->result_json, outcome->detail});
-                         });
-}
-
-void HarnessWorld::SignalWorkflow(const scenarios::SignalWorkflowStep& step, scenarios::Done done) {
-  const auto client = ClientNamed(step.client);
-  if (!client.ok()) return Later(std::move(done), client.status());
-  CallOptions options;
-  options.ns = step.ns;
-  (*client)->SignalWorkflow(step.id, step.signal, step.input, options, std::move(done));
-}
-
-void HarnessWorld::Call(const scenarios::CallRequest& request, std::function<void(StatusOr<scenarios::CallOutcome>)> done) {
-  const auto client = ClientNamed(request.client);
-  if (!client.ok()) return Later([done](const Status& status) { done(status); }, client.status());
-  (*client)->CallJson(request.method, request.request, {}, [done = std::move(done)](const StatusOr<std::string>& answer) {
-    if (answer.status().code() == StatusCode::kInternal) return done(answer.status());
-    done(scenarios::CallOutcome{answer.status().raw_code(), std::string(Message(answer.status()))});
-  });
-}
-
-void HarnessWorld::CloseClient(const std::string& client, scenarios::Done done) {
-  clients_.erase(client);
-  Later(std::move(done), absl::OkStatus());
-}
-
-void HarnessWorld::RegisterNamespace(const std::string& server, const std::string& ns, scenarios::Done done) {
-  servers_.find(server)->second.server->RegisterNamespace(ns, std::move(done));
-}
-
-void HarnessWorld::DeleteNamespace(const std::string& server, const std::string& ns, scenarios::Done done) {
-  servers_.find(server)->second.server->DeleteNamespace(ns, std::move(done));
-}
-
-// --- faults -------------------------------------------------------------------------------------------------------------
-
-TcpProxy* HarnessWorld::Link(std::string_view name) {
-  const auto it = links_.find(name);
-  return it == links_.end() ? nullptr : it->second.proxy.get();
-}
-WorkerUnderTest* HarnessWorld::Worker(std::string_view name) {
-  const auto it = workers_.find(name);
-  return it == workers_.end() ? nullptr : it->second.worker.get();
-}
-ServerUnderTest* HarnessWorld::Server(std::string_view name) {
-  const auto it = servers_.find(name);
-  return it == servers_.end() ? nullptr : it->second.server.get();
-}
-std::vector<std::string> HarnessWorld::Names() {
-  std::vector<std::string> names;
-  for (const auto& [name, node] : links_) names.push_back(name);
-  for (const auto& [name, node] : workers_) names.push_back(name);
-  for (const auto& [name, node] : servers_) names.push_back(name);
-  return names;
-}
-
-void HarnessWorld::Inject(const scenarios::InjectRequest& request,
-                          std::function<void(StatusOr<std::unique_ptr<scenarios::FaultHandle>>)> done) {
-  FaultSpec spec;
-  spec.id = request.fault_id;
-  spec.fault = request.fault;
-  spec.target = request.target;
-  for (const auto& [name, value] : request.params.values()) spec.parameters[name] = ToFaultValue(value);
-  if (request.fault == "server_down" && !request.params.Has("keep_data")) {
-    spec.parameters["keep_data"] = servers_.find(request.target)->second.spec->keep_data;
-  }
-  auto created = FaultHandle::Create(executor_, journal_, *this, std::move(spec));
-  if (!created.ok()) {
-    return Later([done](const Status& status) { done(status); }, Infrastructure(created.status(), "fault " + request.fault_id));
-  }
-  auto handle = std::make_shared<std::unique_ptr<FaultHandle>>(*std::move(created));
-  (*handle)->Inject([handle, done = std::move(done)](const Status& status) {
-    if (!status.ok()) return done(status);
-    done(std::make_unique<HarnessFault>(std::move(*handle)));
-  });
-}
-
-// --- clean up -----------------------------------------------------------------------------------------------------------
+// --- clean up ---
 
 void HarnessWorld::CleanUp(scenarios::Done done) {
   cleaning_ = true;
@@ -643,7 +535,8 @@ void HarnessWorld::StopWorkers(scenarios::Done done) {
   for (auto& [name, node] : workers_) {
     if (node.worker == nullptr || !node.worker->process().alive()) continue;
     ++*left;
-    node.worker->process().StopWith(SIGTERM, kCleanUpGrace, Intent::kAsked, [one_less](const ProcessExit&) { one_less(); });
+    node.worker->process().StopWith(SIGTERM, kCleanUpGrace, Intent::kAsked,
+                                    [one_less](const ProcessExit&) { one_less(); });
   }
   one_less();
 }
@@ -651,10 +544,11 @@ void HarnessWorld::StopWorkers(scenarios::Done done) {
 void HarnessWorld::StopServers(scenarios::Done done) {
   for (auto& [name, node] : servers_) {
     if (node.server == nullptr || !node.server->owned() || !node.server->running()) continue;
-    return node.server->Kill(Intent::kAsked, [this, alive = alive_, &node, done = std::move(done)](const Status& status) {
+    return node.server->Kill(Intent::kAsked, [this, alive = alive_, &node,
+                                              done = std::move(done)](const Status& status) {
       if (!*alive) return;
       node.server.reset();
-      if (!status.ok()) return done(Infrastructure(status, "stop server " + node.spec->name));
+      if (!status.ok()) return done(AsInfrastructure(status, "stop server " + node.spec->name));
       StopServers(done);
     });
   }

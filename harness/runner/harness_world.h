@@ -1,15 +1,17 @@
 #pragma once
-// The fake and the real world: one subject's servers, ingresses, links, workers and clients as processes and sockets on this
-// machine, under the step machine's control.
+// The fake and the real world: one subject's servers, ingresses, links, workers and clients as
+// processes and sockets on this machine, under the step machine's control.
 //
-// Owns everything that it starts, with its ports and files below the work folder; the destructor stops what CleanUp did not.
-// Loop thread only. All events go to the journal; OnEvent must be given every event of it, for WaitHealthy.
+// Owns everything that it starts, with its ports and files below the work folder; the destructor
+// stops what CleanUp did not. Loop thread only. All events go to the journal; OnEvent must be given
+// every event of it, for WaitHealthy.
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/journal/journal.h"
@@ -29,18 +31,23 @@
 
 namespace squall::harness {
 
+// The world's own failures carry kInternal, whatever they were below: the step machine reads them
+// as the infrastructure's.
+Status AsInfrastructure(const Status& status, std::string_view what);
+
 struct HarnessWorldOptions {
   scenarios::WorldKind kind = scenarios::WorldKind::kFake;  // kFake or kReal
   std::uint64_t seed = 1;
-  std::string work_directory;              // exists; absolute
-  std::optional<ExternalServer> external;  // kReal only
+  std::string work_directory;                         // exists; absolute
+  std::optional<ExternalServer> external;             // kReal only
   Duration workflow_limit = std::chrono::minutes(5);  // how long the end of a workflow is observed
 };
 
 class HarnessWorld final : public scenarios::World, private FaultTargets {
  public:
   // `subject` outlives the world.
-  HarnessWorld(AsioExecutor& executor, journal::Sink& journal, const scenarios::Subject& subject, HarnessWorldOptions options);
+  HarnessWorld(AsioExecutor& executor, journal::Sink& journal, const scenarios::Subject& subject,
+               HarnessWorldOptions options);
   ~HarnessWorld() override;
 
   void OnEvent(const journal::Event& event);
@@ -60,10 +67,13 @@ class HarnessWorld final : public scenarios::World, private FaultTargets {
   void AwaitWorkflow(const std::string& id, const std::string& ns, const std::string& client,
                      std::function<void(StatusOr<scenarios::WorkflowEnd>)> done) override;
   void SignalWorkflow(const scenarios::SignalWorkflowStep& step, scenarios::Done done) override;
-  void Call(const scenarios::CallRequest& request, std::function<void(StatusOr<scenarios::CallOutcome>)> done) override;
+  void Call(const scenarios::CallRequest& request,
+            std::function<void(StatusOr<scenarios::CallOutcome>)> done) override;
   void CloseClient(const std::string& client, scenarios::Done done) override;
-  void RegisterNamespace(const std::string& server, const std::string& ns, scenarios::Done done) override;
-  void DeleteNamespace(const std::string& server, const std::string& ns, scenarios::Done done) override;
+  void RegisterNamespace(const std::string& server, const std::string& ns,
+                         scenarios::Done done) override;
+  void DeleteNamespace(const std::string& server, const std::string& ns,
+                       scenarios::Done done) override;
   void Inject(const scenarios::InjectRequest& request,
               std::function<void(StatusOr<std::unique_ptr<scenarios::FaultHandle>>)> done) override;
   void CancelWaits() override;
@@ -87,12 +97,12 @@ class HarnessWorld final : public scenarios::World, private FaultTargets {
   struct WorkerNode {
     const scenarios::WorkerSpec* spec = nullptr;
     std::unique_ptr<WorkerUnderTest> worker;
-    PortLease port;                // {port}
+    PortLease port;  // {port}
     std::unique_ptr<HealthProbe> probe;
     TimerId restart_timer = 0;
     std::size_t restarts = 0;
-    bool wanted = false;           // the scenario wants it up: its restart policy counts
-    bool polling = false;          // since its last start: its own line, and a poll of its queue
+    bool wanted = false;   // the scenario wants it up: its restart policy counts
+    bool polling = false;  // since its last start: its own line, and a poll of its queue
     bool polled = false;
     std::vector<scenarios::Done> waiting;
   };
@@ -132,14 +142,16 @@ class HarnessWorld final : public scenarios::World, private FaultTargets {
   std::optional<wire::CertificateSet> certificates_;
   CertificateFiles files_;
   std::map<std::string, std::string> versions_;
-  // In the order of destruction, last first: clients and workers go before links, links before ingresses and servers.
+  // In the order of destruction, last first: clients and workers go before links, links before
+  // ingresses and servers.
   std::map<std::string, ServerNode, std::less<>> servers_;
   std::map<std::string, IngressNode, std::less<>> ingresses_;
   std::map<std::string, LinkNode, std::less<>> links_;
   std::map<std::string, WorkerNode, std::less<>> workers_;
   std::map<std::string, std::unique_ptr<TemporalClient>, std::less<>> clients_;
   std::vector<std::unique_ptr<PollerObserver>> observers_;
-  std::map<std::string, std::string> run_ids_;  // by workflow id: the run that StartWorkflow started
+  std::map<std::string, std::string>
+      run_ids_;  // by workflow id: the run that StartWorkflow started
 };
 
 }  // namespace squall::harness

@@ -14,7 +14,13 @@ using boost::asio::ip::tcp;
 
 struct HealthProbe::Impl : std::enable_shared_from_this<HealthProbe::Impl> {
   Impl(AsioExecutor& e, journal::Sink& j, std::string w, HostPort a, std::string p, Duration i)
-      : executor(e), journal(j), worker(std::move(w)), where(std::move(a)), path(std::move(p)), interval(i), socket(e.io()) {}
+      : executor(e),
+        journal(j),
+        worker(std::move(w)),
+        where(std::move(a)),
+        path(std::move(p)),
+        interval(i),
+        socket(e.io()) {}
 
   AsioExecutor& executor;
   journal::Sink& journal;
@@ -42,10 +48,11 @@ struct HealthProbe::Impl : std::enable_shared_from_this<HealthProbe::Impl> {
     boost::system::error_code error;
     const tcp::endpoint endpoint(boost::asio::ip::make_address(where.host, error), where.port);
     if (error) return Conclude(current, false, error.message());
-    socket.async_connect(endpoint, [self = shared_from_this(), current](const boost::system::error_code& failed) {
-      if (failed) return self->Conclude(current, false, failed.message());
-      self->Ask(current);
-    });
+    socket.async_connect(
+        endpoint, [self = shared_from_this(), current](const boost::system::error_code& failed) {
+          if (failed) return self->Conclude(current, false, failed.message());
+          self->Ask(current);
+        });
   }
 
   void Ask(std::uint64_t current) {
@@ -54,18 +61,20 @@ struct HealthProbe::Impl : std::enable_shared_from_this<HealthProbe::Impl> {
         socket, boost::asio::buffer(request),
         [self = shared_from_this(), current](const boost::system::error_code& failed, std::size_t) {
           if (failed) return self->Conclude(current, false, failed.message());
-          boost::asio::async_read_until(self->socket, self->answer, "\r\n",
-                                        [self, current](const boost::system::error_code& cut, std::size_t) {
-                                          if (cut) return self->Conclude(current, false, cut.message());
-                                          std::istream stream(&self->answer);
-                                          std::string line;
-                                          std::getline(stream, line);
-                                          if (!line.empty() && line.back() == '\r') line.pop_back();
-                                          // "HTTP/1.0 200 OK"
-                                          const std::size_t space = line.find(' ');
-                                          const bool good = space != std::string::npos && line.compare(space + 1, 1, "2") == 0;
-                                          self->Conclude(current, good, line);
-                                        });
+          boost::asio::async_read_until(
+              self->socket, self->answer, "\r\n",
+              [self, current](const boost::system::error_code& cut, std::size_t) {
+                if (cut) return self->Conclude(current, false, cut.message());
+                std::istream stream(&self->answer);
+                std::string line;
+                std::getline(stream, line);
+                if (!line.empty() && line.back() == '\r') line.pop_back();
+                // "HTTP/1.0 200 OK"
+                const std::size_t space = line.find(' ');
+                const bool good =
+                    space != std::string::npos && line.compare(space + 1, 1, "2") == 0;
+                self->Conclude(current, good, line);
+              });
         });
   }
 
@@ -87,9 +96,10 @@ struct HealthProbe::Impl : std::enable_shared_from_this<HealthProbe::Impl> {
   }
 };
 
-HealthProbe::HealthProbe(AsioExecutor& executor, journal::Sink& journal, std::string worker, HostPort where, std::string path,
-                         Duration interval)
-    : impl_(std::make_shared<Impl>(executor, journal, std::move(worker), std::move(where), std::move(path), interval)) {
+HealthProbe::HealthProbe(AsioExecutor& executor, journal::Sink& journal, std::string worker,
+                         HostPort where, std::string path, Duration interval)
+    : impl_(std::make_shared<Impl>(executor, journal, std::move(worker), std::move(where),
+                                   std::move(path), interval)) {
   impl_->Try();
 }
 

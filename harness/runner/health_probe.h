@@ -1,5 +1,6 @@
 #pragma once
-// Asks a process's HTTP health page, as a container platform does, and tells the journal when its answer changes.
+// Asks a process's HTTP health page, as a container platform does, and tells the journal when its
+// answer changes.
 
 #include <memory>
 #include <string>
@@ -10,12 +11,13 @@
 
 namespace squall::harness {
 
-// Journal (source "probe:WORKER"): worker.healthy with the status line once it answers 2xx, worker.unhealthy with the reason once it
-// was healthy and answers no more. Every `interval`, each try bounded by it too. Loop thread only.
+// Journal (source "probe:WORKER"): worker.healthy with the status line once it answers 2xx,
+// worker.unhealthy with the reason once it was healthy and answers no more. Every `interval`, each
+// try bounded by it too. Loop thread only.
 class HealthProbe {
  public:
-  HealthProbe(AsioExecutor& executor, journal::Sink& journal, std::string worker, HostPort where, std::string path,
-              Duration interval = std::chrono::milliseconds(250));
+  HealthProbe(AsioExecutor& executor, journal::Sink& journal, std::string worker, HostPort where,
+              std::string path, Duration interval = std::chrono::milliseconds(250));
   ~HealthProbe();
   HealthProbe(const HealthProbe&) = delete;
   HealthProbe& operator=(const HealthProbe&) = delete;

@@ -23,12 +23,14 @@ std::set<std::string> OwnSockets() {
     std::error_code gone;
     const std::string target = fs::read_symlink(entry.path(), gone).string();
     constexpr std::string_view kPrefix = "socket:[";
-    if (!gone && target.starts_with(kPrefix)) inodes.insert(target.substr(kPrefix.size(), target.size() - kPrefix.size() - 1));
+    if (!gone && target.starts_with(kPrefix))
+      inodes.insert(target.substr(kPrefix.size(), target.size() - kPrefix.size() - 1));
   }
   return inodes;
 }
 
-void FindListeners(const char* table, const std::set<std::string>& own, std::vector<std::string>* leaks) {
+void FindListeners(const char* table, const std::set<std::string>& own,
+                   std::vector<std::string>* leaks) {
   std::ifstream file(table);
   std::string line;
   std::getline(file, line);  // the header
@@ -36,7 +38,8 @@ void FindListeners(const char* table, const std::set<std::string>& own, std::vec
     // sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode
     std::istringstream fields(line);
     std::string slot, local, remote, state, queues, timer, retransmits, uid, timeout, inode;
-    fields >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> uid >> timeout >> inode;
+    fields >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> uid >>
+        timeout >> inode;
     constexpr const char* kListen = "0A";
     if (state != kListen || !own.contains(inode)) continue;
     unsigned port = 0;

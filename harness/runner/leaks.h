@@ -6,7 +6,8 @@
 
 namespace squall::harness {
 
-// One line per leak: living descendants of this process, sockets of it that still listen, files in `temp_directory`.
+// One line per leak: living descendants of this process, sockets of it that still listen, files in
+// `temp_directory`.
 std::vector<std::string> FindLeaks(const std::string& temp_directory);
 
 }  // namespace squall::harness

@@ -19,8 +19,10 @@ bool Fits(const std::string& pattern, const Scenario& scenario, const Subject& s
 
 void Seed(Job* job, std::uint64_t run_seed) {
   job->run_seed = run_seed;
-  // The label without the repetition: a repetition differs by its run seed, so that --seed alone repeats it.
-  const std::string name = fmt::format("{}/{}@{}", job->scenario->id, job->subject->name, WorldName(job->world));
+  // The label without the repetition: a repetition differs by its run seed, so that --seed alone
+  // repeats it.
+  const std::string name =
+      fmt::format("{}/{}@{}", job->scenario->id, job->subject->name, WorldName(job->world));
   job->seed = job->scenario->seed ? *job->scenario->seed : Rng(run_seed).Split(name).Next() >> 1;
 }
 
@@ -53,16 +55,19 @@ bool GlobMatches(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
-StatusOr<std::vector<Job>> MakePlan(const std::vector<Scenario>& scenarios, const Selection& selection, std::uint64_t seed) {
+StatusOr<std::vector<Job>> MakePlan(const std::vector<Scenario>& scenarios,
+                                    const Selection& selection, std::uint64_t seed) {
   std::vector<bool> used(selection.patterns.size(), false);
   std::vector<std::string> names;
   std::vector<Job> all;
   for (const Scenario& scenario : scenarios) {
     names.push_back(scenario.id);
     names.push_back(scenario.name);
-    const bool tagged = selection.tags.empty() || std::any_of(selection.tags.begin(), selection.tags.end(), [&](const std::string& tag) {
-      return std::find(scenario.tags.begin(), scenario.tags.end(), tag) != scenario.tags.end();
-    });
+    const bool tagged =
+        selection.tags.empty() ||
+        std::any_of(selection.tags.begin(), selection.tags.end(), [&](const std::string& tag) {
+          return std::find(scenario.tags.begin(), scenario.tags.end(), tag) != scenario.tags.end();
+        });
     for (const Subject& subject : scenario.subjects) {
       bool chosen = selection.patterns.empty();
       for (std::size_t i = 0; i < selection.patterns.size(); ++i) {
@@ -71,17 +76,20 @@ StatusOr<std::vector<Job>> MakePlan(const std::vector<Scenario>& scenarios, cons
         used[i] = true;
       }
       if (!chosen || !tagged) continue;
-      for (const WorldKind world : selection.worlds) all.push_back({&scenario, &subject, world, 1, 0, 0});
+      for (const WorldKind world : selection.worlds)
+        all.push_back({&scenario, &subject, world, 1, 0, 0});
     }
   }
   for (std::size_t i = 0; i < used.size(); ++i) {
     if (used[i]) continue;
-    return MakeStatus(StatusCode::kNotFound, "no scenario fits '{}'{}", EscapeControl(selection.patterns[i]),
+    return MakeStatus(StatusCode::kNotFound, "no scenario fits '{}'{}",
+                      EscapeControl(selection.patterns[i]),
                       DidYouMean(selection.patterns[i], names));
   }
   std::vector<Job> jobs;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (static_cast<int>(i % static_cast<std::size_t>(selection.shards)) == selection.shard - 1) jobs.push_back(all[i]);
+    if (static_cast<int>(i % static_cast<std::size_t>(selection.shards)) == selection.shard - 1)
+      jobs.push_back(all[i]);
   }
   for (Job& job : jobs) Seed(&job, seed);
   return jobs;
@@ -90,7 +98,8 @@ StatusOr<std::vector<Job>> MakePlan(const std::vector<Scenario>& scenarios, cons
 std::vector<Job> Repetition(const std::vector<Job>& plan, int repetition, std::uint64_t seed) {
   std::vector<Job> jobs = plan;
   const std::uint64_t run_seed =
-      repetition == 1 ? seed : Rng(seed).Split(fmt::format("repetition {}", repetition)).Next() >> 1;
+      repetition == 1 ? seed
+                      : Rng(seed).Split(fmt::format("repetition {}", repetition)).Next() >> 1;
   for (Job& job : jobs) {
     job.repetition = repetition;
     Seed(&job, run_seed);

@@ -1,5 +1,6 @@
 #pragma once
-// Which subjects a run consists of: chosen by name, tag and world, repeated, sharded, each with its seed.
+// Which subjects a run consists of: chosen by name, tag and world, repeated, sharded, each with its
+// seed.
 
 #include <cstdint>
 #include <string>
@@ -11,11 +12,12 @@
 namespace squall::harness {
 
 struct Selection {
-  // Globs (* and ?) over a scenario's id, its file's name without ending, or "id/subject". Empty: all.
+  // Globs (* and ?) over a scenario's id, its file's name without ending, or "id/subject". Empty:
+  // all.
   std::vector<std::string> patterns;
-  std::vector<std::string> tags;             // any of them
+  std::vector<std::string> tags;  // any of them
   std::vector<scenarios::WorldKind> worlds = {scenarios::WorldKind::kFake};
-  int shard = 1, shards = 1;                 // the shard-th of so many, counted from 1
+  int shard = 1, shards = 1;  // the shard-th of so many, counted from 1
 };
 
 struct Job {
@@ -30,9 +32,10 @@ struct Job {
 
 bool GlobMatches(std::string_view pattern, std::string_view text);
 
-// In the order of the scenarios, their subjects, and the worlds. A pattern that fits nothing is NOT_FOUND with the nearest name.
-StatusOr<std::vector<Job>> MakePlan(const std::vector<scenarios::Scenario>& scenarios, const Selection& selection,
-                                    std::uint64_t seed);
+// In the order of the scenarios, their subjects, and the worlds. A pattern that fits nothing is
+// NOT_FOUND with the nearest name.
+StatusOr<std::vector<Job>> MakePlan(const std::vector<scenarios::Scenario>& scenarios,
+                                    const Selection& selection, std::uint64_t seed);
 
 // The same jobs with the seeds of another repetition (1: unchanged).
 std::vector<Job> Repetition(const std::vector<Job>& plan, int repetition, std::uint64_t seed);

@@ -18,15 +18,16 @@ struct PollerObserver::Impl : std::enable_shared_from_this<PollerObserver::Impl>
     options.ns = ns;
     options.journal = false;
     options.deadline = std::chrono::seconds(2);
-    server->client().DescribeTaskQueue(task_queue, options,
-                                       [self = shared_from_this()](const StatusOr<TaskQueueDescription>& answer) {
-                                         if (self->ended) return;
-                                         if (answer.ok()) {
-                                           self->Tell("workflow", answer->workflow_pollers);
-                                           self->Tell("activity", answer->activity_pollers);
-                                         }
-                                         self->Again();
-                                       });
+    server->client().DescribeTaskQueue(
+        task_queue, options,
+        [self = shared_from_this()](const StatusOr<TaskQueueDescription>& answer) {
+          if (self->ended) return;
+          if (answer.ok()) {
+            self->Tell("workflow", answer->workflow_pollers);
+            self->Tell("activity", answer->activity_pollers);
+          }
+          self->Again();
+        });
   }
 
   void Again() {
@@ -55,8 +56,9 @@ struct PollerObserver::Impl : std::enable_shared_from_this<PollerObserver::Impl>
   }
 };
 
-PollerObserver::PollerObserver(AsioExecutor& executor, journal::Sink& journal, ServerUnderTest& server, std::string ns,
-                               std::string task_queue, Duration interval)
+PollerObserver::PollerObserver(AsioExecutor& executor, journal::Sink& journal,
+                               ServerUnderTest& server, std::string ns, std::string task_queue,
+                               Duration interval)
     : impl_(std::make_shared<Impl>()) {
   impl_->executor = &executor;
   impl_->journal = &journal;

@@ -1,5 +1,6 @@
 #pragma once
-// Who polls a task queue of a server that does not tell by itself: DescribeTaskQueue, asked again and again.
+// Who polls a task queue of a server that does not tell by itself: DescribeTaskQueue, asked again
+// and again.
 
 #include <memory>
 #include <string>
@@ -10,12 +11,14 @@
 
 namespace squall::harness {
 
-// Journal (source "observer:SERVER"): poller.seen for each poller of an answer, poller.none for a task type without one. An
-// answer that does not come is no event: nothing was observed. Loop thread only.
+// Journal (source "observer:SERVER"): poller.seen for each poller of an answer, poller.none for a
+// task type without one. An answer that does not come is no event: nothing was observed. Loop
+// thread only.
 class PollerObserver {
  public:
   // `server` outlives the observer.
-  PollerObserver(AsioExecutor& executor, journal::Sink& journal, ServerUnderTest& server, std::string ns, std::string task_queue,
+  PollerObserver(AsioExecutor& executor, journal::Sink& journal, ServerUnderTest& server,
+                 std::string ns, std::string task_queue,
                  Duration interval = std::chrono::milliseconds(250));
   ~PollerObserver();
   PollerObserver(const PollerObserver&) = delete;

@@ -73,11 +73,14 @@ StatusOr<SubjectResult> ResultFromJson(std::string_view text) {
     get("repeat_command", result.repeat_command);
     result.took = Duration(in.at("took_ns").get<std::int64_t>());
     result.began = WallTime(Duration(in.at("began_ns").get<std::int64_t>()));
-    result.verdict = scenarios::OutcomeFromName(in.at("verdict").get<std::string>()).value_or(Outcome::kUnknown);
+    result.verdict =
+        scenarios::OutcomeFromName(in.at("verdict").get<std::string>()).value_or(Outcome::kUnknown);
     for (const json& check : in.at("checks")) {
       result.checks.push_back({check.at("check").get<std::string>(),
-                               scenarios::OutcomeFromName(check.at("outcome").get<std::string>()).value_or(Outcome::kUnknown),
-                               check.at("expected").get<std::string>(), check.at("happened").get<std::string>()});
+                               scenarios::OutcomeFromName(check.at("outcome").get<std::string>())
+                                   .value_or(Outcome::kUnknown),
+                               check.at("expected").get<std::string>(),
+                               check.at("happened").get<std::string>()});
     }
     return result;
   } catch (const json::exception& error) {
@@ -85,16 +88,15 @@ StatusOr<SubjectResult> ResultFromJson(std::string_view text) {
   }
 }
 
-SubjectConclusion ConcludeSubject(std::span<const CheckResult> results, const scenarios::Expectation& expectation) {
-  std::vector<CheckResult> counted;
+SubjectConclusion ConcludeSubject(std::span<const CheckResult> results,
+                                  const scenarios::Expectation& expectation) {
+  // Whatever else failed: when the infrastructure did, it may have been the cause.
   for (const CheckResult& result : results) {
-    if (result.check == scenarios::kInfrastructureCheck) {
-      return {Outcome::kUnknown, false, fmt::format("infrastructure: {}: {}", result.expected, result.happened)};
-    }
-    if (result.check == scenarios::kStepsCheck && !expectation.pass()) continue;
-    counted.push_back(result);
+    if (result.check != scenarios::kInfrastructureCheck) continue;
+    return {Outcome::kUnknown, false,
+            fmt::format("infrastructure: {}: {}", result.expected, result.happened)};
   }
-  const scenarios::SubjectJudgement judgement = scenarios::JudgeSubject(counted, expectation);
+  const scenarios::SubjectJudgement judgement = scenarios::JudgeSubject(results, expectation);
   return {judgement.verdict, judgement.caught, judgement.explanation};
 }
 

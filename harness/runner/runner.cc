@@ -1,9 +1,8 @@
 #include "harness/runner/runner.h"
 
-#include <csignal>
-
 #include <algorithm>
 #include <cctype>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -18,8 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 using scenarios::Outcome;
 
-// On top of the scenario's own time-out before its process counts as hung: preparing, healing, judging and cleaning up all
-// have limits of their own inside (scenarios/engine).
+// On top of the scenario's own time-out before its process counts as hung: preparing, healing,
+// judging and cleaning up all have limits of their own inside (scenarios/engine).
 constexpr Duration kWatchdogSlack = std::chrono::seconds(90);
 // For a clean-up after SIGTERM.
 constexpr Duration kAbortGrace = std::chrono::seconds(10);
@@ -35,7 +34,8 @@ std::string FolderName(const Job& job) {
 // For a shell.
 std::string Quoted(const std::string& word) {
   const bool plain = std::all_of(word.begin(), word.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || std::string_view("_-./+=:,@").find(static_cast<char>(c)) != std::string_view::npos;
+    return std::isalnum(c) != 0 ||
+           std::string_view("_-./+=:,@").find(static_cast<char>(c)) != std::string_view::npos;
   });
   if (plain) return word;
   std::string quoted = "'";
@@ -138,10 +138,11 @@ SubjectResult Runner::Base(const Job& job) const {
   // A file of the user's own is named besides: its id alone is not found.
   const std::string& file = job.scenario->file;
   const bool in_library = !options_.library.empty() && file.starts_with(options_.library + "/");
-  result.repeat_command = fmt::format("squall run {}{}/{} --world {} --seed {}{}{}", in_library ? "" : Quoted(file) + " ",
-                                      job.scenario->id, job.subject->name, WorldName(job.world), job.run_seed,
-                                      options_.repeat_arguments,
-                                      options_.external ? " --address " + options_.external->address : "");
+  result.repeat_command =
+      fmt::format("squall run {}{}/{} --world {} --seed {}{}{}",
+                  in_library ? "" : Quoted(file) + " ", job.scenario->id, job.subject->name,
+                  WorldName(job.world), job.run_seed, options_.repeat_arguments,
+                  options_.external ? " --address " + options_.external->address : "");
   return result;
 }
 
@@ -161,8 +162,12 @@ void Runner::Begin(Job job, std::size_t index) {
   }
   ChildOptions child;
   child.name = "run-one";
-  child.argv = {options_.program, "run-one", "--file", fs::absolute(job.scenario->file).string(), "--subject", job.subject->name,
-                "--world", std::string(WorldName(job.world)), "--seed", std::to_string(job.seed), "--work", active->folder};
+  child.argv = {options_.program, "run-one",
+                "--file",         fs::absolute(job.scenario->file).string(),
+                "--subject",      job.subject->name,
+                "--world",        std::string(WorldName(job.world)),
+                "--seed",         std::to_string(job.seed),
+                "--work",         active->folder};
   if (options_.external) {
     const ExternalServer& external = *options_.external;
     const auto add = [&child](const char* flag, const std::string& value) {
@@ -208,7 +213,8 @@ void Runner::Begin(Job job, std::size_t index) {
 }
 
 void Runner::Ended(Active* raw, const ProcessExit& exit) {
-  const auto it = std::find_if(active_.begin(), active_.end(), [raw](const auto& a) { return a.get() == raw; });
+  const auto it =
+      std::find_if(active_.begin(), active_.end(), [raw](const auto& a) { return a.get() == raw; });
   if (it == active_.end()) return;
   const std::unique_ptr<Active> active = std::move(*it);
   active_.erase(it);
@@ -227,7 +233,8 @@ void Runner::Ended(Active* raw, const ProcessExit& exit) {
     result.timed_out = active->hung;
     result.aborted = aborted_;
     if (active->hung) {
-      result.explanation = fmt::format("its process hung and was killed after {}", FormatDuration(result.took));
+      result.explanation =
+          fmt::format("its process hung and was killed after {}", FormatDuration(result.took));
     } else if (!exit.code && !exit.signal) {
       result.explanation = "its process " + exit.reason;
     } else {
@@ -269,7 +276,9 @@ void Runner::Abort() {
 
 void MarkFlaky(std::vector<SubjectResult>* results) {
   std::map<std::string, std::set<Outcome>> verdicts;
-  const auto key = [](const SubjectResult& result) { return result.scenario + "/" + result.subject + "@" + result.world; };
+  const auto key = [](const SubjectResult& result) {
+    return result.scenario + "/" + result.subject + "@" + result.world;
+  };
   for (const SubjectResult& result : *results) {
     if (result.ran() && !result.aborted) verdicts[key(result)].insert(result.verdict);
   }

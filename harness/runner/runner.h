@@ -1,5 +1,6 @@
 #pragma once
-// Runs the jobs of a plan, each in a child process of squall, some at a time, and collects their results.
+// Runs the jobs of a plan, each in a child process of squall, some at a time, and collects their
+// results.
 
 #include <cstdint>
 #include <deque>
@@ -21,14 +22,14 @@ namespace squall::harness {
 struct RunOptions {
   std::vector<Job> plan;
   std::uint64_t seed = 0;
-  int jobs = 1;                   // child processes at a time
-  int repeat = 1;                 // rounds; with until_fail 0 means for ever
-  bool until_fail = false;        // stop after the first subject that is not as it should be
-  bool keep = false;              // keep the work folders of what passed, too
-  std::string run_directory;      // exists; each subject gets a folder in it
-  std::string program;            // this program
-  std::string library;            // folder whose scenarios are found by id, for repeat commands
-  std::string repeat_arguments;   // what else repeating takes: " --library X"
+  int jobs = 1;                  // child processes at a time
+  int repeat = 1;                // rounds; with until_fail 0 means for ever
+  bool until_fail = false;       // stop after the first subject that is not as it should be
+  bool keep = false;             // keep the work folders of what passed, too
+  std::string run_directory;     // exists; each subject gets a folder in it
+  std::string program;           // this program
+  std::string library;           // folder whose scenarios are found by id, for repeat commands
+  std::string repeat_arguments;  // what else repeating takes: " --library X"
   std::optional<ExternalServer> external;
 };
 
@@ -45,9 +46,11 @@ class Runner {
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
 
-  // Once. `done` gets all results in the order of the plan, round by round; those of an aborted run are what there is.
+  // Once. `done` gets all results in the order of the plan, round by round; those of an aborted run
+  // are what there is.
   void Start(std::function<void(std::vector<SubjectResult>)> done);
-  // Starts nothing more, asks the running ones to stop and takes what they have. A second call kills them.
+  // Starts nothing more, asks the running ones to stop and takes what they have. A second call
+  // kills them.
   void Abort();
   bool aborted() const { return aborted_; }
   std::size_t running() const { return active_.size(); }

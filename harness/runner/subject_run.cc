@@ -1,10 +1,9 @@
 #include "harness/runner/subject_run.h"
 
-#include <csignal>
-#include <cstdlib>
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -27,12 +26,16 @@ using scenarios::Outcome;
 }  // namespace
 
 StatusOr<SubjectResult> RunSubject(const SubjectRunOptions& options) {
-  SQUALL_ASSIGN_OR_RETURN(const scenarios::Scenario scenario, scenarios::LoadScenarioFile(options.file, scenarios::Checks()));
+  SQUALL_ASSIGN_OR_RETURN(const scenarios::Scenario scenario,
+                          scenarios::LoadScenarioFile(options.file, scenarios::Checks()));
   const scenarios::Subject* subject = scenario.FindSubject(options.subject);
-  if (subject == nullptr) return MakeStatus(StatusCode::kNotFound, "{} has no subject '{}'", options.file, options.subject);
+  if (subject == nullptr)
+    return MakeStatus(StatusCode::kNotFound, "{} has no subject '{}'", options.file,
+                      options.subject);
   std::error_code error;
   fs::copy_file(options.file, options.work_directory + "/" + kScenarioFile, error);
-  if (error) return MakeStatus(StatusCode::kUnavailable, "{}: {}", options.work_directory, error.message());
+  if (error)
+    return MakeStatus(StatusCode::kUnavailable, "{}: {}", options.work_directory, error.message());
   // Whatever writes temporary files writes them here, where the leak check finds them.
   const std::string temp = options.work_directory + "/tmp";
   fs::create_directories(temp, error);
@@ -50,9 +53,11 @@ StatusOr<SubjectResult> RunSubject(const SubjectRunOptions& options) {
   result.began = clock.WallNow();
   const SteadyTime began = clock.Now();
 
-  SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<journal::Journal> journal,
-                          journal::Journal::Create(clock, options.work_directory + "/" + kJournalFile));
-  SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<scenarios::ChecksJudge> judge, scenarios::ChecksJudge::Create(subject->checks));
+  SQUALL_ASSIGN_OR_RETURN(
+      const std::unique_ptr<journal::Journal> journal,
+      journal::Journal::Create(clock, options.work_directory + "/" + kJournalFile));
+  SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<scenarios::ChecksJudge> judge,
+                          scenarios::ChecksJudge::Create(subject->checks));
   {
     AsioExecutor executor(clock);
     HarnessWorldOptions world_options;
@@ -72,8 +77,10 @@ StatusOr<SubjectResult> RunSubject(const SubjectRunOptions& options) {
       result.caught = conclusion.caught;
       return scenarios::Conclusion{conclusion.verdict, conclusion.explanation};
     };
-    scenarios::StepMachine machine(executor, world, *judge, *journal, scenario, *subject, machine_options);
-    // Events come from several threads, under the journal's lock; the machine takes them on the loop, in their order.
+    scenarios::StepMachine machine(executor, world, *judge, *journal, scenario, *subject,
+                                   machine_options);
+    // Events come from several threads, under the journal's lock; the machine takes them on the
+    // loop, in their order.
     journal->SetObserver([&](const journal::Event& event) {
       executor.Post([&machine, &world, event] {
         machine.OnEvent(event);
@@ -83,7 +90,8 @@ StatusOr<SubjectResult> RunSubject(const SubjectRunOptions& options) {
 
     boost::asio::signal_set signals(executor.io(), SIGINT, SIGTERM);
     signals.async_wait([&machine](const boost::system::error_code& failed, int number) {
-      if (!failed) machine.Abort(number == SIGINT ? "interrupted (SIGINT)" : "asked to stop (SIGTERM)");
+      if (!failed)
+        machine.Abort(number == SIGINT ? "interrupted (SIGINT)" : "asked to stop (SIGTERM)");
     });
 
     std::optional<MachineResult> finished;
@@ -102,13 +110,15 @@ StatusOr<SubjectResult> RunSubject(const SubjectRunOptions& options) {
     result.timed_out = finished->timed_out;
     result.aborted = finished->aborted;
     result.versions = world.Versions();
-    if (!finished->clean_up.ok()) result.leaks.push_back("clean-up: " + std::string(Message(finished->clean_up)));
+    if (!finished->clean_up.ok())
+      result.leaks.push_back("clean-up: " + std::string(Message(finished->clean_up)));
   }
   result.took = clock.Now() - began;
   for (std::string& leak : FindLeaks(temp)) result.leaks.push_back(std::move(leak));
   if (!journal->status().ok()) {
     result.verdict = Outcome::kUnknown;
-    result.explanation = "the journal could not be written: " + std::string(Message(journal->status()));
+    result.explanation =
+        "the journal could not be written: " + std::string(Message(journal->status()));
   }
 
   // Written aside and renamed: a result that is there is whole.

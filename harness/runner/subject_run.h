@@ -1,5 +1,6 @@
 #pragma once
-// Runs one subject in this process, from the empty work folder to result.json: what `squall run-one` does.
+// Runs one subject in this process, from the empty work folder to result.json: what `squall
+// run-one` does.
 
 #include <cstdint>
 #include <optional>
@@ -13,11 +14,11 @@
 namespace squall::harness {
 
 struct SubjectRunOptions {
-  std::string file;      // of the scenario
+  std::string file;  // of the scenario
   std::string subject;
   scenarios::WorldKind world = scenarios::WorldKind::kFake;
-  std::uint64_t seed = 1;       // of the subject
-  std::string work_directory;   // exists, empty
+  std::uint64_t seed = 1;      // of the subject
+  std::string work_directory;  // exists, empty
   std::optional<ExternalServer> external;
 };
 
@@ -26,8 +27,9 @@ inline constexpr const char* kJournalFile = "journal.jsonl";
 inline constexpr const char* kResultFile = "result.json";
 inline constexpr const char* kScenarioFile = "scenario.yaml";
 
-// Writes the journal, the result and a copy of the scenario. SIGINT and SIGTERM abort it: the result says so. Errors are those of
-// getting started. Nothing but this may run in the process: the leak check looks at all of it.
+// Writes the journal, the result and a copy of the scenario. SIGINT and SIGTERM abort it: the
+// result says so. Errors are those of getting started. Nothing but this may run in the process: the
+// leak check looks at all of it.
 StatusOr<SubjectResult> RunSubject(const SubjectRunOptions& options);
 
 }  // namespace squall::harness

@@ -7,7 +7,8 @@ namespace squall::scenarios {
 EventMatcher::EventMatcher(const WaitStep& step) : kind_(step.kind), what_(step.event) {
   for (const auto& [field, text] : step.where) {
     if (text.size() >= 2 && text.front() == '/' && text.back() == '/') {
-      where_.emplace_back(field, std::regex(text.substr(1, text.size() - 2), std::regex::ECMAScript));
+      where_.emplace_back(field,
+                          std::regex(text.substr(1, text.size() - 2), std::regex::ECMAScript));
     } else {
       where_.emplace_back(field, text);
     }

@@ -24,8 +24,8 @@ Conclusion WorstOf(std::span<const CheckResult> results) {
 
 }  // namespace
 
-StepMachine::StepMachine(Executor& executor, World& world, Judge& judge, journal::Sink& journal, const Scenario& scenario,
-                         const Subject& subject, MachineOptions options)
+StepMachine::StepMachine(Executor& executor, World& world, Judge& judge, journal::Sink& journal,
+                         const Scenario& scenario, const Subject& subject, MachineOptions options)
     : executor_(executor),
       world_(world),
       judge_(judge),
@@ -51,7 +51,9 @@ SteadyTime StepMachine::JournalNow() const {
 
 void StepMachine::Append(journal::Payload payload) { journal_.Append(kSource, std::move(payload)); }
 
-bool StepMachine::IsServerSide(const std::string& node) const { return subject_.topology.Worker(node) == nullptr; }
+bool StepMachine::IsServerSide(const std::string& node) const {
+  return subject_.topology.Worker(node) == nullptr;
+}
 
 Done StepMachine::Current(std::function<void(Status)> then) {
   return [this, alive = alive_, epoch = epoch_, then = std::move(then)](Status status) {
@@ -72,7 +74,7 @@ void StepMachine::ClearLimit() {
   limit_timer_ = 0;
 }
 
-// --- prepare and start --------------------------------------------------------------------------------------------------
+// --- prepare and start ---
 
 void StepMachine::Start(Finished finished) {
   SQUALL_CHECK(phase_ == Phase::kIdle, "Start is called once");
@@ -82,7 +84,8 @@ void StepMachine::Start(Finished finished) {
   scenario_timer_ = executor_.After(Scaled(options_.timeout), [this] {
     scenario_timer_ = 0;
     result_.timed_out = true;
-    Blame("scenario", MakeStatus(StatusCode::kDeadlineExceeded, "its time-out of {} is over", FormatDuration(Scaled(options_.timeout))));
+    Blame("scenario", MakeStatus(StatusCode::kDeadlineExceeded, "its time-out of {} is over",
+                                 FormatDuration(Scaled(options_.timeout))));
     if (phase_ < Phase::kHealing) {
       world_.CancelWaits();
       EnterHealing();
@@ -137,13 +140,13 @@ void StepMachine::StartNodes(std::size_t index) {
     EnterHealing();
   });
   world_.Start(node, Current([this, node, index](const Status& status) {
-    if (status.ok()) return StartNodes(index + 1);
-    Blame("start " + node, status);
-    EnterHealing();
-  }));
+                 if (status.ok()) return StartNodes(index + 1);
+                 Blame("start " + node, status);
+                 EnterHealing();
+               }));
 }
 
-// --- steps --------------------------------------------------------------------------------------------------------------
+// --- steps ---
 
 void StepMachine::NextStep() {
   ++epoch_;
@@ -161,7 +164,8 @@ void StepMachine::NextStep() {
     if (const auto* wait = std::get_if<WaitStep>(&step.action)) {
       detail += fmt::format("; {} of {} seen", matched_, wait->count);
     } else if (const auto* workflows = std::get_if<WorkflowStep>(&step.action)) {
-      detail += fmt::format("; {} of {} accepted, {} ended", workflows_.started, workflows->count, workflows_.ended);
+      detail += fmt::format("; {} of {} accepted, {} ended", workflows_.started, workflows->count,
+                            workflows_.ended);
     }
     StepFailed("timed_out", detail);
   });
@@ -209,51 +213,72 @@ void StepMachine::StepFailed(std::string what, const std::string& detail) {
   Append(std::move(event));
   if (!infrastructure_failure_) {
     steps_failure_ = CheckResult{std::string(kStepsCheck), Outcome::kFail,
-                                 fmt::format("step {}: {}, within {}", step_ + 1, step.text, FormatDuration(Scaled(step.within))), detail};
+                                 fmt::format("step {}: {}, within {}", step_ + 1, step.text,
+                                             FormatDuration(Scaled(step.within))),
+                                 detail};
   }
   EnterHealing();
 }
 
 Done StepMachine::Ends(bool infrastructure) {
-  return Current([this, infrastructure](const Status& status) { StepEnded(status, infrastructure); });
+  return Current(
+      [this, infrastructure](const Status& status) { StepEnded(status, infrastructure); });
 }
 
-void StepMachine::ForEach(std::vector<std::string> nodes, std::function<void(const std::string&, Done)> action,
+void StepMachine::ForEach(std::vector<std::string> nodes,
+                          std::function<void(const std::string&, Done)> action,
                           std::function<bool(const std::string&)> infrastructure) {
   if (nodes.empty()) return StepDone();
   const std::string node = nodes.front();
   nodes.erase(nodes.begin());
-  action(node, Current([this, node, nodes = std::move(nodes), action, infrastructure](const Status& status) {
-    if (!status.ok()) return StepEnded(Annotate(status, node), infrastructure(node));
-    ForEach(nodes, action, infrastructure);
-  }));
+  action(node, Current([this, node, nodes = std::move(nodes), action,
+                        infrastructure](const Status& status) {
+           if (!status.ok()) return StepEnded(Annotate(status, node), infrastructure(node));
+           ForEach(nodes, action, infrastructure);
+         }));
 }
 
 void StepMachine::RunStep(const Step& step) {
   const auto server_side = [this](const std::string& node) { return IsServerSide(node); };
   const auto subjects_own = [](const std::string&) { return false; };
   if (const auto* start = std::get_if<StartStep>(&step.action)) {
-    ForEach(start->nodes, [this](const std::string& node, Done done) { world_.Start(node, std::move(done)); }, server_side);
+    ForEach(
+        start->nodes,
+        [this](const std::string& node, Done done) { world_.Start(node, std::move(done)); },
+        server_side);
   } else if (const auto* stop = std::get_if<StopStep>(&step.action)) {
-    ForEach(stop->nodes,
-            [this, signal = stop->signal](const std::string& node, Done done) { world_.Stop(node, signal, std::move(done)); },
-            server_side);
+    ForEach(
+        stop->nodes,
+        [this, signal = stop->signal](const std::string& node, Done done) {
+          world_.Stop(node, signal, std::move(done));
+        },
+        server_side);
   } else if (const auto* kill = std::get_if<KillStep>(&step.action)) {
-    ForEach(kill->nodes, [this](const std::string& node, Done done) { world_.Kill(node, std::move(done)); }, subjects_own);
+    ForEach(
+        kill->nodes,
+        [this](const std::string& node, Done done) { world_.Kill(node, std::move(done)); },
+        subjects_own);
   } else if (const auto* pause = std::get_if<PauseStep>(&step.action)) {
-    ForEach(pause->nodes, [this](const std::string& node, Done done) {
-      paused_.insert(node);
-      world_.Pause(node, std::move(done));
-    }, subjects_own);
+    ForEach(
+        pause->nodes,
+        [this](const std::string& node, Done done) {
+          paused_.insert(node);
+          world_.Pause(node, std::move(done));
+        },
+        subjects_own);
   } else if (const auto* resume = std::get_if<ResumeStep>(&step.action)) {
-    ForEach(resume->nodes, [this](const std::string& node, Done done) {
-      paused_.erase(node);
-      world_.Resume(node, std::move(done));
-    }, subjects_own);
+    ForEach(
+        resume->nodes,
+        [this](const std::string& node, Done done) {
+          paused_.erase(node);
+          world_.Resume(node, std::move(done));
+        },
+        subjects_own);
   } else if (const auto* restart = std::get_if<RestartStep>(&step.action)) {
     const ServerSpec* server = subject_.topology.Server(restart->node);
     const bool keep = restart->keep_data.value_or(server == nullptr || server->keep_data);
-    world_.Restart({restart->node, keep, restart->down_for, restart->kill}, Ends(IsServerSide(restart->node)));
+    world_.Restart({restart->node, keep, restart->down_for, restart->kill},
+                   Ends(IsServerSide(restart->node)));
   } else if (const auto* signal = std::get_if<SignalStep>(&step.action)) {
     world_.Signal(signal->node, signal->number, Ends(false));
   } else if (const auto* workflows = std::get_if<WorkflowStep>(&step.action)) {
@@ -268,8 +293,10 @@ void StepMachine::RunStep(const Step& step) {
     matched_ = 0;
     CheckWait();
   } else if (const auto* healthy = std::get_if<WaitHealthyStep>(&step.action)) {
-    ForEach(healthy->workers, [this](const std::string& node, Done done) { world_.WaitHealthy(node, std::move(done)); },
-            subjects_own);
+    ForEach(
+        healthy->workers,
+        [this](const std::string& node, Done done) { world_.WaitHealthy(node, std::move(done)); },
+        subjects_own);
   } else if (const auto* span = std::get_if<ForStep>(&step.action)) {
     executor_.After(span->duration, [done = Ends(false)] { done(absl::OkStatus()); });
   } else if (const auto* inject = std::get_if<InjectStep>(&step.action)) {
@@ -288,8 +315,8 @@ void StepMachine::RunStep(const Step& step) {
                   if (!outcome.ok()) return ends(outcome.status());
                   const std::string code(CodeName(outcome->code));
                   if (!call->code || *call->code == code) return ends(absl::OkStatus());
-                  ends(MakeStatus(StatusCode::kFailedPrecondition, "{} ended with {}, not {}: {}", call->method, code,
-                                  *call->code, outcome->detail));
+                  ends(MakeStatus(StatusCode::kFailedPrecondition, "{} ended with {}, not {}: {}",
+                                  call->method, code, *call->code, outcome->detail));
                 });
   } else if (const auto* close = std::get_if<CloseClientStep>(&step.action)) {
     world_.CloseClient(close->client, Ends(false));
@@ -317,31 +344,36 @@ void StepMachine::RunOneWorkflow(const WorkflowStep& step, int number) {
     if (!step.parallel) RunOneWorkflow(step, number + 1);
   };
   world_.StartWorkflow(request, Current([this, &step, id, next](const Status& status) {
-    if (!status.ok()) {
-      if (step.may_be_refused && status.code() != StatusCode::kInternal) return next();
-      return StepEnded(Annotate(status, "workflow " + id), false);
-    }
-    ++workflows_.started;
-    if (!step.wait_for_end) return next();
-    world_.AwaitWorkflow(id, step.ns, step.client,
-                         [this, alive = alive_, epoch = epoch_, &step, id, next](const StatusOr<WorkflowEnd>& end) {
-                           if (!*alive || epoch != epoch_) return;
-                           const Status wanted = CheckEnd(id, end, step.status, step.result);
-                           if (!wanted.ok()) return StepEnded(wanted, false);
-                           next();
-                         });
-  }));
+                         if (!status.ok()) {
+                           if (step.may_be_refused && status.code() != StatusCode::kInternal)
+                             return next();
+                           return StepEnded(Annotate(status, "workflow " + id), false);
+                         }
+                         ++workflows_.started;
+                         if (!step.wait_for_end) return next();
+                         world_.AwaitWorkflow(id, step.ns, step.client,
+                                              [this, alive = alive_, epoch = epoch_, &step, id,
+                                               next](const StatusOr<WorkflowEnd>& end) {
+                                                if (!*alive || epoch != epoch_) return;
+                                                const Status wanted =
+                                                    CheckEnd(id, end, step.status, step.result);
+                                                if (!wanted.ok()) return StepEnded(wanted, false);
+                                                next();
+                                              });
+                       }));
 }
 
-Status StepMachine::CheckEnd(const std::string& id, const StatusOr<WorkflowEnd>& end, const std::string& status,
+Status StepMachine::CheckEnd(const std::string& id, const StatusOr<WorkflowEnd>& end,
+                             const std::string& status,
                              const std::optional<std::string>& result) const {
   if (!end.ok()) return Annotate(end.status(), "workflow " + id);
   if (end->status != status) {
-    return MakeStatus(StatusCode::kFailedPrecondition, "workflow {} ended as {}, not {}{}{}", id, end->status, status,
-                      end->detail.empty() ? "" : ": ", end->detail);
+    return MakeStatus(StatusCode::kFailedPrecondition, "workflow {} ended as {}, not {}{}{}", id,
+                      end->status, status, end->detail.empty() ? "" : ": ", end->detail);
   }
   if (result && !SameJson(*result, end->result)) {
-    return MakeStatus(StatusCode::kFailedPrecondition, "workflow {} returned {}, not {}", id, end->result, *result);
+    return MakeStatus(StatusCode::kFailedPrecondition, "workflow {} returned {}, not {}", id,
+                      end->result, *result);
   }
   return absl::OkStatus();
 }
@@ -349,20 +381,22 @@ Status StepMachine::CheckEnd(const std::string& id, const StatusOr<WorkflowEnd>&
 void StepMachine::AwaitWorkflows(const AwaitStep& step, std::size_t index) {
   if (index == step.ids.size()) return StepDone();
   const std::string& id = step.ids[index];
-  world_.AwaitWorkflow(id, step.ns, step.client,
-                       [this, alive = alive_, epoch = epoch_, &step, index, id](const StatusOr<WorkflowEnd>& end) {
-                         if (!*alive || epoch != epoch_) return;
-                         const Status wanted = CheckEnd(id, end, step.status, step.result);
-                         if (!wanted.ok()) return StepEnded(wanted, false);
-                         AwaitWorkflows(step, index + 1);
-                       });
+  world_.AwaitWorkflow(
+      id, step.ns, step.client,
+      [this, alive = alive_, epoch = epoch_, &step, index, id](const StatusOr<WorkflowEnd>& end) {
+        if (!*alive || epoch != epoch_) return;
+        const Status wanted = CheckEnd(id, end, step.status, step.result);
+        if (!wanted.ok()) return StepEnded(wanted, false);
+        AwaitWorkflows(step, index + 1);
+      });
 }
 
-// --- faults -------------------------------------------------------------------------------------------------------------
+// --- faults ---
 
 void StepMachine::Inject(const InjectStep& step) {
   InjectRequest request{step.as, step.fault, step.on, step.params};
-  world_.Inject(request, [this, alive = alive_, epoch = epoch_, &step](StatusOr<std::unique_ptr<FaultHandle>> handle) {
+  world_.Inject(request, [this, alive = alive_, epoch = epoch_,
+                          &step](StatusOr<std::unique_ptr<FaultHandle>> handle) {
     // Too late for its step: the handle heals as it goes.
     if (!*alive || epoch != epoch_) return;
     if (!handle.ok()) return StepEnded(handle.status(), true);
@@ -381,7 +415,8 @@ void StepMachine::Inject(const InjectStep& step) {
   });
 }
 
-// Heals one fault, or joins its healing; `done` is called when it is over. The fault leaves the list whatever came of it.
+// Heals one fault, or joins its healing; `done` is called when it is over. The fault leaves the
+// list whatever came of it.
 void StepMachine::HealFault(ActiveFault& fault, Done done) {
   fault.waiting.push_back(std::move(done));
   if (fault.healing) return;
@@ -390,7 +425,8 @@ void StepMachine::HealFault(ActiveFault& fault, Done done) {
   fault.span_timer = 0;
   fault.handle->Heal([this, alive = alive_, raw = &fault](const Status& status) {
     if (!*alive) return;
-    const auto it = std::find_if(faults_.begin(), faults_.end(), [raw](const auto& f) { return f.get() == raw; });
+    const auto it = std::find_if(faults_.begin(), faults_.end(),
+                                 [raw](const auto& f) { return f.get() == raw; });
     if (it == faults_.end()) return;
     const std::unique_ptr<ActiveFault> ended = std::move(*it);
     faults_.erase(it);
@@ -403,8 +439,10 @@ void StepMachine::HealFaults(std::vector<std::string> labels, Done done) {
   // The last injected first; those that healed by themselves meanwhile are done.
   for (auto it = faults_.rbegin(); it != faults_.rend(); ++it) {
     ActiveFault& fault = **it;
-    if (!labels.empty() && std::find(labels.begin(), labels.end(), fault.label) == labels.end()) continue;
-    return HealFault(fault, [this, alive = alive_, labels = std::move(labels), done = std::move(done)](const Status& status) {
+    if (!labels.empty() && std::find(labels.begin(), labels.end(), fault.label) == labels.end())
+      continue;
+    return HealFault(fault, [this, alive = alive_, labels = std::move(labels),
+                             done = std::move(done)](const Status& status) {
       if (!*alive) return;
       if (!status.ok()) return done(status);
       HealFaults(labels, done);
@@ -413,7 +451,7 @@ void StepMachine::HealFaults(std::vector<std::string> labels, Done done) {
   done(absl::OkStatus());
 }
 
-// --- waiting for events -------------------------------------------------------------------------------------------------
+// --- waiting for events ---
 
 void StepMachine::CheckWait() {
   if (!matcher_) return;
@@ -455,12 +493,13 @@ void StepMachine::OnEvent(const journal::Event& event) {
   }
 }
 
-// --- heal, judge, clean up ----------------------------------------------------------------------------------------------
+// --- heal, judge, clean up ---
 
 void StepMachine::Blame(const std::string& what, const Status& status) {
   if (infrastructure_failure_) return;  // the first is the cause
-  infrastructure_failure_ = CheckResult{std::string(kInfrastructureCheck), Outcome::kUnknown, what,
-                                        fmt::format("{}: {}", CodeName(status.raw_code()), Message(status))};
+  infrastructure_failure_ =
+      CheckResult{std::string(kInfrastructureCheck), Outcome::kUnknown, what,
+                  fmt::format("{}: {}", CodeName(status.raw_code()), Message(status))};
 }
 
 void StepMachine::Abort(const std::string& reason) {
@@ -520,7 +559,8 @@ void StepMachine::LookAtJudge() {
   if (phase_ != Phase::kJudging) return;
   executor_.Cancel(judge_timer_);
   judge_timer_ = 0;
-  const std::optional<SteadyTime> deadline = infrastructure_failure_ ? std::nullopt : judge_.NextDeadline();
+  const std::optional<SteadyTime> deadline =
+      infrastructure_failure_ ? std::nullopt : judge_.NextDeadline();
   if (!deadline || *deadline <= JournalNow()) return Conclude();
   judge_timer_ = executor_.At(options_.journal_origin + deadline->time_since_epoch(), [this] {
     judge_timer_ = 0;
@@ -567,7 +607,8 @@ void StepMachine::EnterCleaning() {
   matcher_.reset();
   for (const auto& fault : faults_) executor_.Cancel(fault->span_timer);
   faults_.clear();
-  SetLimit(options_.clean_limit, [this] { Finish(Status(StatusCode::kDeadlineExceeded, "the clean-up timed out")); });
+  SetLimit(options_.clean_limit,
+           [this] { Finish(Status(StatusCode::kDeadlineExceeded, "the clean-up timed out")); });
   world_.CleanUp(Current([this](const Status& status) { Finish(status); }));
 }
 

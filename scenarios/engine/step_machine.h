@@ -1,16 +1,19 @@
 #pragma once
-// The step machine that all worlds share: prepare, start, steps, heal, judge, clean up; one subject of one scenario.
+// The step machine that all worlds share: prepare, start, steps, heal, judge, clean up; one subject
+// of one scenario.
 //
-// It owns no thread and does no I/O: time comes from the Executor's clock, everything else is asked of the World and comes
-// back as a completion or as an event of the journal. Loop thread only.
+// It owns no thread and does no I/O: time comes from the Executor's clock, everything else is asked
+// of the World and comes back as a completion or as an event of the journal. Loop thread only.
 //
-// What goes wrong is either the subject's (a workflow that does not complete, a wait that times out: the step has failed, the
-// steps after it are left out and the checks are judged on what there is) or the infrastructure's (a server that does not
-// start, a fault that cannot be healed: the verdict is unknown). In every case the faults are healed in reverse order and the
-// world is cleaned up; the result comes after that.
+// What goes wrong is either the subject's (a workflow that does not complete, a wait that times
+// out: the step has failed, the steps after it are left out and the checks are judged on what there
+// is) or the infrastructure's (a server that does not start, a fault that cannot be healed: the
+// verdict is unknown). In every case the faults are healed in reverse order and the world is
+// cleaned up; the result comes after that.
 //
-// Journal (source "runner"): run.started, step.*, run.judging, assertion.* of all results, run.finished. Two results are the
-// machine's own: `steps` (fail: a step that was not optional failed) and `infrastructure` (unknown).
+// Journal (source "runner"): run.started, step.*, run.judging, assertion.* of all results,
+// run.finished. Two results are the machine's own: `steps` (fail: a step that was not optional
+// failed) and `infrastructure` (unknown).
 
 #include <cstdint>
 #include <functional>
@@ -42,12 +45,13 @@ struct Conclusion {
 };
 
 struct MachineOptions {
-  std::string world;               // fake, real, sim
+  std::string world;  // fake, real, sim
   std::uint64_t seed = 0;
-  SteadyTime journal_origin;       // when the journal was opened: its times count from here
-  Duration timeout = std::chrono::seconds(60);  // scaled, as all limits below and those of the steps
+  SteadyTime journal_origin;  // when the journal was opened: its times count from here
+  Duration timeout =
+      std::chrono::seconds(60);  // scaled, as all limits below and those of the steps
   Duration prepare_limit = std::chrono::seconds(60);
-  Duration heal_limit = std::chrono::seconds(30);   // of each fault
+  Duration heal_limit = std::chrono::seconds(30);  // of each fault
   Duration clean_limit = std::chrono::seconds(60);
   // Default: the worst of the results.
   std::function<Conclusion(std::span<const CheckResult>)> conclude;
@@ -56,9 +60,9 @@ struct MachineOptions {
 struct MachineResult {
   std::vector<CheckResult> checks;  // the judge's, and the machine's own
   Conclusion conclusion;
-  bool timed_out = false;           // the scenario's time-out struck
+  bool timed_out = false;  // the scenario's time-out struck
   bool aborted = false;
-  Status clean_up;                  // not OK: something may be left
+  Status clean_up;  // not OK: something may be left
 };
 
 class StepMachine {
@@ -66,8 +70,8 @@ class StepMachine {
   using Finished = std::function<void(MachineResult)>;
 
   // All outlive the machine. `judge` is given every event by the machine: feed the machine only.
-  StepMachine(Executor& executor, World& world, Judge& judge, journal::Sink& journal, const Scenario& scenario,
-              const Subject& subject, MachineOptions options);
+  StepMachine(Executor& executor, World& world, Judge& judge, journal::Sink& journal,
+              const Scenario& scenario, const Subject& subject, MachineOptions options);
   ~StepMachine();
   StepMachine(const StepMachine&) = delete;
   StepMachine& operator=(const StepMachine&) = delete;
@@ -76,7 +80,8 @@ class StepMachine {
   void Start(Finished finished);
   // Every event of the journal in order, also the machine's own.
   void OnEvent(const journal::Event& event);
-  // Ends it early: faults are dropped, the checks are judged at once, the world is cleaned up. Idempotent.
+  // Ends it early: faults are dropped, the checks are judged at once, the world is cleaned up.
+  // Idempotent.
   void Abort(const std::string& reason);
 
  private:
@@ -112,8 +117,8 @@ class StepMachine {
   void RunOneWorkflow(const WorkflowStep& step, int number);
   void WorkflowFinished(const WorkflowStep& step);
   void AwaitWorkflows(const AwaitStep& step, std::size_t index);
-  Status CheckEnd(const std::string& id, const StatusOr<WorkflowEnd>& end, const std::string& status,
-                  const std::optional<std::string>& result) const;
+  Status CheckEnd(const std::string& id, const StatusOr<WorkflowEnd>& end,
+                  const std::string& status, const std::optional<std::string>& result) const;
   void Inject(const InjectStep& step);
   void HealFaults(std::vector<std::string> labels, Done done);
   void HealFault(ActiveFault& fault, Done done);
@@ -142,7 +147,8 @@ class StepMachine {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
   Phase phase_ = Phase::kIdle;
-  std::uint64_t epoch_ = 0;           // counts steps and phases: late completions of earlier ones are ignored
+  std::uint64_t epoch_ =
+      0;  // counts steps and phases: late completions of earlier ones are ignored
   TimerId limit_timer_ = 0, scenario_timer_ = 0, judge_timer_ = 0;
   std::vector<std::string> to_start_;
   std::size_t step_ = 0;
@@ -154,7 +160,8 @@ class StepMachine {
   // The events that wait steps of this subject may want, and where each step began.
   std::set<std::string, std::less<>> waited_kinds_;
   std::vector<journal::Event> events_;
-  std::map<std::uint64_t, std::uint64_t> begun_sequence_;  // step number -> sequence of its step.begun
+  std::map<std::uint64_t, std::uint64_t>
+      begun_sequence_;  // step number -> sequence of its step.begun
   std::optional<EventMatcher> matcher_;
   std::size_t looked_ = 0;
   int matched_ = 0;

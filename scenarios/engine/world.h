@@ -1,12 +1,14 @@
 #pragma once
 // What a scenario is played on: everything the step machine can ask for, as asynchronous actions.
 //
-// Implemented by harness/runner (processes and sockets) and sim (virtual time). All calls and all completions happen on the
-// machine's Executor; a completion is never called inline and is called exactly once, unless the World is destroyed first.
-// A World reports what happens in journal events, never through these completions alone: checkers see only the journal.
+// Implemented by harness/runner (processes and sockets) and sim (virtual time). All calls and all
+// completions happen on the machine's Executor; a completion is never called inline and is called
+// exactly once, unless the World is destroyed first. A World reports what happens in journal
+// events, never through these completions alone: checkers see only the journal.
 //
-// Errors: kInternal means that the world itself failed (cannot start a server, a fault cannot be armed) and makes the
-// verdict unknown; every other code is what the subject did (a workflow refused, a worker that exits while it starts).
+// Errors: kInternal means that the world itself failed (cannot start a server, a fault cannot be
+// armed) and makes the verdict unknown; every other code is what the subject did (a workflow
+// refused, a worker that exits while it starts).
 
 #include <functional>
 #include <map>
@@ -22,7 +24,8 @@ namespace squall::scenarios {
 
 using Done = std::function<void(Status)>;
 
-// A fault in force. Heal is called at most once; the destructor heals what was not, without waiting.
+// A fault in force. Heal is called at most once; the destructor heals what was not, without
+// waiting.
 class FaultHandle {
  public:
   virtual ~FaultHandle() = default;
@@ -74,7 +77,8 @@ class World {
   // Everything that stands before the first node: work folder, certificates, links listening.
   virtual void Prepare(Done done) = 0;
 
-  // Servers and ingresses are done when they serve (namespaces registered), workers when their process runs.
+  // Servers and ingresses are done when they serve (namespaces registered), workers when their
+  // process runs.
   virtual void Start(const std::string& node, Done done) = 0;
   // Asks with `signal` ("" = SIGTERM) and waits for the end. A node that is not up is done at once.
   virtual void Stop(const std::string& node, const std::string& signal, Done done) = 0;
@@ -83,14 +87,17 @@ class World {
   virtual void Pause(const std::string& node, Done done) = 0;
   virtual void Resume(const std::string& node, Done done) = 0;
   virtual void Signal(const std::string& node, int number, Done done) = 0;
-  // Done when the worker's process is up and a poll of its task queue is seen. Dropped at the next CancelWaits().
+  // Done when the worker's process is up and a poll of its task queue is seen. Dropped at the next
+  // CancelWaits().
   virtual void WaitHealthy(const std::string& worker, Done done) = 0;
 
   virtual void StartWorkflow(const WorkflowRequest& request, Done done) = 0;
-  virtual void AwaitWorkflow(const std::string& id, const std::string& ns, const std::string& client,
+  virtual void AwaitWorkflow(const std::string& id, const std::string& ns,
+                             const std::string& client,
                              std::function<void(StatusOr<WorkflowEnd>)> done) = 0;
   virtual void SignalWorkflow(const SignalWorkflowStep& step, Done done) = 0;
-  virtual void Call(const CallRequest& request, std::function<void(StatusOr<CallOutcome>)> done) = 0;
+  virtual void Call(const CallRequest& request,
+                    std::function<void(StatusOr<CallOutcome>)> done) = 0;
   virtual void CloseClient(const std::string& client, Done done) = 0;
   virtual void RegisterNamespace(const std::string& server, const std::string& ns, Done done) = 0;
   virtual void DeleteNamespace(const std::string& server, const std::string& ns, Done done) = 0;
@@ -98,10 +105,12 @@ class World {
   virtual void Inject(const InjectRequest& request,
                       std::function<void(StatusOr<std::unique_ptr<FaultHandle>>)> done) = 0;
 
-  // The step that waited has timed out: drop its pending WaitHealthy, AwaitWorkflow and Call without completing them.
+  // The step that waited has timed out: drop its pending WaitHealthy, AwaitWorkflow and Call
+  // without completing them.
   virtual void CancelWaits() = 0;
 
-  // Stops everything that runs, in reverse order of start. Called once, last; must complete whatever the state.
+  // Stops everything that runs, in reverse order of start. Called once, last; must complete
+  // whatever the state.
   virtual void CleanUp(Done done) = 0;
 };
 

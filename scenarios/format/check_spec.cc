@@ -11,12 +11,14 @@ const T* Get(const std::map<std::string, ParamValue, std::less<>>& values, std::
   const auto it = values.find(name);
   if (it == values.end() || std::holds_alternative<std::monostate>(it->second)) return nullptr;
   const T* value = std::get_if<T>(&it->second);
-  SQUALL_CHECK(value != nullptr, fmt::format("parameter '{}' was read as another type than its table's", name));
+  SQUALL_CHECK(value != nullptr,
+               fmt::format("parameter '{}' was read as another type than its table's", name));
   return value;
 }
 
 template <typename T>
-T GetOr(const std::map<std::string, ParamValue, std::less<>>& values, std::string_view name, T otherwise) {
+T GetOr(const std::map<std::string, ParamValue, std::less<>>& values, std::string_view name,
+        T otherwise) {
   const T* value = Get<T>(values, name);
   return value != nullptr ? *value : std::move(otherwise);
 }
@@ -40,8 +42,12 @@ std::string Params::Text(std::string_view name, std::string_view otherwise) cons
 std::int64_t Params::Int(std::string_view name, std::int64_t otherwise) const {
   return GetOr<std::int64_t>(values_, name, otherwise);
 }
-double Params::Number(std::string_view name, double otherwise) const { return GetOr<double>(values_, name, otherwise); }
-bool Params::Bool(std::string_view name, bool otherwise) const { return GetOr<bool>(values_, name, otherwise); }
+double Params::Number(std::string_view name, double otherwise) const {
+  return GetOr<double>(values_, name, otherwise);
+}
+bool Params::Bool(std::string_view name, bool otherwise) const {
+  return GetOr<bool>(values_, name, otherwise);
+}
 Duration Params::Time(std::string_view name, Duration otherwise) const {
   return GetOr<Duration>(values_, name, otherwise);
 }

@@ -1,6 +1,7 @@
 #pragma once
-// Tables of named things with typed parameters: the checks (the table is scenarios/checks' own) and the faults
-// (fault_catalogue.h). The loader, the JSON Schema and the documentation are all made from such tables.
+// Tables of named things with typed parameters: the checks (the table is scenarios/checks' own) and
+// the faults (fault_catalogue.h). The loader, the JSON Schema and the documentation are all made
+// from such tables.
 
 #include <cstdint>
 #include <map>
@@ -20,35 +21,40 @@ struct SourcePos {
   int line = 0, column = 0;
 };
 
-// How a parameter is written in YAML and what it is in C++ (the alternative of ParamValue in brackets).
+// How a parameter is written in YAML and what it is in C++ (the alternative of ParamValue in
+// brackets).
 enum class ParamType {
-  kText,          // any text [string]
-  kWord,          // one of ParamSpec::words [string]
-  kRegex,         // an ECMAScript regular expression, compiled once by the loader to check it [string]
-  kInt,           // 3 [int64]
-  kNumber,        // 0.25 [double]
-  kBool,          // true, false [bool]
-  kDuration,      // 250ms, 3s, 2m [Duration]
-  kSize,          // 64KiB, 1500B: bytes [int64]
-  kRate,          // 64KiB/s: bytes per second [int64]
-  kNode,          // the name of a server, ingress, link, worker or client of the topology [string]
-  kServer, kLink, kWorker, kClient,  // the same, of that kind [string]
+  kText,      // any text [string]
+  kWord,      // one of ParamSpec::words [string]
+  kRegex,     // an ECMAScript regular expression, compiled once by the loader to check it [string]
+  kInt,       // 3 [int64]
+  kNumber,    // 0.25 [double]
+  kBool,      // true, false [bool]
+  kDuration,  // 250ms, 3s, 2m [Duration]
+  kSize,      // 64KiB, 1500B: bytes [int64]
+  kRate,      // 64KiB/s: bytes per second [int64]
+  kNode,      // the name of a server, ingress, link, worker or client of the topology [string]
+  kServer,
+  kLink,
+  kWorker,
+  kClient,        // the same, of that kind [string]
   kFaultLabel,    // the `as` of an inject step [string]
   kTextList,      // [a, b], or a alone [vector<string>]
   kDurationList,  // [1s, 2s] [vector<Duration>]
   kIntList,       // [0, 1] [vector<int64>]
   kJson,          // any YAML value, as JSON text: workflow inputs and results [string]
   kTextMap,       // {key: value} [map<string, string>]
-  kObject,        // the loader's own: an object with a table of its own, named by words[0]; never in Params
+  kObject,  // the loader's own: an object with a table of its own, named by words[0]; never in
+            // Params
 };
 
 struct ParamSpec {
   std::string name;
   ParamType type = ParamType::kText;
-  std::string doc;                         // one sentence; with the unit and what the default means
+  std::string doc;  // one sentence; with the unit and what the default means
   bool required = false;
-  std::string default_text;                // as it would be written in YAML; "" = none. Parsed by the same rules.
-  std::vector<std::string> words;          // of kWord
+  std::string default_text;  // as it would be written in YAML; "" = none. Parsed by the same rules.
+  std::vector<std::string> words;  // of kWord
   // Inclusive limits of kInt, kNumber, kSize, kRate.
   std::optional<double> min, max;
 };
@@ -57,11 +63,11 @@ using ParamTable = std::vector<ParamSpec>;
 const ParamSpec* FindParam(const ParamTable& table, std::string_view name);
 
 using ParamValue = std::variant<std::monostate, bool, std::int64_t, double, std::string, Duration,
-                                std::vector<std::string>, std::vector<Duration>, std::vector<std::int64_t>,
-                                std::map<std::string, std::string>>;
+                                std::vector<std::string>, std::vector<Duration>,
+                                std::vector<std::int64_t>, std::map<std::string, std::string>>;
 
-// Parameters that were checked against a table: a getter of the wrong type or of a name that is not in the table is a
-// programmer error. A parameter with a default is always there.
+// Parameters that were checked against a table: a getter of the wrong type or of a name that is not
+// in the table is a programmer error. A parameter with a default is always there.
 class Params {
  public:
   void Set(std::string name, ParamValue value) { values_[std::move(name)] = std::move(value); }
@@ -95,7 +101,8 @@ using CheckTable = std::vector<CheckDefinition>;
 // One check that a scenario asks for.
 struct CheckSpec {
   std::string name;  // of the definition
-  std::string id;    // what reports and `expect: {fail: ...}` call it; the name unless `id:` says otherwise
+  std::string
+      id;  // what reports and `expect: {fail: ...}` call it; the name unless `id:` says otherwise
   Params params;
   SourcePos pos;
 };

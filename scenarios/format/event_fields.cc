@@ -26,7 +26,9 @@ struct TextOf {
   static std::string Text(int v) { return std::to_string(v); }
   static std::string Text(Duration v) { return std::to_string(v.count()); }
   static std::string Text(const std::optional<int>& v) { return v ? std::to_string(*v) : ""; }
-  static std::string Text(const std::vector<std::string>& v) { return fmt::format("{}", fmt::join(v, ",")); }
+  static std::string Text(const std::vector<std::string>& v) {
+    return fmt::format("{}", fmt::join(v, ","));
+  }
   static std::string Text(const std::map<std::string, std::string>& v) {
     std::string text;
     for (const auto& [key, value] : v) text += (text.empty() ? "" : ",") + key + "=" + value;

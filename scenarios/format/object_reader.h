@@ -1,6 +1,7 @@
 #pragma once
-// Reads one YAML map against a table of parameters. Used for every object of a scenario file, for checks and for faults,
-// so that errors read alike and the JSON Schema (schema.h) says the same as the loader.
+// Reads one YAML map against a table of parameters. Used for every object of a scenario file, for
+// checks and for faults, so that errors read alike and the JSON Schema (schema.h) says the same as
+// the loader.
 
 #include <map>
 #include <string>
@@ -12,9 +13,11 @@
 
 namespace squall::scenarios {
 
-// What names may stand for in a value: filled while the topology is read. Null members are not checked.
+// What names may stand for in a value: filled while the topology is read. Null members are not
+// checked.
 struct KnownNames {
-  std::map<std::string, ParamType> nodes;  // name -> kServer, kLink, kWorker, kClient, or kNode for an ingress
+  std::map<std::string, ParamType>
+      nodes;  // name -> kServer, kLink, kWorker, kClient, or kNode for an ingress
   std::vector<std::string> fault_labels;
   bool check_nodes = false, check_labels = false;
 };
@@ -25,20 +28,21 @@ struct ReadContext {
 };
 
 struct ReadObject {
-  Params params;                                   // defaults filled in; kObject parameters only in `nodes`
-  std::map<std::string, const YamlNode*> nodes;    // what was given, by key
+  Params params;  // defaults filled in; kObject parameters only in `nodes`
+  std::map<std::string, const YamlNode*> nodes;  // what was given, by key
   SourcePos pos;
 
   const YamlNode* Node(std::string_view key) const;
 };
 
-// `what` names the object in errors: "worker 'w'". A node that is no map is taken for the parameter `shorthand`, where one
-// is given: `start: temporal`. A null node is an empty map.
-StatusOr<ReadObject> ReadTable(const ReadContext& context, const YamlNode& node, std::string_view what,
-                               const ParamTable& table, std::string_view shorthand = "");
+// `what` names the object in errors: "worker 'w'". A node that is no map is taken for the parameter
+// `shorthand`, where one is given: `start: temporal`. A null node is an empty map.
+StatusOr<ReadObject> ReadTable(const ReadContext& context, const YamlNode& node,
+                               std::string_view what, const ParamTable& table,
+                               std::string_view shorthand = "");
 
-StatusOr<ParamValue> ReadValue(const ReadContext& context, const YamlNode& node, std::string_view what,
-                               const ParamSpec& spec);
+StatusOr<ParamValue> ReadValue(const ReadContext& context, const YamlNode& node,
+                               std::string_view what, const ParamSpec& spec);
 
 // "a duration with its unit, such as 250ms, 3s or 2m": for errors and for the reference.
 std::string DescribeType(const ParamSpec& spec);

@@ -15,9 +15,12 @@ const T* Find(const std::vector<T>& items, std::string_view name) {
 
 std::string_view WorldName(WorldKind world) {
   switch (world) {
-    case WorldKind::kSim: return "sim";
-    case WorldKind::kFake: return "fake";
-    case WorldKind::kReal: return "real";
+    case WorldKind::kSim:
+      return "sim";
+    case WorldKind::kFake:
+      return "fake";
+    case WorldKind::kReal:
+      return "real";
   }
   return "?";
 }
@@ -64,6 +67,8 @@ std::string Topology::CertificateAt(std::string_view name) const {
   return server != nullptr ? server->certificate : "";
 }
 
-const Subject* Scenario::FindSubject(std::string_view subject_name) const { return Find(subjects, subject_name); }
+const Subject* Scenario::FindSubject(std::string_view subject_name) const {
+  return Find(subjects, subject_name);
+}
 
 }  // namespace squall::scenarios

@@ -22,9 +22,11 @@ Json Reference(const std::string& name) { return {{"$ref", "#/$defs/" + name}}; 
 // "x", "[x]" and "{x}" of a kObject parameter: one, a list of, a map of.
 Json ObjectSchema(const std::string& word) {
   if (word == "patch") return Json::object();
-  if (word.front() == '[') return {{"type", "array"}, {"items", Reference(word.substr(1, word.size() - 2))}};
+  if (word.front() == '[')
+    return {{"type", "array"}, {"items", Reference(word.substr(1, word.size() - 2))}};
   if (word.front() == '{') {
-    return {{"type", "object"}, {"additionalProperties", Reference(word.substr(1, word.size() - 2))}};
+    return {{"type", "object"},
+            {"additionalProperties", Reference(word.substr(1, word.size() - 2))}};
   }
   return Reference(word);
 }
@@ -37,27 +39,58 @@ Json TypeSchema(const ParamSpec& spec) {
   Json schema;
   const Json scalar = {{"type", Json::array({"string", "number", "boolean"})}};
   switch (spec.type) {
-    case ParamType::kText: schema = scalar; break;
-    case ParamType::kWord: schema = {{"enum", spec.words}}; break;
-    case ParamType::kInt: schema = {{"type", "integer"}}; break;
-    case ParamType::kNumber: schema = {{"type", "number"}}; break;
-    case ParamType::kBool: schema = {{"type", "boolean"}}; break;
-    case ParamType::kDuration: schema = {{"type", "string"}, {"pattern", kDurationPattern}}; break;
-    case ParamType::kSize: schema = {{"type", "string"}, {"pattern", kSizePattern}}; break;
-    case ParamType::kRate: schema = {{"type", "string"}, {"pattern", kRatePattern}}; break;
-    case ParamType::kTextList: schema = OneOrMany(scalar); break;
-    case ParamType::kDurationList: schema = OneOrMany({{"type", "string"}, {"pattern", kDurationPattern}}); break;
-    case ParamType::kIntList: schema = OneOrMany({{"type", "integer"}}); break;
-    case ParamType::kTextMap: schema = {{"type", "object"}}; break;
-    case ParamType::kJson: schema = Json::object(); break;
-    case ParamType::kObject: schema = ObjectSchema(spec.words.front()); break;
-    default: schema = {{"type", "string"}}; break;
+    case ParamType::kText:
+      schema = scalar;
+      break;
+    case ParamType::kWord:
+      schema = {{"enum", spec.words}};
+      break;
+    case ParamType::kInt:
+      schema = {{"type", "integer"}};
+      break;
+    case ParamType::kNumber:
+      schema = {{"type", "number"}};
+      break;
+    case ParamType::kBool:
+      schema = {{"type", "boolean"}};
+      break;
+    case ParamType::kDuration:
+      schema = {{"type", "string"}, {"pattern", kDurationPattern}};
+      break;
+    case ParamType::kSize:
+      schema = {{"type", "string"}, {"pattern", kSizePattern}};
+      break;
+    case ParamType::kRate:
+      schema = {{"type", "string"}, {"pattern", kRatePattern}};
+      break;
+    case ParamType::kTextList:
+      schema = OneOrMany(scalar);
+      break;
+    case ParamType::kDurationList:
+      schema = OneOrMany({{"type", "string"}, {"pattern", kDurationPattern}});
+      break;
+    case ParamType::kIntList:
+      schema = OneOrMany({{"type", "integer"}});
+      break;
+    case ParamType::kTextMap:
+      schema = {{"type", "object"}};
+      break;
+    case ParamType::kJson:
+      schema = Json::object();
+      break;
+    case ParamType::kObject:
+      schema = ObjectSchema(spec.words.front());
+      break;
+    default:
+      schema = {{"type", "string"}};
+      break;
   }
   if (spec.type == ParamType::kInt || spec.type == ParamType::kNumber) {
     if (spec.min) schema["minimum"] = *spec.min;
     if (spec.max) schema["maximum"] = *spec.max;
   }
-  schema["description"] = spec.doc + (spec.default_text.empty() ? "" : " Default: " + spec.default_text + ".");
+  schema["description"] =
+      spec.doc + (spec.default_text.empty() ? "" : " Default: " + spec.default_text + ".");
   return schema;
 }
 
@@ -68,7 +101,10 @@ Json TableSchema(const std::string& doc, const ParamTable& keys, const std::stri
     properties[spec.name] = TypeSchema(spec);
     if (spec.required) required.push_back(spec.name);
   }
-  Json object = {{"type", "object"}, {"description", doc}, {"properties", properties}, {"additionalProperties", false}};
+  Json object = {{"type", "object"},
+                 {"description", doc},
+                 {"properties", properties},
+                 {"additionalProperties", false}};
   if (!required.empty()) object["required"] = required;
   if (required.empty() || !shorthand.empty()) object["type"] = Json::array({"object", "null"});
   if (shorthand.empty()) return object;
@@ -119,7 +155,8 @@ Json CheckSchema(const CheckTable& checks) {
 }
 
 std::string Cell(std::string text) {
-  for (std::size_t at = text.find('|'); at != std::string::npos; at = text.find('|', at + 2)) text.insert(at, "\\");
+  for (std::size_t at = text.find('|'); at != std::string::npos; at = text.find('|', at + 2))
+    text.insert(at, "\\");
   return text;
 }
 
@@ -130,13 +167,16 @@ std::string KeysMarkdown(const ParamTable& keys) {
     std::string type = DescribeType(spec);
     if (spec.type == ParamType::kObject) {
       const std::string& word = spec.words.front();
-      type = word == "patch"        ? "a patch"
+      type = word == "patch"       ? "a patch"
              : word.front() == '[' ? "a list of " + word.substr(1, word.size() - 2)
              : word.front() == '{' ? "a map from names to " + word.substr(1, word.size() - 2)
                                    : word;
     }
     out += fmt::format("| `{}` | {} | {} | {} |\n", spec.name, Cell(type),
-                       spec.required ? "required" : spec.default_text.empty() ? "" : "`" + spec.default_text + "`", Cell(spec.doc));
+                       spec.required               ? "required"
+                       : spec.default_text.empty() ? ""
+                                                   : "`" + spec.default_text + "`",
+                       Cell(spec.doc));
   }
   return out;
 }
@@ -152,7 +192,8 @@ std::string JsonSchema(const CheckTable& checks) {
   defs["step"] = StepSchema();
   defs["check"] = CheckSchema(checks);
   Json schema = TableSchema(TableOf("scenario").doc, TableOf("scenario").keys, "");
-  Json out = {{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", "squall scenario"}};
+  Json out = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+              {"title", "squall scenario"}};
   out.update(schema);
   out["$defs"] = defs;
   return out.dump(2) + "\n";
@@ -162,13 +203,15 @@ std::string ReferenceMarkdown(const CheckTable& checks) {
   std::string out;
   for (const ObjectTable& table : ObjectTables()) {
     out += fmt::format("### {}\n\n{}", table.name, table.doc);
-    if (!table.shorthand.empty()) out += fmt::format(" A value that is no map stands for `{}`.", table.shorthand);
+    if (!table.shorthand.empty())
+      out += fmt::format(" A value that is no map stands for `{}`.", table.shorthand);
     out += "\n\n" + KeysMarkdown(table.keys) + "\n";
   }
   out += "## Steps\n\n";
   for (const ObjectTable& table : StepTables()) {
     out += fmt::format("### `{}`\n\n{}", table.name, table.doc);
-    if (!table.shorthand.empty()) out += fmt::format(" A value that is no map stands for `{}`.", table.shorthand);
+    if (!table.shorthand.empty())
+      out += fmt::format(" A value that is no map stands for `{}`.", table.shorthand);
     out += "\n\n" + KeysMarkdown(table.keys) + "\n";
   }
   out += "## Faults\n\n";
@@ -176,7 +219,9 @@ std::string ReferenceMarkdown(const CheckTable& checks) {
     std::string targets;
     for (const FaultTarget target : fault.targets) {
       targets += targets.empty() ? "" : " or ";
-      targets += target == FaultTarget::kLink ? "link" : target == FaultTarget::kServer ? "server" : "worker";
+      targets += target == FaultTarget::kLink     ? "link"
+                 : target == FaultTarget::kServer ? "server"
+                                                  : "worker";
     }
     out += fmt::format("### `{}`\n\nInto a {}{}. {}\n\n", fault.name, targets,
                        fault.needs_fake_server ? " (fake server only)" : "", fault.doc);
@@ -185,7 +230,8 @@ std::string ReferenceMarkdown(const CheckTable& checks) {
   out += "## Checks\n\nEvery check also takes `id`.\n\n";
   for (const CheckDefinition& check : checks) {
     out += fmt::format("### `{}`\n\n{}\n\n", check.name, check.doc);
-    if (!check.needs.empty()) out += fmt::format("Needs events of the kinds {}.\n\n", fmt::join(check.needs, ", "));
+    if (!check.needs.empty())
+      out += fmt::format("Needs events of the kinds {}.\n\n", fmt::join(check.needs, ", "));
     if (!check.params.empty()) out += KeysMarkdown(check.params) + "\n";
   }
   return out;

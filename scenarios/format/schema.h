@@ -1,5 +1,6 @@
 #pragma once
-// What is made from the tables beside the loader: the JSON Schema for editors and the reference for docs/scenarios.md.
+// What is made from the tables beside the loader: the JSON Schema for editors and the reference for
+// docs/scenarios.md.
 
 #include <string>
 

@@ -1,9 +1,8 @@
 #include "scenarios/format/step_reader.h"
 
-#include <csignal>
-
 #include <algorithm>
 #include <cctype>
+#include <csignal>
 #include <map>
 #include <regex>
 #include <set>
@@ -28,19 +27,22 @@ constexpr Duration kSpanSlack = seconds(5);
 
 class StepReader {
  public:
-  StepReader(const ReadContext& context, const Topology& topology) : context_(context), topology_(topology) {}
+  StepReader(const ReadContext& context, const Topology& topology)
+      : context_(context), topology_(topology) {}
 
   StatusOr<std::vector<Step>> Read(const YamlNode& list) {
     if (list.kind == YamlNode::Kind::kNull) return std::vector<Step>();
     if (list.kind != YamlNode::Kind::kList) {
-      return ErrorAt(context_.file, list, fmt::format("'steps' is a list, not {}", list.KindName()));
+      return ErrorAt(context_.file, list,
+                     fmt::format("'steps' is a list, not {}", list.KindName()));
     }
     std::vector<Step> steps;
     for (const YamlNode& item : list.items) {
       number_ = steps.size() + 1;
       SQUALL_ASSIGN_OR_RETURN(Step step, ReadStep(item));
       if (!step.name.empty() && !names_.insert(step.name).second) {
-        return ErrorAt(context_.file, *item.Find("name"), fmt::format("two steps are named '{}'", step.name));
+        return ErrorAt(context_.file, *item.Find("name"),
+                       fmt::format("two steps are named '{}'", step.name));
       }
       steps.push_back(std::move(step));
     }
@@ -50,7 +52,8 @@ class StepReader {
  private:
   StatusOr<Step> ReadStep(const YamlNode& item) {
     if (item.kind != YamlNode::Kind::kMap) {
-      return ErrorAt(context_.file, item, "a step is a map with one verb, such as `- start: worker`");
+      return ErrorAt(context_.file, item,
+                     "a step is a map with one verb, such as `- start: worker`");
     }
     const ParamTable& common = TableOf("step").keys;
     const ObjectTable* verb = nullptr;
@@ -68,17 +71,22 @@ class StepReader {
         for (const ObjectTable& table : StepTables()) words.push_back(table.name);
         for (const ParamSpec& spec : common) words.push_back(spec.name);
         return ErrorAt(context_.file, key,
-                       fmt::format("there is no step '{}'{}", EscapeControl(key.text), DidYouMean(key.text, words)));
+                       fmt::format("there is no step '{}'{}", EscapeControl(key.text),
+                                   DidYouMean(key.text, words)));
       }
       if (verb != nullptr) {
-        return ErrorAt(context_.file, key, fmt::format("one step has two verbs, '{}' and '{}': write two steps", verb->name, found->name));
+        return ErrorAt(context_.file, key,
+                       fmt::format("one step has two verbs, '{}' and '{}': write two steps",
+                                   verb->name, found->name));
       }
       verb = found;
       body = &value;
     }
-    if (verb == nullptr) return ErrorAt(context_.file, item, "this step has no verb (start, run, wait, inject, ...)");
+    if (verb == nullptr)
+      return ErrorAt(context_.file, item, "this step has no verb (start, run, wait, inject, ...)");
     SQUALL_ASSIGN_OR_RETURN(const ReadObject head, ReadTable(context_, rest, "a step", common));
-    if (const YamlNode* name = head.Node("name")) SQUALL_RETURN_IF_ERROR(CheckIdentifier(context_, *name, "a step"));
+    if (const YamlNode* name = head.Node("name"))
+      SQUALL_RETURN_IF_ERROR(CheckIdentifier(context_, *name, "a step"));
     Step step;
     step.name = head.params.Text("name");
     step.optional = head.params.Bool("optional");
@@ -90,7 +98,8 @@ class StepReader {
     verb_ = verb->name;
     SQUALL_RETURN_IF_ERROR(ReadAction(&step));
     if (head.params.Has("within")) step.within = head.params.Time("within");
-    if (step.within <= Duration::zero()) return ErrorAt(context_.file, item, "'within' is longer than nothing");
+    if (step.within <= Duration::zero())
+      return ErrorAt(context_.file, item, "'within' is longer than nothing");
     return step;
   }
 
@@ -102,14 +111,16 @@ class StepReader {
       std::vector<std::string> names;
       for (const FaultDefinition& fault : FaultCatalogue()) names.push_back(fault.name);
       return ErrorAt(context_.file, *name,
-                     fmt::format("there is no fault '{}'{}", EscapeControl(name->text), DidYouMean(name->text, names)));
+                     fmt::format("there is no fault '{}'{}", EscapeControl(name->text),
+                                 DidYouMean(name->text, names)));
     }
     keys->insert(keys->end(), fault_->params.begin(), fault_->params.end());
     what_ = fmt::format("fault '{}'", fault_->name);
     return absl::OkStatus();
   }
 
-  // The names of a list key, groups (a worker with a count) unrolled, each of one of the allowed kinds.
+  // The names of a list key, groups (a worker with a count) unrolled, each of one of the allowed
+  // kinds.
   StatusOr<std::vector<std::string>> NodeList(std::string_view key, std::string_view kinds) {
     std::vector<std::string> nodes;
     const YamlNode* given = object_.Node(key);
@@ -138,17 +149,19 @@ class StepReader {
         if (Allowed(known, kinds)) candidates.push_back(known);
       }
       return ErrorAt(context_.file, *item,
-                     fmt::format("{}: there is no {} '{}'{}", what_, KindsText(kinds), EscapeControl(name),
-                                 DidYouMean(name, candidates)));
+                     fmt::format("{}: there is no {} '{}'{}", what_, KindsText(kinds),
+                                 EscapeControl(name), DidYouMean(name, candidates)));
     }
-    if (nodes.empty()) return ErrorAt(context_.file, *given, fmt::format("'{}' of {} names nothing", key, what_));
+    if (nodes.empty())
+      return ErrorAt(context_.file, *given, fmt::format("'{}' of {} names nothing", key, what_));
     return nodes;
   }
 
   // kinds: s server, i ingress, w worker.
   bool Allowed(const std::string& name, std::string_view kinds) const {
     const auto has = [&](char c) { return kinds.find(c) != std::string_view::npos; };
-    return (has('s') && topology_.Server(name) != nullptr) || (has('i') && topology_.Ingress(name) != nullptr) ||
+    return (has('s') && topology_.Server(name) != nullptr) ||
+           (has('i') && topology_.Ingress(name) != nullptr) ||
            (has('w') && topology_.Worker(name) != nullptr);
   }
   static std::string KindsText(std::string_view kinds) {
@@ -169,7 +182,8 @@ class StepReader {
   StatusOr<std::string> OneNode(std::string_view key, std::string_view kinds) {
     SQUALL_ASSIGN_OR_RETURN(const std::vector<std::string> nodes, NodeList(key, kinds));
     if (nodes.size() > 1) {
-      return ErrorAt(context_.file, *object_.Node(key), fmt::format("'{}' of {} is one node, not {}", key, what_, nodes.size()));
+      return ErrorAt(context_.file, *object_.Node(key),
+                     fmt::format("'{}' of {} is one node, not {}", key, what_, nodes.size()));
     }
     return nodes.front();
   }
@@ -188,7 +202,8 @@ class StepReader {
     } else if (verb_ == "stop") {
       SQUALL_ASSIGN_OR_RETURN(auto nodes, NodeList("nodes", "siw"));
       const std::string signal = p.Text("signal");
-      Fill(step, StopStep{nodes, signal}, fmt::format("stop {} (SIG{})", fmt::join(nodes, ", "), signal), kStopLimit);
+      Fill(step, StopStep{nodes, signal},
+           fmt::format("stop {} (SIG{})", fmt::join(nodes, ", "), signal), kStopLimit);
     } else if (verb_ == "kill") {
       SQUALL_ASSIGN_OR_RETURN(auto nodes, NodeList("nodes", "sw"));
       Fill(step, KillStep{nodes}, fmt::format("kill {}", fmt::join(nodes, ", ")), kActLimit);
@@ -207,17 +222,20 @@ class StepReader {
     } else if (verb_ == "await") {
       return ReadAwait(step);
     } else if (verb_ == "signal_workflow") {
-      SignalWorkflowStep action{p.Text("id"), p.Text("signal"), p.Text("input", "null"), p.Text("client"), NamespaceOr(p)};
+      SignalWorkflowStep action{p.Text("id"), p.Text("signal"), p.Text("input", "null"),
+                                p.Text("client"), NamespaceOr(p)};
       const std::string text = fmt::format("signal workflow {} with {}", action.id, action.signal);
       Fill(step, std::move(action), text, kWaitLimit);
     } else if (verb_ == "wait") {
       return ReadWait(step);
     } else if (verb_ == "wait_healthy") {
       SQUALL_ASSIGN_OR_RETURN(auto nodes, NodeList("workers", "w"));
-      Fill(step, WaitHealthyStep{nodes}, fmt::format("wait until {} is healthy", fmt::join(nodes, ", ")), kStartLimit);
+      Fill(step, WaitHealthyStep{nodes},
+           fmt::format("wait until {} is healthy", fmt::join(nodes, ", ")), kStartLimit);
     } else if (verb_ == "for") {
       const Duration duration = p.Time("duration");
-      Fill(step, ForStep{duration}, fmt::format("for {}", FormatDuration(duration)), duration + kSpanSlack);
+      Fill(step, ForStep{duration}, fmt::format("for {}", FormatDuration(duration)),
+           duration + kSpanSlack);
     } else if (verb_ == "inject") {
       return ReadInject(step);
     } else if (verb_ == "heal") {
@@ -226,7 +244,9 @@ class StepReader {
       const bool remove = verb_ == "delete_namespace";
       const std::string server = p.Text("server", topology_.servers.front().name);
       Fill(step, NamespaceStep{remove, p.Text("namespace"), server},
-           fmt::format("{} namespace {} on {}", remove ? "delete" : "register", p.Text("namespace"), server), kWaitLimit);
+           fmt::format("{} namespace {} on {}", remove ? "delete" : "register", p.Text("namespace"),
+                       server),
+           kWaitLimit);
     } else if (verb_ == "call") {
       return ReadCall(step);
     } else if (verb_ == "close_client") {
@@ -241,22 +261,27 @@ class StepReader {
     RestartStep action{node, std::nullopt, p.Time("down_for"), p.Text("how") == "kill"};
     if (p.Has("data")) {
       if (topology_.Server(node) == nullptr) {
-        return ErrorAt(context_.file, *object_.Node("data"), fmt::format("'data' is of a server, and '{}' is none", node));
+        return ErrorAt(context_.file, *object_.Node("data"),
+                       fmt::format("'data' is of a server, and '{}' is none", node));
       }
       action.keep_data = p.Text("data") == "kept";
     }
     const Duration within = kStartLimit + kStopLimit + action.down_for;
-    const std::string pause = action.down_for == Duration::zero() ? "" : ", down for " + FormatDuration(action.down_for);
-    Fill(step, action, fmt::format("restart {} ({}{})", node, action.kill ? "killed" : "stopped", pause), within);
+    const std::string pause =
+        action.down_for == Duration::zero() ? "" : ", down for " + FormatDuration(action.down_for);
+    Fill(step, action,
+         fmt::format("restart {} ({}{})", node, action.kill ? "killed" : "stopped", pause), within);
     return absl::OkStatus();
   }
 
   Status ReadSignal(Step* step) {
     SQUALL_ASSIGN_OR_RETURN(const std::string node, OneNode("node", "w"));
-    static const std::map<std::string, int, std::less<>> kSignals = {{"INT", SIGINT},   {"TERM", SIGTERM}, {"HUP", SIGHUP},
-                                                                    {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"QUIT", SIGQUIT}};
+    static const std::map<std::string, int, std::less<>> kSignals = {
+        {"INT", SIGINT},   {"TERM", SIGTERM}, {"HUP", SIGHUP},
+        {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"QUIT", SIGQUIT}};
     const std::string name = object_.params.Text("signal");
-    Fill(step, SignalStep{node, kSignals.find(name)->second, name}, fmt::format("send SIG{} to {}", name, node), kActLimit);
+    Fill(step, SignalStep{node, kSignals.find(name)->second, name},
+         fmt::format("send SIG{} to {}", name, node), kActLimit);
     return absl::OkStatus();
   }
 
@@ -272,13 +297,14 @@ class StepReader {
     action.wait_for_end = verb_ == "run";
     action.workflow = p.Text("workflow");
     std::string lower = action.workflow;
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
     action.id = p.Text("id", fmt::format("{}-{}", lower, number_));
     action.input = p.Text("input", "null");
     if (p.Has("result")) action.result = p.Text("result");
     action.status = p.Text("status", "completed");
-    action.task_queue =
-        p.Text("task_queue", topology_.workers.empty() ? "squall" : topology_.workers.front().task_queue);
+    action.task_queue = p.Text(
+        "task_queue", topology_.workers.empty() ? "squall" : topology_.workers.front().task_queue);
     action.ns = NamespaceOr(p);
     action.client = p.Text("client");
     action.count = static_cast<int>(p.Int("count"));
@@ -288,10 +314,14 @@ class StepReader {
     if (action.count == 1) {
       workflow_ids_.insert(action.id);
     } else {
-      for (int i = 1; i <= action.count; ++i) workflow_ids_.insert(fmt::format("{}-{}", action.id, i));
+      for (int i = 1; i <= action.count; ++i)
+        workflow_ids_.insert(fmt::format("{}-{}", action.id, i));
     }
     const std::string number = action.count == 1 ? "" : fmt::format("{} x ", action.count);
-    Fill(step, action, fmt::format("{} {}{}", action.wait_for_end ? "run" : "start workflow", number, action.workflow), kWaitLimit);
+    Fill(step, action,
+         fmt::format("{} {}{}", action.wait_for_end ? "run" : "start workflow", number,
+                     action.workflow),
+         kWaitLimit);
     return absl::OkStatus();
   }
 
@@ -304,14 +334,17 @@ class StepReader {
     for (const std::string& id : action.ids) {
       if (workflow_ids_.contains(id)) continue;
       return ErrorAt(context_.file, *object_.Node("ids"),
-                     fmt::format("no step before this one starts a workflow '{}'{}", EscapeControl(id), DidYouMean(id, known)));
+                     fmt::format("no step before this one starts a workflow '{}'{}",
+                                 EscapeControl(id), DidYouMean(id, known)));
     }
     if (action.ids.empty()) action.ids = known;
     action.client = p.Text("client");
     action.ns = NamespaceOr(p);
     if (p.Has("result")) action.result = p.Text("result");
     action.status = p.Text("status");
-    const std::string text = fmt::format("await {}", p.Texts("ids").empty() ? "all workflows" : fmt::format("{}", fmt::join(action.ids, ", ")));
+    const std::string text = fmt::format(
+        "await {}",
+        p.Texts("ids").empty() ? "all workflows" : fmt::format("{}", fmt::join(action.ids, ", ")));
     Fill(step, std::move(action), text, kWaitLimit);
     return absl::OkStatus();
   }
@@ -322,7 +355,9 @@ class StepReader {
     const std::string event = p.Text("event");
     const std::size_t dot = event.find('.');
     if (dot == std::string::npos) {
-      return ErrorAt(context_.file, node, fmt::format("'event' is kind.what, such as worker.polling, not '{}'", EscapeControl(event)));
+      return ErrorAt(context_.file, node,
+                     fmt::format("'event' is kind.what, such as worker.polling, not '{}'",
+                                 EscapeControl(event)));
     }
     WaitStep action;
     action.kind = event.substr(0, dot);
@@ -334,14 +369,16 @@ class StepReader {
     }();
     if (std::find(kinds.begin(), kinds.end(), action.kind) == kinds.end()) {
       return ErrorAt(context_.file, node,
-                     fmt::format("there is no kind of event '{}'{}", EscapeControl(action.kind), DidYouMean(action.kind, kinds)));
+                     fmt::format("there is no kind of event '{}'{}", EscapeControl(action.kind),
+                                 DidYouMean(action.kind, kinds)));
     }
     const journal::Words words = journal::WordsOf(action.kind);
     if (std::find(words.begin(), words.end(), action.event) == words.end()) {
       const std::vector<std::string> list(words.begin(), words.end());
-      return ErrorAt(context_.file, node,
-                     fmt::format("'{}' is no word of the kind {}: {}{}", EscapeControl(action.event), action.kind,
-                                 fmt::join(list, ", "), DidYouMean(action.event, list)));
+      return ErrorAt(
+          context_.file, node,
+          fmt::format("'{}' is no word of the kind {}: {}{}", EscapeControl(action.event),
+                      action.kind, fmt::join(list, ", "), DidYouMean(action.event, list)));
     }
     action.where = p.TextMap("where");
     if (const YamlNode* where = object_.Node("where")) {
@@ -352,11 +389,14 @@ class StepReader {
     if (action.since == "run") {
       action.since.clear();
     } else if (action.since != "step" && !names_.contains(action.since)) {
-      return ErrorAt(context_.file, *object_.Node("since"),
-                     fmt::format("no step before this one is named '{}'{}", EscapeControl(action.since),
-                                 DidYouMean(action.since, {std::vector<std::string>(names_.begin(), names_.end())})));
+      return ErrorAt(
+          context_.file, *object_.Node("since"),
+          fmt::format(
+              "no step before this one is named '{}'{}", EscapeControl(action.since),
+              DidYouMean(action.since, {std::vector<std::string>(names_.begin(), names_.end())})));
     }
-    std::string text = "wait for " + (action.count == 1 ? "" : fmt::format("{} x ", action.count)) + event;
+    std::string text =
+        "wait for " + (action.count == 1 ? "" : fmt::format("{} x ", action.count)) + event;
     for (const auto& [field, value] : action.where) text += fmt::format(" {}={}", field, value);
     Fill(step, std::move(action), std::move(text), kWaitLimit);
     return absl::OkStatus();
@@ -367,15 +407,16 @@ class StepReader {
     for (const auto& [key, value] : where.members) {
       if (std::find(fields.begin(), fields.end(), key.text) == fields.end()) {
         return ErrorAt(context_.file, key,
-                       fmt::format("an event of the kind {} has no field '{}'{}", action.kind, EscapeControl(key.text),
-                                   DidYouMean(key.text, fields)));
+                       fmt::format("an event of the kind {} has no field '{}'{}", action.kind,
+                                   EscapeControl(key.text), DidYouMean(key.text, fields)));
       }
       const std::string& text = value.text;
       if (text.size() < 2 || text.front() != '/' || text.back() != '/') continue;
       try {
         const std::regex compiled(text.substr(1, text.size() - 2), std::regex::ECMAScript);
       } catch (const std::regex_error& error) {
-        return ErrorAt(context_.file, value, fmt::format("no regular expression: {}", error.what()));
+        return ErrorAt(context_.file, value,
+                       fmt::format("no regular expression: {}", error.what()));
       }
     }
     return absl::OkStatus();
@@ -394,25 +435,34 @@ class StepReader {
              (target == FaultTarget::kServer && topology_.Server(action.on) != nullptr) ||
              (target == FaultTarget::kWorker && topology_.Worker(action.on) != nullptr);
       wanted += wanted.empty() ? "" : " or ";
-      wanted += target == FaultTarget::kLink ? "link" : target == FaultTarget::kServer ? "server" : "worker";
+      wanted += target == FaultTarget::kLink     ? "link"
+                : target == FaultTarget::kServer ? "server"
+                                                 : "worker";
     }
     if (!fits) {
-      return ErrorAt(context_.file, on, fmt::format("fault '{}' goes into a {}, and '{}' is none", fault_->name, wanted, action.on));
+      return ErrorAt(context_.file, on,
+                     fmt::format("fault '{}' goes into a {}, and '{}' is none", fault_->name,
+                                 wanted, action.on));
     }
-    if (const LinkSpec* link = topology_.Link(action.on); link != nullptr && link->end != LinkSpec::End::kNode) {
-      return ErrorAt(context_.file, on, fmt::format("the link '{}' leads nowhere: no fault goes into it", action.on));
+    if (const LinkSpec* link = topology_.Link(action.on);
+        link != nullptr && link->end != LinkSpec::End::kNode) {
+      return ErrorAt(context_.file, on,
+                     fmt::format("the link '{}' leads nowhere: no fault goes into it", action.on));
     }
     action.as = p.Text("as");
     if (action.as.empty()) {
       action.as = action.fault;
-      for (int n = 2; labels_.contains(action.as); ++n) action.as = fmt::format("{}-{}", action.fault, n);
+      for (int n = 2; labels_.contains(action.as); ++n)
+        action.as = fmt::format("{}-{}", action.fault, n);
     } else if (labels_.contains(action.as)) {
-      return ErrorAt(context_.file, *object_.Node("as"), fmt::format("two faults are labelled '{}'", action.as));
+      return ErrorAt(context_.file, *object_.Node("as"),
+                     fmt::format("two faults are labelled '{}'", action.as));
     }
     labels_.insert(action.as);
     if (p.Has("for")) {
       if (fault_->one_shot) {
-        return ErrorAt(context_.file, *object_.Node("for"), fmt::format("fault '{}' happens once: it has no `for`", fault_->name));
+        return ErrorAt(context_.file, *object_.Node("for"),
+                       fmt::format("fault '{}' happens once: it has no `for`", fault_->name));
       }
       action.span = p.Time("for");
     }
@@ -422,7 +472,8 @@ class StepReader {
     }
     if (action.fault == "rpc_error" && CodeFromName(action.params.Text("code")) <= 0) {
       return ErrorAt(context_.file, *object_.Node("code"),
-                     fmt::format("'{}' is no gRPC status of a failed call", EscapeControl(action.params.Text("code"))));
+                     fmt::format("'{}' is no gRPC status of a failed call",
+                                 EscapeControl(action.params.Text("code"))));
     }
     const std::string span = action.span ? " for " + FormatDuration(*action.span) : "";
     const std::string text = fmt::format("inject {} into {}{}", action.fault, action.on, span);
@@ -435,11 +486,14 @@ class StepReader {
     if (action.faults.size() == 1 && action.faults[0] == "all") action.faults.clear();
     for (const std::string& label : action.faults) {
       if (labels_.contains(label)) continue;
-      return ErrorAt(context_.file, *object_.Node("faults"),
-                     fmt::format("no step before this one injects '{}'{}", EscapeControl(label),
-                                 DidYouMean(label, {std::vector<std::string>(labels_.begin(), labels_.end())})));
+      return ErrorAt(
+          context_.file, *object_.Node("faults"),
+          fmt::format(
+              "no step before this one injects '{}'{}", EscapeControl(label),
+              DidYouMean(label, {std::vector<std::string>(labels_.begin(), labels_.end())})));
     }
-    const std::string text = action.faults.empty() ? "heal all" : fmt::format("heal {}", fmt::join(action.faults, ", "));
+    const std::string text =
+        action.faults.empty() ? "heal all" : fmt::format("heal {}", fmt::join(action.faults, ", "));
     Fill(step, std::move(action), text, kStartLimit);
     return absl::OkStatus();
   }
@@ -453,11 +507,13 @@ class StepReader {
     if (p.Has("code")) {
       action.code = p.Text("code");
       if (CodeFromName(*action.code) < 0) {
-        return ErrorAt(context_.file, *object_.Node("code"), fmt::format("'{}' is no gRPC status", EscapeControl(*action.code)));
+        return ErrorAt(context_.file, *object_.Node("code"),
+                       fmt::format("'{}' is no gRPC status", EscapeControl(*action.code)));
       }
     }
     const ClientSpec* client = topology_.Client(action.client);
-    const Duration within = (client != nullptr ? client->timeout : Duration(kActLimit)) + kSpanSlack;
+    const Duration within =
+        (client != nullptr ? client->timeout : Duration(kActLimit)) + kSpanSlack;
     Fill(step, action, "call " + action.method, within);
     return absl::OkStatus();
   }
@@ -477,16 +533,19 @@ Status CheckIdentifier(const ReadContext& context, const YamlNode& node, std::st
   constexpr std::size_t kNameMax = 64;
   const std::string& name = node.text;
   const auto alnum = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
-  const bool good = !name.empty() && name.size() <= kNameMax && alnum(name[0]) &&
-                    std::all_of(name.begin(), name.end(), [&](char c) {
-                      return alnum(c) || std::string_view("_.-:>").find(c) != std::string_view::npos;
-                    });
+  const bool good =
+      !name.empty() && name.size() <= kNameMax && alnum(name[0]) &&
+      std::all_of(name.begin(), name.end(), [&](char c) {
+        return alnum(c) || std::string_view("_.-:>").find(c) != std::string_view::npos;
+      });
   if (good) return absl::OkStatus();
   return ErrorAt(context.file, node,
-                 fmt::format("'{}' is no name for {}: letters, digits and _ . - : >, at most {}", EscapeControl(name.substr(0, 80)), what, kNameMax));
+                 fmt::format("'{}' is no name for {}: letters, digits and _ . - : >, at most {}",
+                             EscapeControl(name.substr(0, 80)), what, kNameMax));
 }
 
-StatusOr<std::vector<Step>> ReadSteps(const ReadContext& context, const YamlNode& list, const Topology& topology) {
+StatusOr<std::vector<Step>> ReadSteps(const ReadContext& context, const YamlNode& list,
+                                      const Topology& topology) {
   return StepReader(context, topology).Read(list);
 }
 

@@ -8,8 +8,10 @@
 
 namespace squall::scenarios {
 
-// `list`: the `steps` of one subject, patched. `names.check_nodes` is set and names stand for `topology`'s.
-StatusOr<std::vector<Step>> ReadSteps(const ReadContext& context, const YamlNode& list, const Topology& topology);
+// `list`: the `steps` of one subject, patched. `names.check_nodes` is set and names stand for
+// `topology`'s.
+StatusOr<std::vector<Step>> ReadSteps(const ReadContext& context, const YamlNode& list,
+                                      const Topology& topology);
 
 // A name for a step, a subject, a node, ...: letters, digits and _ . - : > inside.
 Status CheckIdentifier(const ReadContext& context, const YamlNode& node, std::string_view what);

@@ -25,7 +25,8 @@ class TopologyReader {
   }
 
   StatusOr<Topology> Read(const YamlNode& node) {
-    SQUALL_ASSIGN_OR_RETURN(const ReadObject object, ReadTable(context_, node, "'topology'", TableOf("topology").keys));
+    SQUALL_ASSIGN_OR_RETURN(const ReadObject object,
+                            ReadTable(context_, node, "'topology'", TableOf("topology").keys));
     // All names first: what refers to them may stand before them.
     SQUALL_RETURN_IF_ERROR(Declare(object, "servers", ParamType::kServer));
     SQUALL_RETURN_IF_ERROR(Declare(object, "ingresses", ParamType::kNode));
@@ -41,7 +42,9 @@ class TopologyReader {
     ClientSpec direct;
     direct.name = "direct";
     direct.connect.to = topology_.servers.front().name;
-    direct.ns = topology_.servers.front().namespaces.empty() ? "default" : topology_.servers.front().namespaces.front();
+    direct.ns = topology_.servers.front().namespaces.empty()
+                    ? "default"
+                    : topology_.servers.front().namespaces.front();
     topology_.clients.push_back(direct);
     SQUALL_RETURN_IF_ERROR(Each(object, "workers", &TopologyReader::ReadWorker));
     SQUALL_RETURN_IF_ERROR(Each(object, "clients", &TopologyReader::ReadClient));
@@ -53,12 +56,14 @@ class TopologyReader {
     const YamlNode* map = object.Node(key);
     if (map == nullptr || map->kind == YamlNode::Kind::kNull) return absl::OkStatus();
     if (map->kind != YamlNode::Kind::kMap) {
-      return ErrorAt(context_.file, *map, fmt::format("'{}' is a map from names, not {}", key, map->KindName()));
+      return ErrorAt(context_.file, *map,
+                     fmt::format("'{}' is a map from names, not {}", key, map->KindName()));
     }
     for (const auto& [name, value] : map->members) {
       SQUALL_RETURN_IF_ERROR(CheckIdentifier(context_, name, "a node"));
       if (name.text == "closed" || name.text == "silent" || name.text == "all") {
-        return ErrorAt(context_.file, name, fmt::format("'{}' is a word of the format and no name", name.text));
+        return ErrorAt(context_.file, name,
+                       fmt::format("'{}' is a word of the format and no name", name.text));
       }
       if (kind == ParamType::kClient && name.text == "direct") continue;
       if (!names_->nodes.emplace(name.text, kind).second) {
@@ -68,7 +73,8 @@ class TopologyReader {
     return absl::OkStatus();
   }
 
-  Status Each(const ReadObject& object, const char* key, Status (TopologyReader::*read)(const Member&)) {
+  Status Each(const ReadObject& object, const char* key,
+              Status (TopologyReader::*read)(const Member&)) {
     const YamlNode* map = object.Node(key);
     if (map == nullptr) return absl::OkStatus();
     for (const Member& member : map->members) SQUALL_RETURN_IF_ERROR((this->*read)(member));
@@ -77,7 +83,8 @@ class TopologyReader {
 
   StatusOr<ReadObject> ReadMember(const Member& member, const char* table_name) {
     const ObjectTable& table = TableOf(table_name);
-    return ReadTable(context_, member.second, fmt::format("{} '{}'", table_name, member.first.text), table.keys, table.shorthand);
+    return ReadTable(context_, member.second, fmt::format("{} '{}'", table_name, member.first.text),
+                     table.keys, table.shorthand);
   }
 
   Status ReadServer(const Member& member) {
@@ -123,9 +130,10 @@ class TopologyReader {
         if (kind == ParamType::kServer || kind == ParamType::kNode) candidates.push_back(name);
       }
       const YamlNode* place = object.Node("to");
-      return ErrorAt(context_.file, *place,
-                     fmt::format("link '{}' leads to '{}', which is no server and no ingress{}", link.name,
-                                 EscapeControl(link.to), DidYouMean(link.to, candidates)));
+      return ErrorAt(
+          context_.file, *place,
+          fmt::format("link '{}' leads to '{}', which is no server and no ingress{}", link.name,
+                      EscapeControl(link.to), DidYouMean(link.to, candidates)));
     }
     topology_.links.push_back(std::move(link));
     return absl::OkStatus();
@@ -137,25 +145,34 @@ class TopologyReader {
     if (node == nullptr) {
       if (topology_.links.size() == 1) {
         connect.to = topology_.links.front().name;
-      } else if (topology_.links.empty() && topology_.servers.size() == 1 && topology_.ingresses.empty()) {
+      } else if (topology_.links.empty() && topology_.servers.size() == 1 &&
+                 topology_.ingresses.empty()) {
         connect.to = topology_.servers.front().name;
       } else {
-        return ErrorAt(owner.pos, fmt::format("{} lacks 'connect': there is more than one link, ingress or server to choose from", what));
+        return ErrorAt(
+            owner.pos,
+            fmt::format(
+                "{} lacks 'connect': there is more than one link, ingress or server to choose from",
+                what));
       }
       return connect;
     }
     const ObjectTable& table = TableOf("connect");
     SQUALL_ASSIGN_OR_RETURN(const ReadObject object,
-                            ReadTable(context_, *node, fmt::format("'connect' of {}", what), table.keys, table.shorthand));
+                            ReadTable(context_, *node, fmt::format("'connect' of {}", what),
+                                      table.keys, table.shorthand));
     const Params& p = object.params;
     connect.to = p.Text("to");
     const ParamType kind = names_->nodes.find(connect.to)->second;
     if (kind == ParamType::kWorker || kind == ParamType::kClient) {
       return ErrorAt(context_.file, *object.Node("to"),
-                     fmt::format("{} connects to a link, an ingress or a server, and '{}' is none", what, connect.to));
+                     fmt::format("{} connects to a link, an ingress or a server, and '{}' is none",
+                                 what, connect.to));
     }
     const std::string tls = p.Text("tls");
-    connect.tls = tls == "on" ? ConnectSpec::Tls::kOn : tls == "off" ? ConnectSpec::Tls::kOff : ConnectSpec::Tls::kAuto;
+    connect.tls = tls == "on"    ? ConnectSpec::Tls::kOn
+                  : tls == "off" ? ConnectSpec::Tls::kOff
+                                 : ConnectSpec::Tls::kAuto;
     connect.ca = p.Text("ca");
     connect.server_name = p.Text("server_name");
     connect.client_certificate = p.Text("client_certificate");
@@ -171,8 +188,8 @@ class TopologyReader {
     worker.name = member.first.text;
     worker.pos = PosOf(context_, member.first);
     const std::string kind = p.Text("kind");
-    worker.kind = kind == "host"     ? WorkerSpec::Kind::kHost
-                  : kind == "python" ? WorkerSpec::Kind::kPython
+    worker.kind = kind == "host"      ? WorkerSpec::Kind::kHost
+                  : kind == "python"  ? WorkerSpec::Kind::kPython
                   : kind == "command" ? WorkerSpec::Kind::kCommand
                                       : WorkerSpec::Kind::kCore;
     worker.host = p.Text("host");
@@ -185,10 +202,13 @@ class TopologyReader {
     worker.start = StartFrom(p);
     worker.health = p.Text("health");
     if ((worker.kind == WorkerSpec::Kind::kCommand) == worker.command.empty()) {
-      return ErrorAt(worker.pos, fmt::format("{}: 'command' belongs to kind command, and to no other kind", what));
+      return ErrorAt(
+          worker.pos,
+          fmt::format("{}: 'command' belongs to kind command, and to no other kind", what));
     }
     if (worker.kind == WorkerSpec::Kind::kHost && worker.host.empty()) {
-      return ErrorAt(worker.pos, fmt::format("{} lacks 'host': a worker of the kind host says which", what));
+      return ErrorAt(worker.pos,
+                     fmt::format("{} lacks 'host': a worker of the kind host says which", what));
     }
     if (!worker.host.empty() && worker.kind != WorkerSpec::Kind::kHost) {
       return ErrorAt(worker.pos, fmt::format("{}: 'host' belongs to the kind host", what));
@@ -197,11 +217,14 @@ class TopologyReader {
     if (const YamlNode* restart = object.Node("restart")) {
       const ObjectTable& table = TableOf("restart");
       SQUALL_ASSIGN_OR_RETURN(const ReadObject policy,
-                              ReadTable(context_, *restart, fmt::format("'restart' of {}", what), table.keys, table.shorthand));
+                              ReadTable(context_, *restart, fmt::format("'restart' of {}", what),
+                                        table.keys, table.shorthand));
       worker.restart.back_off = policy.params.Times("on_exit");
       worker.restart.on_exit = !worker.restart.back_off.empty();
       if (worker.restart.on_exit == policy.params.Has("policy")) {
-        return ErrorAt(context_.file, *restart, fmt::format("'restart' of {} is either never or {{on_exit: [pauses]}}", what));
+        return ErrorAt(
+            context_.file, *restart,
+            fmt::format("'restart' of {} is either never or {{on_exit: [pauses]}}", what));
       }
     }
     const std::int64_t count = p.Int("count");
@@ -229,7 +252,8 @@ class TopologyReader {
     client.pos = PosOf(context_, member.first);
     client.ns = object.params.Text("namespace");
     client.timeout = object.params.Time("timeout");
-    SQUALL_ASSIGN_OR_RETURN(client.connect, ReadConnect(object, fmt::format("client '{}'", client.name)));
+    SQUALL_ASSIGN_OR_RETURN(client.connect,
+                            ReadConnect(object, fmt::format("client '{}'", client.name)));
     if (client.name == "direct") {
       topology_.clients.front() = std::move(client);
     } else {
@@ -245,7 +269,8 @@ class TopologyReader {
 
 }  // namespace
 
-StatusOr<Topology> ReadTopology(const ReadContext& context, const YamlNode& node, KnownNames* names) {
+StatusOr<Topology> ReadTopology(const ReadContext& context, const YamlNode& node,
+                                KnownNames* names) {
   return TopologyReader(context, names).Read(node);
 }
 

@@ -7,6 +7,7 @@
 namespace squall::scenarios {
 
 // Reads the `topology` of one subject, patched, and fills `names` with what it declares.
-StatusOr<Topology> ReadTopology(const ReadContext& context, const YamlNode& node, KnownNames* names);
+StatusOr<Topology> ReadTopology(const ReadContext& context, const YamlNode& node,
+                                KnownNames* names);
 
 }  // namespace squall::scenarios

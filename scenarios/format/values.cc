@@ -29,7 +29,9 @@ std::optional<double> TakeNumber(std::string_view& text) {
 
 std::string_view TakeLetters(std::string_view& text) {
   std::size_t end = 0;
-  while (end < text.size() && ((text[end] >= 'a' && text[end] <= 'z') || (text[end] >= 'A' && text[end] <= 'Z'))) ++end;
+  while (end < text.size() &&
+         ((text[end] >= 'a' && text[end] <= 'z') || (text[end] >= 'A' && text[end] <= 'Z')))
+    ++end;
   const std::string_view letters = text.substr(0, end);
   text.remove_prefix(end);
   return letters;
@@ -61,7 +63,8 @@ std::optional<double> ParseNumber(std::string_view text) {
   if (digits.empty() || !IsDigit(digits[0])) return std::nullopt;
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
+    return std::nullopt;
   return value;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// What a judgement can be, from a single check to a whole run: pass < unknown < fail, the worst wins.
+// What a judgement can be, from a single check to a whole run: pass < unknown < fail, the worst
+// wins.
 
 #include <algorithm>
 #include <optional>
@@ -9,16 +10,19 @@
 
 namespace squall::scenarios {
 
-// kUnknown: the infrastructure, not the subject, kept the check from being judged (an event kind that the world does not
-// observe, a heal that failed, a child that crashed). Never read as pass.
+// kUnknown: the infrastructure, not the subject, kept the check from being judged (an event kind
+// that the world does not observe, a heal that failed, a child that crashed). Never read as pass.
 enum class Outcome { kPass, kUnknown, kFail };
 
 // "pass", "unknown", "fail": the words of journal::AssertionEvent.
 constexpr std::string_view OutcomeName(Outcome outcome) {
   switch (outcome) {
-    case Outcome::kPass: return "pass";
-    case Outcome::kUnknown: return "unknown";
-    case Outcome::kFail: return "fail";
+    case Outcome::kPass:
+      return "pass";
+    case Outcome::kUnknown:
+      return "unknown";
+    case Outcome::kFail:
+      return "fail";
   }
   return "unknown";
 }

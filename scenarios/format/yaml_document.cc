@@ -27,7 +27,8 @@ class TreeBuilder final : public YAML::EventHandler {
   bool any = false;
 
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (++documents > 1) throw Refused{mark, "a second document begins here; a scenario file holds one"};
+    if (++documents > 1)
+      throw Refused{mark, "a second document begins here; a scenario file holds one"};
   }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -73,20 +74,23 @@ class TreeBuilder final : public YAML::EventHandler {
     return node;
   }
   static void RefuseAnchor(const YAML::Mark& mark, YAML::anchor_t anchor) {
-    if (anchor != 0) throw Refused{mark, "anchors (&name) are not used in scenario files: write the value out"};
+    if (anchor != 0)
+      throw Refused{mark, "anchors (&name) are not used in scenario files: write the value out"};
   }
   static void RefuseTag(const YAML::Mark& mark, const std::string& tag) {
     if (!tag.empty() && tag != "?" && tag != "!") {
       throw Refused{mark, "tags (" + EscapeControl(tag) + ") are not used in scenario files"};
     }
   }
-  void Open(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+  void Open(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag,
+            YAML::anchor_t anchor) {
     RefuseAnchor(mark, anchor);
     RefuseTag(mark, tag);
     if (static_cast<int>(stack_.size()) >= kYamlDepthMax) {
       throw Refused{mark, fmt::format("nested deeper than {} levels", kYamlDepthMax)};
     }
-    if (!stack_.empty() && stack_.back().node.kind == YamlNode::Kind::kMap && !stack_.back().have_key) {
+    if (!stack_.empty() && stack_.back().node.kind == YamlNode::Kind::kMap &&
+        !stack_.back().have_key) {
       throw Refused{mark, "a key must be text, not a list or a map"};
     }
     stack_.push_back({At(kind, mark), false, {}, {}});
@@ -133,13 +137,16 @@ std::size_t Utf8Length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);
   if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 && first <= 0xF4 ? 4 : first >= 0xE0 ? 3 : first >= 0xC2 ? 2 : 0;
+  const std::size_t length = first >= 0xF0 && first <= 0xF4 ? 4
+                             : first >= 0xE0                ? 3
+                             : first >= 0xC2                ? 2
+                                                            : 0;
   if (length == 0 || first > 0xF4 || text.size() < length) return 0;
   for (std::size_t i = 1; i < length; ++i) {
     if ((byte(i) & 0xC0) != 0x80) return 0;
   }
-  if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F) || (first == 0xF0 && byte(1) < 0x90) ||
-      (first == 0xF4 && byte(1) > 0x8F)) {
+  if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F) ||
+      (first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) > 0x8F)) {
     return 0;
   }
   return length;
@@ -156,9 +163,12 @@ Status CheckText(std::string_view text, std::string_view file) {
   for (std::size_t i = 0; i < text.size();) {
     const char c = text[i];
     const std::size_t length = Utf8Length(text.substr(i));
-    if (length == 0) return ErrorAt(file, place, "this is not UTF-8 text: a scenario is a YAML file");
-    const bool control = static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\r' && c != '\t';
-    if (control || c == 0x7f) return ErrorAt(file, place, "this is a binary file: a scenario is a YAML file");
+    if (length == 0)
+      return ErrorAt(file, place, "this is not UTF-8 text: a scenario is a YAML file");
+    const bool control =
+        static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\r' && c != '\t';
+    if (control || c == 0x7f)
+      return ErrorAt(file, place, "this is a binary file: a scenario is a YAML file");
     if (c == '\t' && indentation) {
       return ErrorAt(file, place, "a tab in the indentation: YAML is indented with spaces");
     }
@@ -175,7 +185,9 @@ Status CheckText(std::string_view text, std::string_view file) {
     }
     i += length;
   }
-  if (!content) return ErrorAt(file, YamlNode{}, "the file is empty: a scenario needs at least id, title and topology");
+  if (!content)
+    return ErrorAt(file, YamlNode{},
+                   "the file is empty: a scenario needs at least id, title and topology");
   return absl::OkStatus();
 }
 
@@ -217,17 +229,22 @@ const YamlNode* YamlNode::Find(std::string_view key) const {
 
 std::string_view YamlNode::KindName() const {
   switch (kind) {
-    case Kind::kNull: return "nothing";
-    case Kind::kScalar: return "text";
-    case Kind::kList: return "a list";
-    case Kind::kMap: return "a map";
+    case Kind::kNull:
+      return "nothing";
+    case Kind::kScalar:
+      return "text";
+    case Kind::kList:
+      return "a list";
+    case Kind::kMap:
+      return "a map";
   }
   return "?";
 }
 
 Status ErrorAt(const SourcePos& pos, std::string_view message) {
   if (pos.line == 0) return MakeStatus(StatusCode::kInvalidArgument, "{}: {}", pos.file, message);
-  return MakeStatus(StatusCode::kInvalidArgument, "{}:{}:{}: {}", pos.file, pos.line, pos.column, message);
+  return MakeStatus(StatusCode::kInvalidArgument, "{}:{}:{}: {}", pos.file, pos.line, pos.column,
+                    message);
 }
 
 Status ErrorAt(std::string_view file, const YamlNode& node, std::string_view message) {
@@ -237,7 +254,8 @@ Status ErrorAt(std::string_view file, const YamlNode& node, std::string_view mes
 StatusOr<YamlNode> ParseYaml(std::string_view text, std::string_view file) {
   if (text.size() > kScenarioSizeMax) {
     return ErrorAt(file, YamlNode{},
-                   fmt::format("the file has {} bytes; a scenario has at most {} (1 MiB)", text.size(), kScenarioSizeMax));
+                   fmt::format("the file has {} bytes; a scenario has at most {} (1 MiB)",
+                               text.size(), kScenarioSizeMax));
   }
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   SQUALL_RETURN_IF_ERROR(CheckText(text, file));
@@ -257,7 +275,9 @@ StatusOr<YamlNode> ParseYaml(std::string_view text, std::string_view file) {
     place.column = error.mark.column + 1;
     return ErrorAt(file, place, "not YAML: " + error.msg);
   }
-  if (!builder.any) return ErrorAt(file, YamlNode{}, "the file is empty: a scenario needs at least id, title and topology");
+  if (!builder.any)
+    return ErrorAt(file, YamlNode{},
+                   "the file is empty: a scenario needs at least id, title and topology");
   return std::move(builder.root);
 }
 
@@ -265,8 +285,9 @@ YamlNode MergeYaml(const YamlNode& base, const YamlNode& patch) {
   if (base.kind != YamlNode::Kind::kMap || patch.kind != YamlNode::Kind::kMap) return patch;
   YamlNode merged = base;
   for (const auto& [key, value] : patch.members) {
-    const auto it = std::find_if(merged.members.begin(), merged.members.end(),
-                                 [&k = key.text](const auto& member) { return member.first.text == k; });
+    const auto it =
+        std::find_if(merged.members.begin(), merged.members.end(),
+                     [&k = key.text](const auto& member) { return member.first.text == k; });
     if (value.kind == YamlNode::Kind::kNull) {
       if (it != merged.members.end()) merged.members.erase(it);
     } else if (it == merged.members.end()) {

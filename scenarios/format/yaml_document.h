@@ -1,6 +1,7 @@
 #pragma once
-// YAML text as a tree with positions. yaml-cpp throws and knows aliases, tags and several documents; none of that leaves
-// yaml_document.cc. Anchors and aliases are refused, so a small file cannot unfold into a large one.
+// YAML text as a tree with positions. yaml-cpp throws and knows aliases, tags and several
+// documents; none of that leaves yaml_document.cc. Anchors and aliases are refused, so a small file
+// cannot unfold into a large one.
 
 #include <string>
 #include <string_view>
@@ -20,8 +21,9 @@ struct YamlNode {
   Kind kind = Kind::kNull;
   std::string text;     // kScalar
   bool quoted = false;  // kScalar: in quotes or a block: always text, never a number, true or null
-  std::vector<YamlNode> items;                         // kList
-  std::vector<std::pair<YamlNode, YamlNode>> members;  // kMap, in the order of the file; keys are scalars and unique
+  std::vector<YamlNode> items;  // kList
+  std::vector<std::pair<YamlNode, YamlNode>>
+      members;  // kMap, in the order of the file; keys are scalars and unique
   int line = 0, column = 0;
 
   const YamlNode* Find(std::string_view key) const;
@@ -32,11 +34,13 @@ struct YamlNode {
 Status ErrorAt(std::string_view file, const YamlNode& node, std::string_view message);
 Status ErrorAt(const SourcePos& pos, std::string_view message);
 
-// One document. Refuses, each with one clear line: empty text, binary or not UTF-8, tabs in the indentation, syntax
-// errors, several documents, duplicate keys, keys that are not text, anchors, aliases, tags, and nesting beyond kYamlDepthMax.
+// One document. Refuses, each with one clear line: empty text, binary or not UTF-8, tabs in the
+// indentation, syntax errors, several documents, duplicate keys, keys that are not text, anchors,
+// aliases, tags, and nesting beyond kYamlDepthMax.
 StatusOr<YamlNode> ParseYaml(std::string_view text, std::string_view file);
 
-// `patch` over `base`: maps are merged key by key, everything else replaces; a null value removes the key.
+// `patch` over `base`: maps are merged key by key, everything else replaces; a null value removes
+// the key.
 YamlNode MergeYaml(const YamlNode& base, const YamlNode& patch);
 
 // The node as JSON text; plain scalars become numbers, true, false and null where they look so.

@@ -43,7 +43,8 @@ class Library : public ::testing::Test {
 TEST_F(Library, HoldsTheTwelveIncidents) {
   std::vector<std::string> ids;
   for (const Scenario& scenario : scenarios_) ids.push_back(scenario.id);
-  for (const char* id : {"E1", "E4", "E5", "E6", "E10", "I1", "I2", "I3", "R1", "R2", "A2", "A4"}) EXPECT_THAT(ids, Contains(id));
+  for (const char* id : {"E1", "E4", "E5", "E6", "E10", "I1", "I2", "I3", "R1", "R2", "A2", "A4"})
+    EXPECT_THAT(ids, Contains(id));
 }
 
 TEST_F(Library, EveryScenarioHasABrokenAndAFixedSubjectAndSaysWhy) {
@@ -63,7 +64,8 @@ TEST_F(Library, EveryScenarioHasABrokenAndAFixedSubjectAndSaysWhy) {
 TEST_F(Library, EveryCheckCanBeMade) {
   for (const Scenario& scenario : scenarios_) {
     for (const Subject& subject : scenario.subjects) {
-      for (const CheckSpec& check : subject.checks) EXPECT_OK(MakeChecker(check)) << scenario.id << "/" << subject.name << ": " << check.id;
+      for (const CheckSpec& check : subject.checks)
+        EXPECT_OK(MakeChecker(check)) << scenario.id << "/" << subject.name << ": " << check.id;
     }
   }
 }
@@ -73,7 +75,8 @@ TEST_F(Library, AtLeastTwoScenariosHaveTheRealPythonWorker) {
   for (const Scenario& scenario : scenarios_) {
     bool uses = false;
     for (const Subject& subject : scenario.subjects) {
-      for (const WorkerSpec& worker : subject.topology.workers) uses = uses || worker.kind == WorkerSpec::Kind::kPython;
+      for (const WorkerSpec& worker : subject.topology.workers)
+        uses = uses || worker.kind == WorkerSpec::Kind::kPython;
     }
     python += uses ? 1 : 0;
   }
@@ -92,7 +95,8 @@ TEST(ScenarioDocs, EveryYamlBlockLoads) {
     } else if (inside && line == "```") {
       inside = false;
       ++blocks;
-      const auto loaded = LoadScenario(block, "docs/scenarios.md block " + std::to_string(blocks), Checks());
+      const auto loaded =
+          LoadScenario(block, "docs/scenarios.md block " + std::to_string(blocks), Checks());
       ASSERT_OK(loaded);
       for (const CheckSpec& check : loaded->checks) EXPECT_OK(MakeChecker(check));
     } else if (inside) {

@@ -28,8 +28,10 @@ class PlanTest : public ::testing::Test {
     const scenarios::CheckTable checks = {{.name = "check", .doc = "A check."}};
     for (const char* id : {"E1", "E10", "R2"}) {
       const std::string text = fmt::format(
-          "id: {0}\ntitle: t\ntags: [tag-{0}, all]\ntopology: {{servers: {{s: {{}}}}}}\nexpect: [check]\n"
-          "subjects:\n  - {{name: broken, expect: {{fail: check}}}}\n  - {{name: fixed, expect: pass}}\n",
+          "id: {0}\ntitle: t\ntags: [tag-{0}, all]\ntopology: {{servers: {{s: {{}}}}}}\nexpect: "
+          "[check]\n"
+          "subjects:\n  - {{name: broken, expect: {{fail: check}}}}\n  - {{name: fixed, expect: "
+          "pass}}\n",
           id);
       auto loaded = scenarios::LoadScenario(text, fmt::format("lib/{}-long-name.yaml", id), checks);
       ASSERT_THAT(loaded, testing::IsOk());
@@ -40,8 +42,14 @@ class PlanTest : public ::testing::Test {
 };
 
 TEST(Glob, MatchesStarsAndQuestionMarks) {
-  for (const auto& [pattern, text] : std::vector<std::pair<std::string, std::string>>{
-           {"*", ""}, {"E*", "E10"}, {"E?", "E1"}, {"*/fixed", "E1/fixed"}, {"a*b*c", "axxbyybc"}, {"", ""}, {"E1", "E1"}}) {
+  for (const auto& [pattern, text] :
+       std::vector<std::pair<std::string, std::string>>{{"*", ""},
+                                                        {"E*", "E10"},
+                                                        {"E?", "E1"},
+                                                        {"*/fixed", "E1/fixed"},
+                                                        {"a*b*c", "axxbyybc"},
+                                                        {"", ""},
+                                                        {"E1", "E1"}}) {
     EXPECT_TRUE(GlobMatches(pattern, text)) << pattern << " " << text;
   }
   for (const auto& [pattern, text] : std::vector<std::pair<std::string, std::string>>{
@@ -64,11 +72,13 @@ TEST_F(PlanTest, TakesAllSubjectsInEachWorldInOrder) {
 TEST_F(PlanTest, ChoosesByIdNameSubjectAndTag) {
   Selection selection;
   selection.patterns = {"E1"};
-  EXPECT_THAT(Labels(*MakePlan(library_, selection, 1)), ElementsAre("E1/broken@fake", "E1/fixed@fake"));
+  EXPECT_THAT(Labels(*MakePlan(library_, selection, 1)),
+              ElementsAre("E1/broken@fake", "E1/fixed@fake"));
   selection.patterns = {"*/fixed"};
   EXPECT_THAT(*MakePlan(library_, selection, 1), SizeIs(3));
   selection.patterns = {"R2-long-name", "E10/broken"};
-  EXPECT_THAT(Labels(*MakePlan(library_, selection, 1)), ElementsAre("E10/broken@fake", "R2/broken@fake", "R2/fixed@fake"));
+  EXPECT_THAT(Labels(*MakePlan(library_, selection, 1)),
+              ElementsAre("E10/broken@fake", "R2/broken@fake", "R2/fixed@fake"));
   selection.patterns = {};
   selection.tags = {"tag-R2"};
   EXPECT_THAT(*MakePlan(library_, selection, 1), SizeIs(2));
@@ -77,7 +87,8 @@ TEST_F(PlanTest, ChoosesByIdNameSubjectAndTag) {
 TEST_F(PlanTest, APatternThatFitsNothingIsAnError) {
   Selection selection;
   selection.patterns = {"E1", "R3"};
-  EXPECT_THAT(MakePlan(library_, selection, 1), testing::StatusIs(StatusCode::kNotFound, HasSubstr("'R3' (did you mean 'R2'?)")));
+  EXPECT_THAT(MakePlan(library_, selection, 1),
+              testing::StatusIs(StatusCode::kNotFound, HasSubstr("'R3' (did you mean 'R2'?)")));
 }
 
 TEST_F(PlanTest, ShardsPartitionThePlan) {

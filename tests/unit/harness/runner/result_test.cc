@@ -43,13 +43,15 @@ TEST(Result, BytesThatAreNotTextDoNotBreakIt) {
 
 TEST(Result, WhatIsCutOffIsRefused) {
   const std::string whole = ResultToJson({});
-  for (std::size_t i = 0; i + 2 < whole.size(); i += 7) EXPECT_FALSE(ResultFromJson(whole.substr(0, i)).ok()) << i;
+  for (std::size_t i = 0; i + 2 < whole.size(); i += 7)
+    EXPECT_FALSE(ResultFromJson(whole.substr(0, i)).ok()) << i;
   EXPECT_FALSE(ResultFromJson("{}").ok());
   EXPECT_FALSE(ResultFromJson("[1]").ok());
 }
 
 TEST(Conclude, ABrokenSubjectsStepsDoNotCountAgainstBeingCaught) {
-  const std::vector<CheckResult> results = {{"zombie", Outcome::kFail, "", ""}, {"steps", Outcome::kFail, "", ""}};
+  const std::vector<CheckResult> results = {{"zombie", Outcome::kFail, "", ""},
+                                            {"steps", Outcome::kFail, "", ""}};
   const SubjectConclusion broken = ConcludeSubject(results, Expectation{{"zombie"}});
   EXPECT_EQ(broken.verdict, Outcome::kPass);
   EXPECT_TRUE(broken.caught);
@@ -57,14 +59,16 @@ TEST(Conclude, ABrokenSubjectsStepsDoNotCountAgainstBeingCaught) {
 }
 
 TEST(Conclude, StepsAloneCatchNothing) {
-  const std::vector<CheckResult> results = {{"zombie", Outcome::kPass, "", ""}, {"steps", Outcome::kFail, "", ""}};
+  const std::vector<CheckResult> results = {{"zombie", Outcome::kPass, "", ""},
+                                            {"steps", Outcome::kFail, "", ""}};
   EXPECT_EQ(ConcludeSubject(results, Expectation{{"zombie"}}).verdict, Outcome::kFail);
   EXPECT_EQ(ConcludeSubject(results, Expectation{}).verdict, Outcome::kFail);
 }
 
 TEST(Conclude, InfrastructureIsUnknownWhateverElseFailed) {
-  const std::vector<CheckResult> results = {{"zombie", Outcome::kFail, "", ""},
-                                            {"infrastructure", Outcome::kUnknown, "heal cut", "no port"}};
+  const std::vector<CheckResult> results = {
+      {"zombie", Outcome::kFail, "", ""},
+      {"infrastructure", Outcome::kUnknown, "heal cut", "no port"}};
   for (const Expectation& expectation : {Expectation{}, Expectation{{"zombie"}}}) {
     const SubjectConclusion conclusion = ConcludeSubject(results, expectation);
     EXPECT_EQ(conclusion.verdict, Outcome::kUnknown);

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -31,32 +32,38 @@ class RunnerTest : public ::testing::Test {
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     folder_ = pattern;
     fs::create_directory(folder_ / "run");
-    // run-one --file F --subject S --world W --seed N --work DIR; the subject's name says what becomes of it.
+    // run-one --file F --subject S --world W --seed N --work DIR; the subject's name says what
+    // becomes of it.
     SubjectResult good;
     good.scenario = "T";
     good.verdict = Outcome::kPass;
     WriteFile("good.json", ResultToJson(good));
     good.verdict = Outcome::kFail;
     WriteFile("bad.json", ResultToJson(good));
-    WriteFile("program", "#!/bin/sh\nF=" + folder_.string() +
-                             "\ncase \"$5\" in\n"
-                             "good) cp $F/good.json \"${11}/result.json\" ;;\n"
-                             "bad) cp $F/bad.json \"${11}/result.json\"; exit 0 ;;\n"
-                             "torn) printf '{' > \"${11}/result.json\" ;;\n"
-                             "silent) echo 'thread panicked'; exit 7 ;;\n"
-                             "crash) kill -SEGV $$ ;;\n"
-                             "stuck) trap 'exit 9' TERM; exec 3<> $F/fifo; read x <&3 & wait $! ;;\n"
-                             "esac\n");
+    WriteFile("program",
+              "#!/bin/sh\nF=" + folder_.string() +
+                  "\ncase \"$5\" in\n"
+                  "good) cp $F/good.json \"${11}/result.json\" ;;\n"
+                  "bad) cp $F/bad.json \"${11}/result.json\"; exit 0 ;;\n"
+                  "torn) printf '{' > \"${11}/result.json\" ;;\n"
+                  "silent) echo 'thread panicked'; exit 7 ;;\n"
+                  "crash) kill -SEGV $$ ;;\n"
+                  "stuck) trap 'exit 9' TERM; exec 3<> $F/fifo; read x <&3 & wait $! ;;\n"
+                  "esac\n");
     fs::permissions(folder_ / "program", fs::perms::owner_all);
-    std::system(("mkfifo " + (folder_ / "fifo").string()).c_str());
+    ASSERT_EQ(::mkfifo((folder_ / "fifo").c_str(), 0600), 0);
   }
   void TearDown() override { fs::remove_all(folder_); }
 
-  void WriteFile(const std::string& name, const std::string& text) { std::ofstream(folder_ / name) << text; }
+  void WriteFile(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ / name) << text;
+  }
 
   void Load(const std::vector<std::string>& subjects, const std::string& extra = "") {
-    std::string text = "id: T\ntitle: t\ntimeout: 1s\n" + extra + "topology: {servers: {s: {}}}\nexpect: [check]\nsubjects:\n";
-    for (const std::string& subject : subjects) text += "  - {name: " + subject + ", expect: pass}\n";
+    std::string text = "id: T\ntitle: t\ntimeout: 1s\n" + extra +
+                       "topology: {servers: {s: {}}}\nexpect: [check]\nsubjects:\n";
+    for (const std::string& subject : subjects)
+      text += "  - {name: " + subject + ", expect: pass}\n";
     auto loaded = scenarios::LoadScenario(text, "T.yaml", {{.name = "check", .doc = "A check."}});
     ASSERT_THAT(loaded, testing::IsOk());
     library_ = {*std::move(loaded)};
@@ -68,8 +75,9 @@ class RunnerTest : public ::testing::Test {
 
   std::vector<SubjectResult> Run(const std::function<void(Runner&)>& begun = nullptr) {
     AsioExecutor executor(clock_);
-    Runner runner(executor, options_, {.on_started = [this](const Job& job) { started_.push_back(job.Label()); },
-                                       .on_result = [this](const Job&, const SubjectResult&) { ++reported_; }});
+    Runner runner(executor, options_,
+                  {.on_started = [this](const Job& job) { started_.push_back(job.Label()); },
+                   .on_result = [this](const Job&, const SubjectResult&) { ++reported_; }});
     std::vector<SubjectResult> results;
     bool done = false;
     runner.Start([&](std::vector<SubjectResult> all) {
@@ -97,7 +105,8 @@ TEST_F(RunnerTest, CollectsTheResultsOfItsChildrenInTheOrderOfThePlan) {
   EXPECT_EQ(results[0].verdict, Outcome::kPass);
   EXPECT_EQ(results[1].verdict, Outcome::kFail);
   EXPECT_EQ(reported_, 2);
-  EXPECT_THAT(results[0].repeat_command, HasSubstr("squall run T.yaml T/good --world fake --seed 1"));
+  EXPECT_THAT(results[0].repeat_command,
+              HasSubstr("squall run T.yaml T/good --world fake --seed 1"));
   EXPECT_FALSE(fs::exists(folder_ / "run/T.good.fake")) << "green work folders go";
   EXPECT_TRUE(fs::exists(folder_ / "run/T.bad.fake")) << "others stay";
 }

@@ -29,8 +29,10 @@ class StepMachineTest : public ::testing::Test {
 
   void Begin(const std::string& steps, Duration timeout = 60s) {
     const CheckTable checks = {{.name = "check", .doc = "A check."}};
-    const std::string text = "id: T\ntitle: t\ntopology:\n  servers: {s: {}}\n  links: {l: s}\n  workers: {w: {}}\nsteps:\n" + steps +
-                             "expect: [check]\n";
+    const std::string text =
+        "id: T\ntitle: t\ntopology:\n  servers: {s: {}}\n  links: {l: s}\n  workers: {w: "
+        "{}}\nsteps:\n" +
+        steps + "expect: [check]\n";
     auto loaded = LoadScenario(text, "T.yaml", checks);
     ASSERT_THAT(loaded, testing::IsOk());
     scenario_ = *std::move(loaded);
@@ -38,7 +40,8 @@ class StepMachineTest : public ::testing::Test {
     options.world = "fake";
     options.journal_origin = journal_.origin();
     options.timeout = timeout;
-    machine_ = std::make_unique<StepMachine>(executor_, world_, judge_, journal_, scenario_, scenario_.subjects[0], options);
+    machine_ = std::make_unique<StepMachine>(executor_, world_, judge_, journal_, scenario_,
+                                             scenario_.subjects[0], options);
     machine_->Start([this](MachineResult result) { result_ = std::move(result); });
     executor_.RunReady();
   }
@@ -84,20 +87,22 @@ TEST_F(StepMachineTest, PlaysStepsInOrderHealsInReverseJudgesAndCleansUp) {
       "  - restart: {node: s, data: lost}\n"
       "  - stop: w\n");
   EXPECT_THAT(world_.log,
-              ElementsAre("prepare", "start s", "start w", "inject first", "inject second", "workflow Ping ping-3-1",
-                          "await ping-3-1", "workflow Ping ping-3-2", "await ping-3-2", "restart s keep=false", "stop w TERM",
-                          "heal second", "heal first", "clean up"));
+              ElementsAre("prepare", "start s", "start w", "inject first", "inject second",
+                          "workflow Ping ping-3-1", "await ping-3-1", "workflow Ping ping-3-2",
+                          "await ping-3-2", "restart s keep=false", "stop w TERM", "heal second",
+                          "heal first", "clean up"));
   EXPECT_EQ(result_->conclusion.verdict, Outcome::kPass);
   EXPECT_TRUE(result_->clean_up.ok());
   EXPECT_THAT(judge_.seen, IsSupersetOf({"run.started", "step.begun", "step.done", "run.judging"}));
-  EXPECT_THAT(judge_.seen, Not(Contains("run.finished"))) << "what comes after the judgement is not judged";
+  EXPECT_THAT(judge_.seen, Not(Contains("run.finished")))
+      << "what comes after the judgement is not judged";
 }
 
 TEST_F(StepMachineTest, AStepThatTimesOutFailsTheStepsCheckAndSkipsTheRest) {
   world_.hang.insert("await ping-1");
   Run("  - run: {workflow: Ping}\n    within: 3s\n  - stop: w\n");
-  EXPECT_THAT(world_.log, ElementsAre("prepare", "start s", "start w", "workflow Ping ping-1", "await ping-1", "cancel waits",
-                                      "clean up"));
+  EXPECT_THAT(world_.log, ElementsAre("prepare", "start s", "start w", "workflow Ping ping-1",
+                                      "await ping-1", "cancel waits", "clean up"));
   ASSERT_NE(Result("steps"), nullptr);
   EXPECT_EQ(Result("steps")->outcome, Outcome::kFail);
   EXPECT_EQ(Result("steps")->happened, "not done within 3.00s; 1 of 1 accepted, 0 ended");
@@ -117,8 +122,8 @@ TEST_F(StepMachineTest, ALateCompletionOfATimedOutStepChangesNothing) {
   world_.takes["healthy w"] = 5s;
   world_.takes["stop w TERM"] = 10s;
   Run("  - wait_healthy: w\n    within: 2s\n    optional: true\n  - stop: w\n  - kill: s\n");
-  EXPECT_THAT(world_.log, ElementsAre("prepare", "start s", "start w", "healthy w", "cancel waits", "stop w TERM", "kill s",
-                                      "clean up"));
+  EXPECT_THAT(world_.log, ElementsAre("prepare", "start s", "start w", "healthy w", "cancel waits",
+                                      "stop w TERM", "kill s", "clean up"));
   EXPECT_EQ(result_->conclusion.verdict, Outcome::kPass);
 }
 
@@ -183,7 +188,8 @@ TEST_F(StepMachineTest, AFaultWithASpanHealsByItselfWhileTheStepsGoOn) {
 
 TEST_F(StepMachineTest, PausedNodesAreResumedBeforeTheJudgement) {
   Run("  - pause: w\n");
-  EXPECT_THAT(world_.log, ElementsAre("prepare", "start s", "start w", "pause w", "resume w", "clean up"));
+  EXPECT_THAT(world_.log,
+              ElementsAre("prepare", "start s", "start w", "pause w", "resume w", "clean up"));
 }
 
 TEST_F(StepMachineTest, WaitsForMatchingEventsAndCountsThem) {
@@ -199,10 +205,11 @@ TEST_F(StepMachineTest, WaitsForMatchingEventsAndCountsThem) {
 }
 
 TEST_F(StepMachineTest, AWaitSinceTheRunSeesWhatWasBeforeItAndSinceAStepOnlyWhatCameAfter) {
-  Begin("  - for: 2s\n    name: pause\n"
-        "  - wait: {event: worker.polling}\n"
-        "  - wait: {event: worker.polling, since: pause}\n"
-        "  - wait: {event: worker.polling, since: step}\n    within: 3s\n");
+  Begin(
+      "  - for: 2s\n    name: pause\n"
+      "  - wait: {event: worker.polling}\n"
+      "  - wait: {event: worker.polling, since: pause}\n"
+      "  - wait: {event: worker.polling, since: step}\n    within: 3s\n");
   executor_.Advance(1s);
   WorkerSays("polling");
   executor_.Advance(1s);
@@ -252,7 +259,8 @@ TEST_F(StepMachineTest, AbortDropsTheFaultsJudgesAndCleansUp) {
   executor_.RunReady();
   ASSERT_TRUE(result_);
   EXPECT_TRUE(result_->aborted);
-  EXPECT_THAT(world_.log, ElementsAre("prepare", "start s", "start w", "inject refuse", "cancel waits", "drop refuse", "clean up"));
+  EXPECT_THAT(world_.log, ElementsAre("prepare", "start s", "start w", "inject refuse",
+                                      "cancel waits", "drop refuse", "clean up"));
   EXPECT_EQ(Result("infrastructure")->happened, "ABORTED: SIGINT");
   executor_.Advance(1h);
 }
@@ -260,13 +268,16 @@ TEST_F(StepMachineTest, AbortDropsTheFaultsJudgesAndCleansUp) {
 TEST_F(StepMachineTest, ACleanUpThatHangsOrFailsIsReported) {
   world_.hang.insert("clean up");
   Run("  - for: 1s\n");
-  EXPECT_THAT(result_->clean_up, testing::StatusIs(StatusCode::kDeadlineExceeded, HasSubstr("clean-up")));
+  EXPECT_THAT(result_->clean_up,
+              testing::StatusIs(StatusCode::kDeadlineExceeded, HasSubstr("clean-up")));
 }
 
 TEST_F(StepMachineTest, ACallIsComparedWithTheStatusWanted) {
   world_.fail["call DescribeNamespace"] = Status(StatusCode::kNotFound, "nope");
-  Run("  - call: {method: DescribeNamespace, code: NOT_FOUND}\n  - call: {method: DescribeNamespace, code: OK}\n");
-  EXPECT_THAT(Result("steps")->happened, HasSubstr("DescribeNamespace ended with NOT_FOUND, not OK: nope"));
+  Run("  - call: {method: DescribeNamespace, code: NOT_FOUND}\n  - call: {method: "
+      "DescribeNamespace, code: OK}\n");
+  EXPECT_THAT(Result("steps")->happened,
+              HasSubstr("DescribeNamespace ended with NOT_FOUND, not OK: nope"));
 }
 
 TEST_F(StepMachineTest, WritesTheResultsIntoTheJournal) {
@@ -275,8 +286,10 @@ TEST_F(StepMachineTest, WritesTheResultsIntoTheJournal) {
   bool assertion = false;
   std::string verdict;
   for (const journal::Event& event : journal_.Events()) {
-    if (const auto* result = event.As<journal::AssertionEvent>()) assertion = assertion || (result->check == "check" && result->what == "fail");
-    if (const auto* run = event.As<journal::RunEvent>(); run != nullptr && run->what == "finished") verdict = run->verdict;
+    if (const auto* result = event.As<journal::AssertionEvent>())
+      assertion = assertion || (result->check == "check" && result->what == "fail");
+    if (const auto* run = event.As<journal::RunEvent>(); run != nullptr && run->what == "finished")
+      verdict = run->verdict;
   }
   EXPECT_TRUE(assertion);
   EXPECT_EQ(verdict, "fail");

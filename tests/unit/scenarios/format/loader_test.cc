@@ -163,40 +163,62 @@ TEST_P(BadScenario, IsRefusedWithItsPlace) {
 INSTANTIATE_TEST_SUITE_P(
     All, BadScenario,
     ::testing::Values(
-        Bad{"unknown_key", "kind: host", "knid: host", "T1.yaml:18:7: worker 'w' has no key 'knid' (did you mean 'kind'?)"},
-        Bad{"bad_word", "supervising", "supervisin", "T1.yaml:19:13: 'host' of worker 'w' is one of supervising, cancelling"},
-        Bad{"reserved_name", "wire: {to: edge}", "all: {to: edge}", "'all' is a word of the format"},
-        Bad{"connects_to_worker", "{to: wire, ca", "{to: http, ca", "connects to a link, an ingress or a server, and 'http' is none"},
-        Bad{"command_without_command", "kind: host\n      host: supervising", "kind: command", "worker 'w': 'command' belongs to kind command"},
-        Bad{"host_of_core", "kind: host", "kind: core", "worker 'w': 'host' belongs to the kind host"},
-        Bad{"group_in_a_single_place", "signal: {node: http", "signal: {node: w", "there is no node 'w'"},
-        Bad{"since_later_step", "since: begin", "since: bgein", "no step before this one is named 'bgein' (did you mean 'begin'?)"},
-        Bad{"heal_unknown", "heal: slow", "heal: slwo", "no step before this one injects 'slwo' (did you mean 'slow'?)"},
-        Bad{"check_of_unknown_fault", "after: slow", "after: fast", "no inject step is labelled 'fast'"},
-        Bad{"check_of_unknown_worker", "worker: w-2", "worker: w-3", "there is no worker 'w-3' (did you mean 'w-1'?)"},
+        Bad{"unknown_key", "kind: host", "knid: host",
+            "T1.yaml:18:7: worker 'w' has no key 'knid' (did you mean 'kind'?)"},
+        Bad{"bad_word", "supervising", "supervisin",
+            "T1.yaml:19:13: 'host' of worker 'w' is one of supervising, cancelling"},
+        Bad{"reserved_name", "wire: {to: edge}", "all: {to: edge}",
+            "'all' is a word of the format"},
+        Bad{"connects_to_worker", "{to: wire, ca", "{to: http, ca",
+            "connects to a link, an ingress or a server, and 'http' is none"},
+        Bad{"command_without_command", "kind: host\n      host: supervising", "kind: command",
+            "worker 'w': 'command' belongs to kind command"},
+        Bad{"host_of_core", "kind: host", "kind: core",
+            "worker 'w': 'host' belongs to the kind host"},
+        Bad{"group_in_a_single_place", "signal: {node: http", "signal: {node: w",
+            "there is no node 'w'"},
+        Bad{"since_later_step", "since: begin", "since: bgein",
+            "no step before this one is named 'bgein' (did you mean 'begin'?)"},
+        Bad{"heal_unknown", "heal: slow", "heal: slwo",
+            "no step before this one injects 'slwo' (did you mean 'slow'?)"},
+        Bad{"check_of_unknown_fault", "after: slow", "after: fast",
+            "no inject step is labelled 'fast'"},
+        Bad{"check_of_unknown_worker", "worker: w-2", "worker: w-3",
+            "there is no worker 'w-3' (did you mean 'w-1'?)"},
         Bad{"two_checks_alike", ", id: second", "", "two checks are called 'reconnects'"},
         Bad{"bad_code", "code: OK", "code: FINE", "'FINE' is no gRPC status"},
-        Bad{"bad_tool", "tools: python", "tools: pyhton", "there is no tool 'pyhton' (did you mean 'python'?)"},
-        Bad{"bad_world", "worlds: [fake]", "worlds: [flake]", "there is no world 'flake' (did you mean 'fake'?)"},
-        Bad{"negative_seed", "seed: 7", "seed: -7", "'seed' of the scenario is at least 0, not '-7'"},
-        Bad{"bad_expect", "expect: pass", "expect: passes", "is one of pass, not 'passes' (did you mean 'pass'?)"},
-        Bad{"both_expectations", "expect: pass", "expect: {verdict: pass, fail: second}", "is either pass or {fail: [checks]}"},
-        Bad{"quoted_bool", "optional: true", "optional: \"true\"", "'optional' of a step is true or false, not 'true'"},
-        Bad{"bad_event_field", "where: {worker: /^w-/}", "where: {wroker: w}", "has no field 'wroker' (did you mean 'worker'?)"},
+        Bad{"bad_tool", "tools: python", "tools: pyhton",
+            "there is no tool 'pyhton' (did you mean 'python'?)"},
+        Bad{"bad_world", "worlds: [fake]", "worlds: [flake]",
+            "there is no world 'flake' (did you mean 'fake'?)"},
+        Bad{"negative_seed", "seed: 7", "seed: -7",
+            "'seed' of the scenario is at least 0, not '-7'"},
+        Bad{"bad_expect", "expect: pass", "expect: passes",
+            "is one of pass, not 'passes' (did you mean 'pass'?)"},
+        Bad{"both_expectations", "expect: pass", "expect: {verdict: pass, fail: second}",
+            "is either pass or {fail: [checks]}"},
+        Bad{"quoted_bool", "optional: true", "optional: \"true\"",
+            "'optional' of a step is true or false, not 'true'"},
+        Bad{"bad_event_field", "where: {worker: /^w-/}", "where: {wroker: w}",
+            "has no field 'wroker' (did you mean 'worker'?)"},
         Bad{"span_of_nothing", "timeout: 2m", "timeout: 0s", "'timeout' is longer than nothing"},
         Bad{"anchor", "tags: [test, quick]", "tags: &t [test]", "anchors (&name) are not used"},
-        Bad{"tag", "tags: [test, quick]", "tags: !!set {a}", "tags (tag:yaml.org,2002:set) are not used"}),
+        Bad{"tag", "tags: [test, quick]", "tags: !!set {a}",
+            "tags (tag:yaml.org,2002:set) are not used"}),
     [](const auto& param) { return param.param.what; });
 
 TEST(Loader, AFileThatIsNotThereIsNotFound) {
-  EXPECT_THAT(LoadScenarioFile("/nowhere/E1.yaml", TestChecks()), StatusIs(StatusCode::kNotFound, HasSubstr("no such file")));
-  EXPECT_THAT(LoadScenarioFile("/", TestChecks()), StatusIs(StatusCode::kNotFound, HasSubstr("is a folder")));
+  EXPECT_THAT(LoadScenarioFile("/nowhere/E1.yaml", TestChecks()),
+              StatusIs(StatusCode::kNotFound, HasSubstr("no such file")));
+  EXPECT_THAT(LoadScenarioFile("/", TestChecks()),
+              StatusIs(StatusCode::kNotFound, HasSubstr("is a folder")));
 }
 
 TEST(Loader, TenMegabytesAreRefusedWithTheLimit) {
   std::string text = kFull;
   text.resize(10 << 20, '#');
-  EXPECT_THAT(LoadScenario(text, "T1.yaml", TestChecks()), StatusIs(StatusCode::kInvalidArgument, HasSubstr("at most 1048576 (1 MiB)")));
+  EXPECT_THAT(LoadScenario(text, "T1.yaml", TestChecks()),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("at most 1048576 (1 MiB)")));
 }
 
 TEST(Loader, NoTruncationOrFlippedByteCrashesIt) {

@@ -35,8 +35,10 @@ TEST(Schema, IsJsonWhoseReferencesAllLeadSomewhere) {
 
 TEST(Schema, ReferenceNamesEveryVerbFaultAndCheck) {
   const std::string reference = ReferenceMarkdown(TestChecks());
-  for (const ObjectTable& table : StepTables()) EXPECT_THAT(reference, HasSubstr("### `" + table.name + "`"));
-  for (const FaultDefinition& fault : FaultCatalogue()) EXPECT_THAT(reference, HasSubstr("### `" + fault.name + "`"));
+  for (const ObjectTable& table : StepTables())
+    EXPECT_THAT(reference, HasSubstr("### `" + table.name + "`"));
+  for (const FaultDefinition& fault : FaultCatalogue())
+    EXPECT_THAT(reference, HasSubstr("### `" + fault.name + "`"));
   EXPECT_THAT(reference, HasSubstr("### `reconnects`"));
 }
 

@@ -13,7 +13,8 @@ TEST(Values, Durations) {
   EXPECT_EQ(ParseDuration("1m30s"), Duration(90s));
   EXPECT_EQ(ParseDuration("2h"), Duration(2h));
   EXPECT_EQ(ParseDuration("0s"), Duration(0));
-  for (const char* bad : {"", "5", "s", "5 s", "-1s", "1s1m", "1s2s", "1.s", ".5s", "5sec", "1e3s", "99999999999999h"}) {
+  for (const char* bad : {"", "5", "s", "5 s", "-1s", "1s1m", "1s2s", "1.s", ".5s", "5sec", "1e3s",
+                          "99999999999999h"}) {
     EXPECT_EQ(ParseDuration(bad), std::nullopt) << bad;
   }
 }
@@ -23,7 +24,8 @@ TEST(Values, SizesAndRates) {
   EXPECT_EQ(ParseSize("1.5KB"), 1500);
   EXPECT_EQ(ParseSize("0B"), 0);
   EXPECT_EQ(ParseRate("1MiB/s"), 1048576);
-  for (const char* bad : {"", "64", "64kib", "0.3B", "-1B", "1KiB/s"}) EXPECT_EQ(ParseSize(bad), std::nullopt) << bad;
+  for (const char* bad : {"", "64", "64kib", "0.3B", "-1B", "1KiB/s"})
+    EXPECT_EQ(ParseSize(bad), std::nullopt) << bad;
   EXPECT_EQ(ParseRate("1MiB"), std::nullopt);
 }
 
@@ -34,7 +36,8 @@ TEST(Values, Numbers) {
     EXPECT_EQ(ParseInt(bad), std::nullopt) << bad;
   }
   EXPECT_EQ(ParseNumber("0.25"), 0.25);
-  for (const char* bad : {"nan", "inf", ".5", "1x", ""}) EXPECT_EQ(ParseNumber(bad), std::nullopt) << bad;
+  for (const char* bad : {"nan", "inf", ".5", "1x", ""})
+    EXPECT_EQ(ParseNumber(bad), std::nullopt) << bad;
 }
 
 }  // namespace
