@@ -45,10 +45,10 @@ std::vector<FaultDefinition> Make() {
        .targets = link,
        .one_shot = true},
       {.name = "kill",
-       .doc = "SIGKILL. Nothing restores service but a restart: by the worker's restart policy or "
-              "by a step.",
-       .targets = processes,
-       .one_shot = true},
+       .doc =
+           "SIGKILL. Healing starts a server again; a worker comes back by its restart policy or "
+           "by a step, and by nothing else.",
+       .targets = processes},
       {.name = "latency",
        .doc = "Delays every piece of data.",
        .targets = link,
