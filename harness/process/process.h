@@ -126,7 +126,7 @@ class ChildProcess {
   void Kill(Intent intent, ExitCallback done);
   // Sends any signal to the process. An exit that follows has this intent's reason. FAILED_PRECONDITION when none lives.
   Status Signal(int signal, Intent intent);
-  // SIGSTOP and SIGCONT to the group. Idempotent.
+  // SIGSTOP and SIGCONT to the group. Idempotent. Every thread of the process stands still when Pause returns.
   Status Pause();
   Status Resume();
 

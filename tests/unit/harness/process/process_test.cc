@@ -329,6 +329,27 @@ TEST_F(ProcessTest, PauseStopsTheWholeGroupAndResumeContinuesIt) {
   EXPECT_EQ(Count<journal::ProcessEvent>("resumed"), 1u);
 }
 
+// Four busy processes on few processors: when Pause has returned none of them writes any more.
+TEST_F(ProcessTest, WhatIsPausedDoesNothingAnyMore) {
+  ChildOptions options = Shell("for i in 1 2 3; do (while :; do echo x; done) & done; while :; do echo x; done");
+  options.journal_lines = false;
+  ChildProcess child(executor_, journal_, std::move(options));
+  ASSERT_OK(Begin(child));
+  for (int round = 0; round < 20; ++round) {
+    lines_.clear();
+    Await([&] { return lines_.size() > 100; }, "output");
+    ASSERT_OK(child.Pause());
+    Settle();  // reads what was written before
+    Settle();
+    lines_.clear();
+    Settle();
+    EXPECT_EQ(lines_.size(), 0u) << "round " << round;
+    ASSERT_OK(child.Resume());
+  }
+  child.Kill(Intent::kAsked, nullptr);
+  End(child);
+}
+
 TEST_F(ProcessTest, APausedProcessCanBeStopped) {
   ChildProcess child(executor_, journal_, Shell("sleep 1000"));
   ASSERT_OK(Begin(child));
