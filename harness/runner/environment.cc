@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "harness/target/target.h"
+#include "scenarios/format/fault_catalogue.h"
 
 namespace squall::harness {
 namespace {
@@ -22,6 +23,30 @@ bool UsesKind(const Subject& subject, WorkerSpec::Kind kind) {
 bool Needs(const Subject& subject, std::string_view tool) {
   const auto& tools = subject.needs.tools;
   return std::find(tools.begin(), tools.end(), tool) != tools.end();
+}
+
+// Whether the scenario does to a server what squall does to nobody else's.
+bool ActsOnServers(const Subject& subject) {
+  const scenarios::Topology& topology = subject.topology;
+  const auto is_server = [&](const std::string& name) { return topology.Server(name) != nullptr; };
+  for (const scenarios::ServerSpec& server : topology.servers) {
+    if (server.start == scenarios::StartMode::kManual) return true;
+  }
+  return std::any_of(subject.steps.begin(), subject.steps.end(), [&](const scenarios::Step& step) {
+    return std::visit(
+        [&](const auto& action) {
+          if constexpr (requires { action.nodes; }) {
+            return std::any_of(action.nodes.begin(), action.nodes.end(), is_server);
+          } else if constexpr (requires { action.node; }) {
+            return is_server(action.node);
+          } else if constexpr (requires { action.on; }) {
+            return is_server(action.on);
+          } else {
+            return false;
+          }
+        },
+        step.action);
+  });
 }
 
 std::optional<std::string> Missing(const Status& status) {
@@ -48,14 +73,12 @@ std::optional<std::string> MissingRequirement(const Subject& subject, WorldKind 
     }
     for (const scenarios::Step& step : subject.steps) {
       const auto* inject = std::get_if<scenarios::InjectStep>(&step.action);
-      const auto* restart = std::get_if<scenarios::RestartStep>(&step.action);
-      if (inject != nullptr && inject->fault == "rpc_error")
-        return "rpc_error is injected into the fake server only";
-      if (!external) continue;
-      if ((inject != nullptr && subject.topology.Server(inject->on) != nullptr) ||
-          (restart != nullptr && subject.topology.Server(restart->node) != nullptr)) {
-        return "nothing is injected into a server that was given by its address";
+      if (inject != nullptr && scenarios::FindFault(inject->fault)->needs_fake_server) {
+        return inject->fault + " is injected into the fake server only";
       }
+    }
+    if (external && ActsOnServers(subject)) {
+      return "it starts, stops or disturbs the server, and this one was given by its address";
     }
     if (external && subject.topology.servers.size() > 1)
       return "it needs several servers, and one was given by its address";

@@ -220,6 +220,15 @@ void HarnessWorld::StartServer(ServerNode& node, std::optional<bool> keep_data,
     if (status.ok()) {
       versions_[servers_.size() == 1 ? "server" : "server " + node.spec->name] =
           node.server->version();
+      // Somebody else's has no process here; that it serves is seen all the same.
+      if (!node.server->owned()) {
+        journal::ProcessEvent ready;
+        ready.what = "ready";
+        ready.process = node.spec->name;
+        ready.role = "server";
+        ready.detail = "given by its address, " + node.server->address();
+        journal_.Append("runner", std::move(ready));
+      }
       ObservePollers();
     }
     done(AsInfrastructure(status, "server " + node.spec->name));

@@ -1,0 +1,61 @@
+#include "harness/runner/environment.h"
+
+#include <gmock/gmock.h>
+
+#include "scenarios/format/loader.h"
+#include "tests/support/status_matchers.h"
+
+namespace squall::harness {
+namespace {
+
+using scenarios::WorldKind;
+using ::testing::HasSubstr;
+using ::testing::Optional;
+
+class EnvironmentTest : public ::testing::Test {
+ protected:
+  // Why a scenario with this topology and these steps does not run.
+  std::optional<std::string> Missing(const std::string& topology, const std::string& steps,
+                                     WorldKind world, bool external) {
+    const std::string text =
+        "id: T\ntitle: t\ntopology: " + topology + "\nsteps: " + steps + "\nexpect: [check]\n";
+    auto loaded = scenarios::LoadScenario(text, "T.yaml", {{.name = "check", .doc = "A check."}});
+    EXPECT_THAT(loaded, testing::IsOk());
+    if (!loaded.ok()) return std::nullopt;
+    std::optional<ExternalServer> given;
+    if (external) given.emplace().address = "127.0.0.1:1";
+    return MissingRequirement(loaded->subjects[0], world, given);
+  }
+};
+
+TEST_F(EnvironmentTest, NothingIsMissingForAFakeServerAlone) {
+  EXPECT_EQ(Missing("{servers: {s: {}}}", "[]", WorldKind::kFake, false), std::nullopt);
+}
+
+TEST_F(EnvironmentTest, AGivenServerIsLeftAlone) {
+  const std::string plain = "{servers: {s: {}}, links: {l: s}}";
+  EXPECT_EQ(Missing(plain, "[{inject: {fault: refuse, on: l}}]", WorldKind::kReal, true),
+            std::nullopt);
+  for (const char* steps : {"[{restart: s}]", "[{stop: s}]", "[{kill: s}]", "[{pause: s}]",
+                            "[{inject: {fault: server_down, on: s}}]"}) {
+    EXPECT_THAT(Missing(plain, steps, WorldKind::kReal, true),
+                Optional(HasSubstr("given by its address")))
+        << steps;
+  }
+  EXPECT_THAT(Missing("{servers: {s: {start: manual}}}", "[]", WorldKind::kReal, true),
+              Optional(HasSubstr("given by its address")));
+  EXPECT_THAT(Missing("{servers: {s: {}, t: {}}}", "[]", WorldKind::kReal, true),
+              Optional(HasSubstr("several servers")));
+}
+
+TEST_F(EnvironmentTest, WhatOnlyTheFakeServerCanIsSkippedInTheRealWorld) {
+  EXPECT_THAT(Missing("{servers: {s: {}}}",
+                      "[{inject: {fault: rpc_error, on: s, methods: Poll*, code: UNAVAILABLE}}]",
+                      WorldKind::kReal, true),
+              Optional(HasSubstr("fake server only")));
+  EXPECT_THAT(Missing("{servers: {s: {tls: server}}}", "[]", WorldKind::kReal, true),
+              Optional(HasSubstr("TLS")));
+}
+
+}  // namespace
+}  // namespace squall::harness
