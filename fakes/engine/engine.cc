@@ -26,6 +26,10 @@ class Engine::Impl {
     if (const auto it = request.metadata.find("client-name"); it != request.metadata.end()) {
       info.client = it->second;
     }
+    // Whoever sets no limit must not wait for ever.
+    if (!request.deadline && request.method == "QueryWorkflow") {
+      request.deadline = core_.now.steady + core_.options.query_timeout;
+    }
     core_.calls.Open(call, std::move(info), request.deadline);
     std::optional<RpcStatus> refusal;
     if (hook_) refusal = hook_(request);

@@ -145,7 +145,7 @@ class Engine {
   std::size_t held_calls() const;
   // Workflow executions that are open, in all namespaces.
   std::size_t open_workflows() const;
-  // Empty when all invariants hold, else the first violation. See docs/fake-server.md.
+  // Empty when all invariants hold, else the first violation. Listed in invariants.h.
   std::string CheckInvariants() const;
 
   // Every RPC of WorkflowService, OperatorService and the health service, in the order of the

@@ -113,6 +113,18 @@ TEST(Queries, TimeOutWithoutAWorker) {
   EXPECT_EQ(c.PollTask().queries_size(), 0);
 }
 
+TEST(Queries, TimeOutForCallersWithoutALimitToo) {
+  Client c;
+  c.Start("wf");
+  ws::QueryWorkflowRequest request;
+  request.set_namespace_("default");
+  request.mutable_execution()->set_workflow_id("wf");
+  request.mutable_query()->set_query_type("state");
+  const std::uint64_t query = c.Send("QueryWorkflow", request);
+  c.Advance(seconds(10));
+  EXPECT_EQ(c.Take<ws::QueryWorkflowResponse>(query).status.code, 4);
+}
+
 TEST(Queries, AnswerOnClosedWorkflowsUnlessRejected) {
   Client c;
   c.Start("wf");
