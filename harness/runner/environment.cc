@@ -35,7 +35,9 @@ bool ActsOnServers(const Subject& subject) {
   return std::any_of(subject.steps.begin(), subject.steps.end(), [&](const scenarios::Step& step) {
     return std::visit(
         [&](const auto& action) {
-          if constexpr (requires { action.nodes; }) {
+          if constexpr (requires { action.remove; }) {
+            return true;  // namespaces
+          } else if constexpr (requires { action.nodes; }) {
             return std::any_of(action.nodes.begin(), action.nodes.end(), is_server);
           } else if constexpr (requires { action.node; }) {
             return is_server(action.node);

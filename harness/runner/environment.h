@@ -13,8 +13,8 @@
 namespace squall::harness {
 
 // Somebody else's server, from --address: the real world runs against it instead of a dev server of
-// its own. Nothing is injected into it, and its namespaces are left alone but for those that
-// scenarios register.
+// its own. Nothing is injected into it, it is neither started nor stopped, its namespaces are left
+// alone, and task queues and workflow ids are made unique on it.
 struct ExternalServer {
   std::string address;  // host:port
   bool tls = false;

@@ -66,7 +66,8 @@ Status AsInfrastructure(const Status& status, std::string_view what) {
 HarnessWorld::HarnessWorld(AsioExecutor& executor, journal::Sink& journal,
                            const scenarios::Subject& subject, HarnessWorldOptions options)
     : executor_(executor),
-      journal_(journal),
+      tag_(options.external ? "~" + Rng(SeedFromSystem()).Hex(8) : ""),
+      journal_(journal, tag_),
       subject_(subject),
       topology_(subject.topology),
       options_(std::move(options)) {
@@ -267,7 +268,7 @@ StatusOr<WorkerOptions> HarnessWorld::OptionsOf(WorkerNode& node) {
   SQUALL_ASSIGN_OR_RETURN(const HostPort address, AddressOf(spec.connect.to));
   options.address = address.ToString();
   options.ns = spec.ns;
-  options.task_queue = spec.task_queue;
+  options.task_queue = spec.task_queue + tag_;
   options.api_key = spec.connect.api_key;
   const scenarios::ServerSpec* server = topology_.ServerBehind(spec.connect.to);
   const bool external = options_.external && server != nullptr && ingresses_.empty();
@@ -497,11 +498,11 @@ void HarnessWorld::ObservePollers() {
   for (const WorkerSpec& worker : topology_.workers) {
     const ServerSpec* server = topology_.ServerBehind(worker.connect.to);
     queues.emplace((server != nullptr ? *server : topology_.servers.front()).name, worker.ns,
-                   worker.task_queue);
+                   worker.task_queue + tag_);
   }
   for (const scenarios::Step& step : subject_.steps) {
     if (const auto* workflow = std::get_if<scenarios::WorkflowStep>(&step.action)) {
-      queues.emplace(topology_.servers.front().name, workflow->ns, workflow->task_queue);
+      queues.emplace(topology_.servers.front().name, workflow->ns, workflow->task_queue + tag_);
     }
   }
   for (const auto& [server, ns, queue] : queues) {

@@ -24,6 +24,7 @@
 #include "harness/runner/environment.h"
 #include "harness/runner/health_probe.h"
 #include "harness/runner/poller_observer.h"
+#include "harness/runner/untagging_sink.h"
 #include "harness/target/target.h"
 #include "harness/target/temporal_client.h"
 #include "scenarios/engine/world.h"
@@ -132,7 +133,8 @@ class HarnessWorld final : public scenarios::World, private FaultTargets {
   void StopServers(scenarios::Done done);
 
   AsioExecutor& executor_;
-  journal::Sink& journal_;
+  const std::string tag_;  // behind task queues and workflow ids; empty on servers of our own
+  UntaggingSink journal_;
   const scenarios::Subject& subject_;
   const scenarios::Topology& topology_;
   const HarnessWorldOptions options_;

@@ -61,9 +61,9 @@ void HarnessWorld::StartWorkflow(const scenarios::WorkflowRequest& request, scen
   const auto client = ClientNamed(request.client);
   if (!client.ok()) return Later(std::move(done), client.status());
   StartRequest start;
-  start.workflow_id = request.id;
+  start.workflow_id = request.id + tag_;
   start.type = request.type;
-  start.task_queue = request.task_queue;
+  start.task_queue = request.task_queue + tag_;
   start.arguments_json = {request.input};
   start.execution_timeout = request.execution_timeout;
   CallOptions options;
@@ -85,7 +85,7 @@ void HarnessWorld::AwaitWorkflow(const std::string& id, const std::string& ns,
   CallOptions options;
   options.ns = ns;
   (*client)->AwaitResult(
-      id, run_ids_[id], options_.workflow_limit, options,
+      id + tag_, run_ids_[id], options_.workflow_limit, options,
       [done = std::move(done)](const StatusOr<WorkflowOutcome>& outcome) {
         if (!outcome.ok()) return done(outcome.status());
         done(scenarios::WorkflowEnd{outcome->what, outcome->result_json, outcome->detail});
@@ -97,7 +97,7 @@ void HarnessWorld::SignalWorkflow(const scenarios::SignalWorkflowStep& step, sce
   if (!client.ok()) return Later(std::move(done), client.status());
   CallOptions options;
   options.ns = step.ns;
-  (*client)->SignalWorkflow(step.id, step.signal, step.input, options, std::move(done));
+  (*client)->SignalWorkflow(step.id + tag_, step.signal, step.input, options, std::move(done));
 }
 
 void HarnessWorld::Call(const scenarios::CallRequest& request,

@@ -12,6 +12,7 @@
 #include "harness/process/process.h"
 #include "harness/runner/health_probe.h"
 #include "harness/runner/leaks.h"
+#include "harness/runner/untagging_sink.h"
 
 namespace squall::harness {
 namespace {
@@ -82,6 +83,30 @@ TEST(HealthProbe, TellsOnlyChanges) {
   EXPECT_THAT(told, ElementsAre("healthy", "unhealthy", "healthy", "unhealthy"));
   EXPECT_EQ(journal.Events()[1].As<journal::WorkerEvent>()->detail,
             "HTTP/1.1 503 Service Unavailable");
+}
+
+TEST(UntaggingSink, TakesTheTagOutOfEveryText) {
+  RealClock clock;
+  journal::Journal journal(clock);
+  UntaggingSink sink(journal, "~1a");
+  journal::WorkerEvent event;
+  event.what = "effect";
+  event.task = "slow/slow~1a";
+  event.task_queue = "q~1a";
+  event.detail = "a~1a b~1a ~1b";
+  sink.Append("worker:w", event);
+  journal::RunEvent run;
+  run.what = "started";
+  run.observes = {"x~1a"};
+  run.versions = {{"k", "v~1a"}};
+  sink.Append("runner", run);
+  const auto events = journal.Events();
+  const auto* out = events[0].As<journal::WorkerEvent>();
+  EXPECT_EQ(out->task, "slow/slow");
+  EXPECT_EQ(out->task_queue, "q");
+  EXPECT_EQ(out->detail, "a b ~1b");
+  EXPECT_THAT(events[1].As<journal::RunEvent>()->observes, ElementsAre("x"));
+  EXPECT_EQ(events[1].As<journal::RunEvent>()->versions.at("k"), "v");
 }
 
 class Leaks : public ::testing::Test {
