@@ -36,8 +36,8 @@ using boost::system::error_code;
 constexpr std::size_t kDrainBytesMax = 16u << 20;
 // After SIGKILL the kernel needs a moment; longer than this is a process that hangs in the kernel.
 constexpr Duration kKillWait = std::chrono::seconds(5);
-// How often the rest of a group that was told to stop is looked at, at the most.
-constexpr int kStopLooksMax = 50;
+// A group that was told to stop is looked at for this long.
+constexpr Duration kStopWait = std::chrono::milliseconds(200);
 
 bool Terminates(int signal) {
   switch (signal) {
@@ -456,18 +456,19 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
     if (::kill(-static_cast<pid_t>(pid), SIGSTOP) != 0) {
       return MakeStatus(StatusCode::kUnavailable, "pause {}: {}", options.name, std::strerror(errno));
     }
-    // The kernel stops a process one thread after the other; what is called paused must answer nothing any more.
-    siginfo_t info{};
-    while (::waitid(P_PID, static_cast<id_t>(pid), &info, WSTOPPED | WEXITED | WNOWAIT) != 0 && errno == EINTR) {
-    }
-    for (int look = 0; look < kStopLooksMax && !GroupStopped(); ++look) ::sched_yield();
+    // The kernel stops a process one thread after the other; what is called paused must answer nothing any more. Not for
+    // ever: one that waits in vfork for a child that is stopped before its exec never stops itself, and does nothing either.
+    const SteadyTime end = executor.clock().Now() + kStopWait;
+    while (!Stopped() && executor.clock().Now() < end) ::sched_yield();
     paused = true;
     journal.Append(source, Event("paused"));
     return absl::OkStatus();
   }
 
-  // Children of it that are in its group are not ours to wait for: looked up.
-  bool GroupStopped() const {
+  bool Stopped() const {
+    siginfo_t info{};
+    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WSTOPPED | WEXITED | WNOWAIT | WNOHANG) == 0 && info.si_pid == 0) return false;
+    // Children of it that are in its group are not ours to wait for: looked up.
     const std::vector<Descendant> below = FindDescendants(pid);
     return std::all_of(below.begin(), below.end(), [this](const Descendant& one) { return one.group != pid || one.state == 'T'; });
   }
