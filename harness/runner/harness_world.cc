@@ -219,8 +219,9 @@ void HarnessWorld::StartServer(ServerNode& node, std::optional<bool> keep_data,
                                scenarios::Done done) {
   auto started = [this, &node, done = std::move(done)](const Status& status) {
     if (status.ok()) {
+      const std::string version = node.server->version();  // a given one's is "server 1.32.0"
       versions_[servers_.size() == 1 ? "server" : "server " + node.spec->name] =
-          node.server->version();
+          version.starts_with("server ") ? version.substr(7) : version;
       // Somebody else's has no process here; that it serves is seen all the same.
       if (!node.server->owned()) {
         journal::ProcessEvent ready;

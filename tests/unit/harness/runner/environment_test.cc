@@ -36,8 +36,9 @@ TEST_F(EnvironmentTest, AGivenServerIsLeftAlone) {
   const std::string plain = "{servers: {s: {}}, links: {l: s}}";
   EXPECT_EQ(Missing(plain, "[{inject: {fault: refuse, on: l}}]", WorldKind::kReal, true),
             std::nullopt);
-  for (const char* steps : {"[{restart: s}]", "[{stop: s}]", "[{kill: s}]", "[{pause: s}]",
-                            "[{inject: {fault: server_down, on: s}}]"}) {
+  for (const char* steps :
+       {"[{restart: s}]", "[{stop: s}]", "[{kill: s}]", "[{pause: s}]", "[{register_namespace: x}]",
+        "[{inject: {fault: server_down, on: s}}]"}) {
     EXPECT_THAT(Missing(plain, steps, WorldKind::kReal, true),
                 Optional(HasSubstr("given by its address")))
         << steps;
