@@ -14,10 +14,11 @@ namespace squall::harness {
 namespace asio = boost::asio;
 
 struct AsioExecutor::Impl {
-  explicit Impl(const Clock& the_clock) : clock(the_clock), work(asio::make_work_guard(io)), timer(io) {}
+  explicit Impl(const Clock& the_clock)
+      : clock(the_clock), work(asio::make_work_guard(io)), timer(io) {}
 
-  // Keeps Asio's timer at the earliest of ours. A handler of an earlier arming that was already queued when the timer was
-  // set anew only looks again.
+  // Keeps Asio's timer at the earliest of ours. A handler of an earlier arming that was already
+  // queued when the timer was set anew only looks again.
   void Arm() {
     const std::optional<SteadyTime> next = timers.NextDeadline();
     if (next == armed) return;
@@ -35,7 +36,8 @@ struct AsioExecutor::Impl {
   }
 
   void FireDue() {
-    // Only what is due now: a timer that sets itself again for "at once" must not starve the sockets.
+    // Only what is due now: a timer that sets itself again for "at once" must not starve the
+    // sockets.
     const SteadyTime now = clock.Now();
     while (Executor::Callback callback = timers.TakeDue(now)) callback();
     Arm();

@@ -1,9 +1,10 @@
 #pragma once
 // squall's event loop in the real worlds: the Executor interface on one boost::asio::io_context.
 //
-// Everything in harness/ (processes, proxies, targets, faults, the runner's World) lives on one such loop and is not
-// thread-safe: it is created, called and destroyed on the thread that runs the loop (before Run it may be built on the
-// thread that will call Run). Only Post and Stop may be called from elsewhere.
+// Everything in harness/ (processes, proxies, targets, faults, the runner's World) lives on one
+// such loop and is not thread-safe: it is created, called and destroyed on the thread that runs the
+// loop (before Run it may be built on the thread that will call Run). Only Post and Stop may be
+// called from elsewhere.
 
 #include <functional>
 #include <memory>
@@ -19,9 +20,11 @@ namespace squall::harness {
 
 class AsioExecutor final : public Executor {
  public:
-  // `clock` must be a real one (RealClock): timers run on the machine's monotonic clock. It must outlive the executor.
+  // `clock` must be a real one (RealClock): timers run on the machine's monotonic clock. It must
+  // outlive the executor.
   explicit AsioExecutor(const Clock& clock);
-  // What is still posted is dropped without being run. Objects with sockets on this loop must be gone before it.
+  // What is still posted is dropped without being run. Objects with sockets on this loop must be
+  // gone before it.
   ~AsioExecutor() override;
   AsioExecutor(const AsioExecutor&) = delete;
   AsioExecutor& operator=(const AsioExecutor&) = delete;
@@ -38,8 +41,8 @@ class AsioExecutor final : public Executor {
   void Run();
   // Makes Run return after the callback that is running. Safe from any thread.
   void Stop();
-  // Serves callbacks until `done()` holds, looking after each callback; false when `limit` (real time) passed first.
-  // Not from within a callback.
+  // Serves callbacks until `done()` holds, looking after each callback; false when `limit` (real
+  // time) passed first. Not from within a callback.
   bool RunUntil(const std::function<bool()>& done, Duration limit);
 
  private:

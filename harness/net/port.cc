@@ -27,7 +27,8 @@ StatusOr<HostPort> ParseHostPort(std::string_view text) {
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);
   } else if (host.find(':') != std::string_view::npos) {
-    return bad(host.find('/') != std::string_view::npos ? "it has a scheme" : "an IPv6 address is written in brackets");
+    return bad(host.find('/') != std::string_view::npos ? "it has a scheme"
+                                                        : "an IPv6 address is written in brackets");
   }
   if (host.empty()) return bad("there is no host");
   std::uint32_t port = 0;
@@ -40,7 +41,8 @@ StatusOr<HostPort> ParseHostPort(std::string_view text) {
 
 StatusOr<PortLease> PortLease::Take() {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return MakeStatus(StatusCode::kUnavailable, "reserve a port: socket: {}", std::strerror(errno));
+  if (fd < 0)
+    return MakeStatus(StatusCode::kUnavailable, "reserve a port: socket: {}", std::strerror(errno));
   PortLease lease(fd, 0);  // closes it on the ways out
   const int on = 1;
   sockaddr_in address{};
@@ -58,7 +60,8 @@ StatusOr<PortLease> PortLease::Take() {
 
 PortLease::~PortLease() { Release(); }
 
-PortLease::PortLease(PortLease&& other) noexcept : fd_(std::exchange(other.fd_, -1)), port_(std::exchange(other.port_, 0)) {}
+PortLease::PortLease(PortLease&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), port_(std::exchange(other.port_, 0)) {}
 
 PortLease& PortLease::operator=(PortLease&& other) noexcept {
   if (this != &other) {
@@ -78,11 +81,15 @@ struct ConnectProbe::Impl : std::enable_shared_from_this<ConnectProbe::Impl> {
   static constexpr Duration kLongestPause = std::chrono::milliseconds(100);
 
   Impl(AsioExecutor& the_executor, HostPort the_where, std::function<void(Status)> the_done)
-      : executor(the_executor), where(std::move(the_where)), done(std::move(the_done)), socket(executor.io()) {}
+      : executor(the_executor),
+        where(std::move(the_where)),
+        done(std::move(the_done)),
+        socket(executor.io()) {}
 
   void Begin(Duration limit) {
     limit_timer = executor.After(limit, [this, limit] {
-      Finish(MakeStatus(StatusCode::kDeadlineExceeded, "nobody accepts connections on {} within {}: {}", where.ToString(),
+      Finish(MakeStatus(StatusCode::kDeadlineExceeded,
+                        "nobody accepts connections on {} within {}: {}", where.ToString(),
                         FormatDuration(limit), last_error.empty() ? "no answer" : last_error));
     });
     executor.Post([self = shared_from_this()] { self->Try(); });
@@ -97,7 +104,8 @@ struct ConnectProbe::Impl : std::enable_shared_from_this<ConnectProbe::Impl> {
       return;
     }
     socket = asio::ip::tcp::socket(executor.io());
-    socket.async_connect({address, where.port}, [self = shared_from_this()](const boost::system::error_code& result) {
+    socket.async_connect({address, where.port}, [self = shared_from_this()](
+                                                    const boost::system::error_code& result) {
       if (!self->done) return;
       if (!result) {
         self->Finish(absl::OkStatus());
@@ -132,7 +140,8 @@ struct ConnectProbe::Impl : std::enable_shared_from_this<ConnectProbe::Impl> {
   TimerId limit_timer = 0, pause_timer = 0;
 };
 
-ConnectProbe::ConnectProbe(AsioExecutor& executor, HostPort where, Duration limit, std::function<void(Status)> done)
+ConnectProbe::ConnectProbe(AsioExecutor& executor, HostPort where, Duration limit,
+                           std::function<void(Status)> done)
     : impl_(std::make_shared<Impl>(executor, std::move(where), std::move(done))) {
   impl_->Begin(limit);
 }

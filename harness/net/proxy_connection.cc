@@ -16,8 +16,8 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr std::size_t kHeldBytesMax = 64 * 1024;
-// A reset throws away what the kernel has not delivered yet; so that a cut is exact, it waits for delivery, but not for
-// ever: the other side may not read at all.
+// A reset throws away what the kernel has not delivered yet; so that a cut is exact, it waits for
+// delivery, but not for ever: the other side may not read at all.
 constexpr Duration kCutLookPause = std::chrono::milliseconds(1);
 constexpr int kCutLooksMax = 1000;
 // After a FIN in both directions, how long the peers may take to close theirs.
@@ -58,8 +58,8 @@ bool IsStreamFault(NetFaultKind kind) {
   return true;
 }
 
-ProxyConnection::ProxyConnection(AsioExecutor& executor, Owner& owner, Socket client, std::uint64_t number,
-                                 std::string peer)
+ProxyConnection::ProxyConnection(AsioExecutor& executor, Owner& owner, Socket client,
+                                 std::uint64_t number, std::string peer)
     : executor_(executor),
       owner_(&owner),
       client_(std::move(client)),
@@ -82,13 +82,15 @@ journal::ConnectionEvent ProxyConnection::Event(std::string_view word) const {
           .fault_id = deciding_fault_};
 }
 
-// ------------------------------------------------------------------------------------------------------------- beginnings
+// -------------------------------------------------------------------------------------------------------------
+// beginnings
 
 void ProxyConnection::Connect(const HostPort& upstream, Duration timeout) {
   phase_ = Phase::kConnecting;
   if (!hold_) owner_->OnEvent(Event("accepted"));
   error_code error;
-  const asio::ip::address address = asio::ip::make_address(upstream.host == "localhost" ? "127.0.0.1" : upstream.host, error);
+  const asio::ip::address address =
+      asio::ip::make_address(upstream.host == "localhost" ? "127.0.0.1" : upstream.host, error);
   MaybeRead(up_);
   const auto failed = [self = shared_from_this()](std::string why) {
     if (self->phase_ != Phase::kConnecting) return;
@@ -105,22 +107,23 @@ void ProxyConnection::Connect(const HostPort& upstream, Duration timeout) {
   timer_ = executor_.After(timeout, [failed, upstream, timeout] {
     failed("no answer from " + upstream.ToString() + " within " + FormatDuration(timeout));
   });
-  upstream_.async_connect({address, upstream.port}, [this, failed, upstream](const error_code& result) {
-    // `failed` keeps this object alive.
-    executor_.Cancel(std::exchange(timer_, 0));
-    if (phase_ != Phase::kConnecting) return;
-    if (result) {
-      failed(upstream.ToString() + ": " + result.message());
-      return;
-    }
-    error_code ignored;
-    upstream_.set_option(tcp::no_delay(true), ignored);
-    phase_ = Phase::kOpen;
-    owner_->OnEvent(Event("established"));
-    owner_->OnEstablished();
-    MaybeRead(down_);
-    MaybeWrite(up_);
-  });
+  upstream_.async_connect({address, upstream.port},
+                          [this, failed, upstream](const error_code& result) {
+                            // `failed` keeps this object alive.
+                            executor_.Cancel(std::exchange(timer_, 0));
+                            if (phase_ != Phase::kConnecting) return;
+                            if (result) {
+                              failed(upstream.ToString() + ": " + result.message());
+                              return;
+                            }
+                            error_code ignored;
+                            upstream_.set_option(tcp::no_delay(true), ignored);
+                            phase_ = Phase::kOpen;
+                            owner_->OnEvent(Event("established"));
+                            owner_->OnEstablished();
+                            MaybeRead(down_);
+                            MaybeWrite(up_);
+                          });
 }
 
 void ProxyConnection::Hold(std::shared_ptr<ActiveFault> fault) {
@@ -129,7 +132,8 @@ void ProxyConnection::Hold(std::shared_ptr<ActiveFault> fault) {
   deciding_fault_ = hold_->spec.id;
   owner_->OnEvent(Event("accepted"));
   owner_->OnHit(*hold_, number_);
-  // Read so that a client that gives up is noticed; nothing of it goes anywhere before the fault is healed.
+  // Read so that a client that gives up is noticed; nothing of it goes anywhere before the fault is
+  // healed.
   MaybeRead(up_);
 }
 
@@ -147,7 +151,8 @@ void ProxyConnection::Release(const HostPort& upstream, Duration timeout) {
   hold_.reset();
 }
 
-// ------------------------------------------------------------------------------------------------------------------ faults
+// ------------------------------------------------------------------------------------------------------------------
+// faults
 
 void ProxyConnection::Attach(std::shared_ptr<ActiveFault> fault) {
   Attached attached{.fault = std::move(fault)};
@@ -155,7 +160,8 @@ void ProxyConnection::Attach(std::shared_ptr<ActiveFault> fault) {
   attached_.push_back(std::move(attached));
   // A write that waits for the receiver must not slip through a stall that has begun since.
   for (Pipe* pipe : {&up_, &down_}) {
-    if (pipe->writing && pipe->to->is_open() && Acts(attached_.back(), NetFaultKind::kStall, pipe->up)) {
+    if (pipe->writing && pipe->to->is_open() &&
+        Acts(attached_.back(), NetFaultKind::kStall, pipe->up)) {
       error_code ignored;
       pipe->to->cancel(ignored);
     }
@@ -163,14 +169,17 @@ void ProxyConnection::Attach(std::shared_ptr<ActiveFault> fault) {
 }
 
 void ProxyConnection::Detach(std::string_view fault_id) {
-  const auto gone = std::remove_if(attached_.begin(), attached_.end(),
-                                   [&](const Attached& attached) { return attached.fault->spec.id == fault_id; });
+  const auto gone =
+      std::remove_if(attached_.begin(), attached_.end(),
+                     [&](const Attached& attached) { return attached.fault->spec.id == fault_id; });
   if (gone == attached_.end()) return;
   attached_.erase(gone, attached_.end());
   for (Pipe* pipe : {&up_, &down_}) {
-    const bool delayed = std::any_of(attached_.begin(), attached_.end(), [&](const Attached& attached) {
-      return Acts(attached, NetFaultKind::kLatency, pipe->up) || Acts(attached, NetFaultKind::kSlowClose, pipe->up);
-    });
+    const bool delayed =
+        std::any_of(attached_.begin(), attached_.end(), [&](const Attached& attached) {
+          return Acts(attached, NetFaultKind::kLatency, pipe->up) ||
+                 Acts(attached, NetFaultKind::kSlowClose, pipe->up);
+        });
     if (!delayed) {
       pipe->last_due = {};
       for (Piece& piece : pipe->held) piece.due = {};
@@ -197,28 +206,36 @@ void ProxyConnection::MarkHit(Attached& attached) {
 Duration ProxyConnection::DrawDelay(bool up, bool end) {
   Duration delay{};
   for (Attached& attached : attached_) {
-    if (!Acts(attached, NetFaultKind::kLatency, up) && !(end && Acts(attached, NetFaultKind::kSlowClose, up))) continue;
+    if (!Acts(attached, NetFaultKind::kLatency, up) &&
+        !(end && Acts(attached, NetFaultKind::kSlowClose, up)))
+      continue;
     const NetFault& spec = attached.fault->spec;
-    const double deviation = (2 * attached.fault->rng.Uniform() - 1) * static_cast<double>(spec.jitter.count());
-    delay += std::max(Duration::zero(), spec.latency + Duration(static_cast<Duration::rep>(deviation)));
+    const double deviation =
+        (2 * attached.fault->rng.Uniform() - 1) * static_cast<double>(spec.jitter.count());
+    delay +=
+        std::max(Duration::zero(), spec.latency + Duration(static_cast<Duration::rep>(deviation)));
     MarkHit(attached);
   }
   return delay;
 }
 
-// ------------------------------------------------------------------------------------------------------------------- bytes
+// -------------------------------------------------------------------------------------------------------------------
+// bytes
 
 void ProxyConnection::MaybeRead(Pipe& pipe) {
-  if (pipe.reading || pipe.read_done || phase_ == Phase::kEnded || phase_ == Phase::kCutting) return;
+  if (pipe.reading || pipe.read_done || phase_ == Phase::kEnded || phase_ == Phase::kCutting)
+    return;
   if (phase_ != Phase::kLingering && pipe.held_bytes >= kHeldBytesMax) return;
   pipe.reading = true;
-  const std::size_t room = phase_ == Phase::kLingering ? pipe.buffer.size()
-                                                       : std::min(pipe.buffer.size(), kHeldBytesMax - pipe.held_bytes);
-  pipe.from->async_read_some(asio::buffer(pipe.buffer.data(), room),
-                             [this, self = shared_from_this(), &pipe](const error_code& error, std::size_t bytes) {
-                               pipe.reading = false;
-                               OnRead(pipe, error, bytes);
-                             });
+  const std::size_t room = phase_ == Phase::kLingering
+                               ? pipe.buffer.size()
+                               : std::min(pipe.buffer.size(), kHeldBytesMax - pipe.held_bytes);
+  pipe.from->async_read_some(
+      asio::buffer(pipe.buffer.data(), room),
+      [this, self = shared_from_this(), &pipe](const error_code& error, std::size_t bytes) {
+        pipe.reading = false;
+        OnRead(pipe, error, bytes);
+      });
 }
 
 void ProxyConnection::OnRead(Pipe& pipe, const error_code& error, std::size_t bytes) {
@@ -289,14 +306,16 @@ void ProxyConnection::MaybeWrite(Pipe& pipe) {
       return;
     }
     // Twenty pieces a second, so that the rate holds over short times too.
-    bytes = std::min<std::size_t>(bytes, std::max<std::uint64_t>(1, attached.fault->spec.bytes_per_second / 20));
+    bytes = std::min<std::size_t>(
+        bytes, std::max<std::uint64_t>(1, attached.fault->spec.bytes_per_second / 20));
   }
   pipe.writing = true;
-  pipe.to->async_write_some(asio::buffer(piece.data.data() + piece.sent, bytes),
-                            [this, self = shared_from_this(), &pipe](const error_code& error, std::size_t written) {
-                              pipe.writing = false;
-                              OnWritten(pipe, error, written);
-                            });
+  pipe.to->async_write_some(
+      asio::buffer(piece.data.data() + piece.sent, bytes),
+      [this, self = shared_from_this(), &pipe](const error_code& error, std::size_t written) {
+        pipe.writing = false;
+        OnWritten(pipe, error, written);
+      });
 }
 
 void ProxyConnection::OnWritten(Pipe& pipe, const error_code& error, std::size_t bytes) {
@@ -306,8 +325,8 @@ void ProxyConnection::OnWritten(Pipe& pipe, const error_code& error, std::size_t
     return;
   }
   if (error) {
-    // The receiver is gone. What it said before that is still passed on; then the sender is reset, as it would be without
-    // a proxy.
+    // The receiver is gone. What it said before that is still passed on; then the sender is reset,
+    // as it would be without a proxy.
     broken_ = true;
     pipe.done = pipe.read_done = true;
     pipe.held.clear();
@@ -324,9 +343,11 @@ void ProxyConnection::OnWritten(Pipe& pipe, const error_code& error, std::size_t
   const ActiveFault* cut = nullptr;
   for (Attached& attached : attached_) {
     if (Acts(attached, NetFaultKind::kBandwidth, pipe.up)) {
-      const double seconds = static_cast<double>(bytes) / static_cast<double>(attached.fault->spec.bytes_per_second);
+      const double seconds =
+          static_cast<double>(bytes) / static_cast<double>(attached.fault->spec.bytes_per_second);
       const SteadyTime from = executor_.clock().Now();
-      pipe.pace_free = std::max(pipe.pace_free, from + Duration(static_cast<Duration::rep>(seconds * 1e9)));
+      pipe.pace_free =
+          std::max(pipe.pace_free, from + Duration(static_cast<Duration::rep>(seconds * 1e9)));
     }
     if (!Acts(attached, NetFaultKind::kCut, pipe.up)) continue;
     std::uint64_t& left = attached.left(pipe.up);
@@ -351,7 +372,8 @@ void ProxyConnection::WaitUntil(Pipe& pipe, SteadyTime when) {
   });
 }
 
-// -------------------------------------------------------------------------------------------------------------------- ends
+// --------------------------------------------------------------------------------------------------------------------
+// ends
 
 void ProxyConnection::DeliverEnd(Pipe& pipe, bool reset) {
   pipe.done = true;
@@ -413,11 +435,13 @@ void ProxyConnection::ResetWhenDelivered(int looks_left) {
   });
 }
 
-// Closing a socket that has unread data sends RST; so both sides are read until they end, and what they say is dropped.
+// Closing a socket that has unread data sends RST; so both sides are read until they end, and what
+// they say is dropped.
 void ProxyConnection::Linger() {
   phase_ = Phase::kLingering;
   for (Pipe* pipe : {&up_, &down_}) {
-    // End() marks a direction as read though it is not; only a real end of the stream may stay marked.
+    // End() marks a direction as read though it is not; only a real end of the stream may stay
+    // marked.
     if (linger_at_end_) pipe->read_done = false;
     MaybeRead(*pipe);
   }
@@ -434,7 +458,8 @@ void ProxyConnection::Finish(std::string_view word, bool by_reset, std::string d
   if (phase_ == Phase::kEnded) return;
   const auto self = shared_from_this();
   phase_ = Phase::kEnded;
-  for (TimerId* timer : {&timer_, &up_.timer, &down_.timer}) executor_.Cancel(std::exchange(*timer, 0));
+  for (TimerId* timer : {&timer_, &up_.timer, &down_.timer})
+    executor_.Cancel(std::exchange(*timer, 0));
   for (Socket* socket : {&client_, &upstream_}) {
     if (by_reset) {
       ResetSocket(*socket);
@@ -451,7 +476,8 @@ void ProxyConnection::Finish(std::string_view word, bool by_reset, std::string d
 
 void ProxyConnection::Abandon() {
   phase_ = Phase::kEnded;
-  for (TimerId* timer : {&timer_, &up_.timer, &down_.timer}) executor_.Cancel(std::exchange(*timer, 0));
+  for (TimerId* timer : {&timer_, &up_.timer, &down_.timer})
+    executor_.Cancel(std::exchange(*timer, 0));
   ResetSocket(client_);
   ResetSocket(upstream_);
   owner_ = nullptr;

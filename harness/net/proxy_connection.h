@@ -1,6 +1,6 @@
 #pragma once
-// One connection through a TcpProxy: two sockets, a pipe for each direction, and the faults that act on them. Internal to
-// harness/net; tcp_proxy.h describes the behaviour.
+// One connection through a TcpProxy: two sockets, a pipe for each direction, and the faults that
+// act on them. Internal to harness/net; tcp_proxy.h describes the behaviour.
 
 #include <array>
 #include <boost/asio/ip/tcp.hpp>
@@ -43,7 +43,8 @@ class ProxyConnection : public std::enable_shared_from_this<ProxyConnection> {
     ~Owner() = default;
   };
 
-  ProxyConnection(AsioExecutor& executor, Owner& owner, Socket client, std::uint64_t number, std::string peer);
+  ProxyConnection(AsioExecutor& executor, Owner& owner, Socket client, std::uint64_t number,
+                  std::string peer);
 
   std::uint64_t number() const { return number_; }
 
@@ -123,8 +124,8 @@ class ProxyConnection : public std::enable_shared_from_this<ProxyConnection> {
   Phase phase_ = Phase::kNew;
   std::vector<Attached> attached_;
   std::shared_ptr<ActiveFault> hold_;
-  TimerId timer_ = 0;        // connect time-out, cut, linger
-  bool broken_ = false;      // one side cannot be written to any more
+  TimerId timer_ = 0;    // connect time-out, cut, linger
+  bool broken_ = false;  // one side cannot be written to any more
   bool linger_at_end_ = false;
   bool ended_by_proxy_ = false;
   std::string deciding_fault_;

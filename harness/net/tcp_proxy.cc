@@ -26,20 +26,27 @@ constexpr Duration kAcceptPause = std::chrono::milliseconds(50);
 // What the door does.
 enum class Door { kClosed, kOpen, kIgnoring, kFull };
 
-bool IsDoorFault(NetFaultKind kind) { return kind == NetFaultKind::kRefuse || kind == NetFaultKind::kNeverAccept; }
+bool IsDoorFault(NetFaultKind kind) {
+  return kind == NetFaultKind::kRefuse || kind == NetFaultKind::kNeverAccept;
+}
 
 Existing DefaultExisting(NetFaultKind kind) {
-  return kind == NetFaultKind::kRefuse || kind == NetFaultKind::kReset ? Existing::kReset : Existing::kStall;
+  return kind == NetFaultKind::kRefuse || kind == NetFaultKind::kReset ? Existing::kReset
+                                                                       : Existing::kStall;
 }
 
 Status Validate(const NetFault& fault) {
   const auto bad = [&](std::string_view why) {
-    return MakeStatus(StatusCode::kInvalidArgument, "fault {} ({}): {}", fault.id, NetFaultName(fault.kind), why);
+    return MakeStatus(StatusCode::kInvalidArgument, "fault {} ({}): {}", fault.id,
+                      NetFaultName(fault.kind), why);
   };
   if (fault.id.empty()) return bad("it has no id");
-  if (fault.latency < Duration::zero() || fault.jitter < Duration::zero()) return bad("a time is negative");
-  if (fault.kind == NetFaultKind::kBandwidth && fault.bytes_per_second == 0) return bad("bytes per second must be above 0");
-  if (!(fault.probability >= 0 && fault.probability <= 1)) return bad("a probability lies between 0 and 1");
+  if (fault.latency < Duration::zero() || fault.jitter < Duration::zero())
+    return bad("a time is negative");
+  if (fault.kind == NetFaultKind::kBandwidth && fault.bytes_per_second == 0)
+    return bad("bytes per second must be above 0");
+  if (!(fault.probability >= 0 && fault.probability <= 1))
+    return bad("a probability lies between 0 and 1");
   if (IsDoorFault(fault.kind) && (fault.first_connections != 0 || fault.probability != 1)) {
     return bad("it cannot choose connections: the kernel answers them");
   }
@@ -50,21 +57,31 @@ Status Validate(const NetFault& fault) {
 
 std::string_view NetFaultName(NetFaultKind kind) {
   switch (kind) {
-    case NetFaultKind::kRefuse: return "refuse";
-    case NetFaultKind::kReset: return "reset";
-    case NetFaultKind::kBlackhole: return "blackhole";
-    case NetFaultKind::kNeverAccept: return "never_accept";
-    case NetFaultKind::kStall: return "stall";
-    case NetFaultKind::kLatency: return "latency";
-    case NetFaultKind::kBandwidth: return "bandwidth";
-    case NetFaultKind::kCut: return "cut";
-    case NetFaultKind::kSlowClose: return "slow_close";
+    case NetFaultKind::kRefuse:
+      return "refuse";
+    case NetFaultKind::kReset:
+      return "reset";
+    case NetFaultKind::kBlackhole:
+      return "blackhole";
+    case NetFaultKind::kNeverAccept:
+      return "never_accept";
+    case NetFaultKind::kStall:
+      return "stall";
+    case NetFaultKind::kLatency:
+      return "latency";
+    case NetFaultKind::kBandwidth:
+      return "bandwidth";
+    case NetFaultKind::kCut:
+      return "cut";
+    case NetFaultKind::kSlowClose:
+      return "slow_close";
   }
   return "?";
 }
 
 struct TcpProxy::Impl final : std::enable_shared_from_this<TcpProxy::Impl>, ProxyConnection::Owner {
-  Impl(AsioExecutor& the_executor, journal::Sink& the_journal, ProxyOptions the_options, PortLease the_lease)
+  Impl(AsioExecutor& the_executor, journal::Sink& the_journal, ProxyOptions the_options,
+       PortLease the_lease)
       : executor(the_executor),
         journal(the_journal),
         options(std::move(the_options)),
@@ -72,13 +89,15 @@ struct TcpProxy::Impl final : std::enable_shared_from_this<TcpProxy::Impl>, Prox
         lease(std::move(the_lease)),
         acceptor(executor.io()) {}
 
-  // ------------------------------------------------------------------------------------------------------------- the door
+  // -------------------------------------------------------------------------------------------------------------
+  // the door
 
   Door WantedDoor() const {
     for (auto it = faults.rbegin(); it != faults.rend(); ++it) {
       const NetFault& fault = (*it)->spec;
       if (fault.kind == NetFaultKind::kRefuse) return Door::kClosed;
-      if (fault.kind == NetFaultKind::kNeverAccept) return fault.backlog_full ? Door::kFull : Door::kIgnoring;
+      if (fault.kind == NetFaultKind::kNeverAccept)
+        return fault.backlog_full ? Door::kFull : Door::kIgnoring;
       if (!IsStreamFault(fault.kind)) return Door::kOpen;
     }
     return options.open ? Door::kOpen : Door::kClosed;
@@ -107,8 +126,8 @@ struct TcpProxy::Impl final : std::enable_shared_from_this<TcpProxy::Impl>, Prox
   Status Listen() {
     error_code error;
     const auto failed = [&](std::string_view what) {
-      const Status status = MakeStatus(StatusCode::kUnavailable, "link {}: {} 127.0.0.1:{}: {}", options.link, what,
-                                       lease.port(), error.message());
+      const Status status = MakeStatus(StatusCode::kUnavailable, "link {}: {} 127.0.0.1:{}: {}",
+                                       options.link, what, lease.port(), error.message());
       error_code ignored;
       acceptor.close(ignored);
       return status;
@@ -122,12 +141,15 @@ struct TcpProxy::Impl final : std::enable_shared_from_this<TcpProxy::Impl>, Prox
     if (error) return failed("bind");
     acceptor.listen(kBacklog, error);
     if (error) return failed("listen on");
-    journal.Append(source, journal::ConnectionEvent{
-                               .what = "listening", .link = options.link, .local = endpoint.address().to_string() + ":" + std::to_string(lease.port())});
+    journal.Append(source, journal::ConnectionEvent{.what = "listening",
+                                                    .link = options.link,
+                                                    .local = endpoint.address().to_string() + ":" +
+                                                             std::to_string(lease.port())});
     return absl::OkStatus();
   }
 
-  // With a backlog of 0 Linux keeps one connection waiting and drops the SYNs of all others. The one is ours.
+  // With a backlog of 0 Linux keeps one connection waiting and drops the SYNs of all others. The
+  // one is ours.
   void FillBacklog() {
     ::listen(acceptor.native_handle(), 0);
     filler = std::make_shared<tcp::socket>(executor.io());
@@ -135,7 +157,8 @@ struct TcpProxy::Impl final : std::enable_shared_from_this<TcpProxy::Impl>, Prox
     filler->open(tcp::v4(), error);
     filler->bind({asio::ip::address_v4::loopback(), 0}, error);
     if (!error) filler_ports.insert(filler->local_endpoint(error).port());
-    filler->async_connect({asio::ip::address_v4::loopback(), lease.port()}, [keep = filler](const error_code&) {});
+    filler->async_connect({asio::ip::address_v4::loopback(), lease.port()},
+                          [keep = filler](const error_code&) {});
   }
 
   void EmptyBacklog() {
@@ -166,9 +189,11 @@ struct TcpProxy::Impl final : std::enable_shared_from_this<TcpProxy::Impl>, Prox
     const tcp::endpoint peer = socket.remote_endpoint(error);
     if (!error && filler_ports.erase(peer.port()) > 0) return;
     const std::uint64_t number = ++counters.attempts;
-    const std::string peer_text = error ? "" : peer.address().to_string() + ":" + std::to_string(peer.port());
+    const std::string peer_text =
+        error ? "" : peer.address().to_string() + ":" + std::to_string(peer.port());
     OnEvent({.what = "attempt", .connection = number, .peer = peer_text});
-    auto connection = std::make_shared<ProxyConnection>(executor, *this, std::move(socket), number, peer_text);
+    auto connection =
+        std::make_shared<ProxyConnection>(executor, *this, std::move(socket), number, peer_text);
     connections.emplace(number, connection);
     for (const auto& fault : faults) {
       if (IsStreamFault(fault->spec.kind) && Chooses(*fault)) connection->Attach(fault);
@@ -197,23 +222,27 @@ struct TcpProxy::Impl final : std::enable_shared_from_this<TcpProxy::Impl>, Prox
   }
 
   static bool Chooses(ActiveFault& fault) {
-    if (fault.spec.first_connections != 0 && fault.connections >= fault.spec.first_connections) return false;
+    if (fault.spec.first_connections != 0 && fault.connections >= fault.spec.first_connections)
+      return false;
     if (fault.spec.probability < 1 && !fault.rng.Chance(fault.spec.probability)) return false;
     ++fault.connections;
     return true;
   }
 
-  // -------------------------------------------------------------------------------------------------------------- faults
+  // --------------------------------------------------------------------------------------------------------------
+  // faults
 
   Status Set(NetFault spec) {
     SQUALL_RETURN_IF_ERROR(Validate(spec));
     for (const auto& fault : faults) {
       if (fault->spec.id == spec.id) {
-        return MakeStatus(StatusCode::kAlreadyExists, "link {}: fault {} is active", options.link, spec.id);
+        return MakeStatus(StatusCode::kAlreadyExists, "link {}: fault {} is active", options.link,
+                          spec.id);
       }
     }
     const Rng rng = Rng(options.seed).Split(options.link).Split(spec.id);
-    const auto fault = std::make_shared<ActiveFault>(ActiveFault{.spec = std::move(spec), .rng = rng});
+    const auto fault =
+        std::make_shared<ActiveFault>(ActiveFault{.spec = std::move(spec), .rng = rng});
     faults.push_back(fault);
     hits.emplace(fault->spec.id, 0);
     if (const Status status = UpdateDoor(); !status.ok()) {
@@ -228,7 +257,8 @@ struct TcpProxy::Impl final : std::enable_shared_from_this<TcpProxy::Impl>, Prox
     const NetFault& spec = fault->spec;
     for (const auto& connection : Snapshot()) {
       if (IsStreamFault(spec.kind)) {
-        if (spec.on_existing && spec.first_connections == 0 && Chooses(*fault)) connection->Attach(fault);
+        if (spec.on_existing && spec.first_connections == 0 && Chooses(*fault))
+          connection->Attach(fault);
         continue;
       }
       switch (spec.existing.value_or(DefaultExisting(spec.kind))) {
@@ -240,7 +270,8 @@ struct TcpProxy::Impl final : std::enable_shared_from_this<TcpProxy::Impl>, Prox
         case Existing::kClose:
         case Existing::kReset:
           OnHit(*fault, connection->number());
-          connection->End(spec.existing == Existing::kClose ? CutWith::kFin : CutWith::kReset, spec.id);
+          connection->End(spec.existing == Existing::kClose ? CutWith::kFin : CutWith::kReset,
+                          spec.id);
           break;
       }
     }
@@ -255,7 +286,8 @@ struct TcpProxy::Impl final : std::enable_shared_from_this<TcpProxy::Impl>, Prox
     const Status status = UpdateDoor();
     for (const auto& connection : Snapshot()) {
       connection->Detach(fault_id);
-      if (connection->HeldBy(fault_id)) connection->Release(options.upstream, options.connect_timeout);
+      if (connection->HeldBy(fault_id))
+        connection->Release(options.upstream, options.connect_timeout);
     }
     return status;
   }
@@ -276,15 +308,17 @@ struct TcpProxy::Impl final : std::enable_shared_from_this<TcpProxy::Impl>, Prox
     connections.clear();
   }
 
-  // -------------------------------------------------------------------------------------------------------- Owner's side
+  // --------------------------------------------------------------------------------------------------------
+  // Owner's side
 
   void OnHit(const ActiveFault& fault, std::uint64_t connection) override {
     if (hits[fault.spec.id]++ > 0) return;
-    journal.Append(source, journal::FaultEvent{.what = "hit",
-                                               .fault_id = fault.spec.id,
-                                               .fault = std::string(NetFaultName(fault.spec.kind)),
-                                               .target = options.link,
-                                               .detail = "connection " + std::to_string(connection)});
+    journal.Append(source,
+                   journal::FaultEvent{.what = "hit",
+                                       .fault_id = fault.spec.id,
+                                       .fault = std::string(NetFaultName(fault.spec.kind)),
+                                       .target = options.link,
+                                       .detail = "connection " + std::to_string(connection)});
   }
 
   void OnEvent(journal::ConnectionEvent event) override {
@@ -293,7 +327,9 @@ struct TcpProxy::Impl final : std::enable_shared_from_this<TcpProxy::Impl>, Prox
     journal.Append(source, std::move(event));
   }
 
-  void OnDelivered(bool up, std::size_t bytes) override { (up ? counters.bytes_up : counters.bytes_down) += bytes; }
+  void OnDelivered(bool up, std::size_t bytes) override {
+    (up ? counters.bytes_up : counters.bytes_down) += bytes;
+  }
   void OnEstablished() override { ++counters.established; }
   void OnConnectFailed() override { ++counters.failed; }
 
@@ -318,7 +354,8 @@ struct TcpProxy::Impl final : std::enable_shared_from_this<TcpProxy::Impl>, Prox
   ProxyCounters counters;
 };
 
-StatusOr<std::unique_ptr<TcpProxy>> TcpProxy::Create(AsioExecutor& executor, journal::Sink& journal, ProxyOptions options) {
+StatusOr<std::unique_ptr<TcpProxy>> TcpProxy::Create(AsioExecutor& executor, journal::Sink& journal,
+                                                     ProxyOptions options) {
   SQUALL_ASSIGN_OR_RETURN(PortLease lease, PortLease::Take());
   auto impl = std::make_shared<Impl>(executor, journal, std::move(options), std::move(lease));
   std::unique_ptr<TcpProxy> proxy(new TcpProxy(impl));

@@ -23,15 +23,17 @@
 namespace squall::harness {
 namespace {
 
-// The guardian looks again this often while what it has killed dies, and gives up after so many looks (10 s): a process
-// that hangs in the kernel cannot be waited for.
+// The guardian looks again this often while what it has killed dies, and gives up after so many
+// looks (10 s): a process that hangs in the kernel cannot be waited for.
 constexpr long kLookNanoseconds = 10'000'000;
 constexpr int kLooksMax = 1000;
 
 int CountThreads() {
   std::error_code error;
   int count = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/task", error)) ++count;
+  for ([[maybe_unused]] const auto& entry :
+       std::filesystem::directory_iterator("/proc/self/task", error))
+    ++count;
   return count;
 }
 
@@ -44,7 +46,8 @@ bool ReadStat(std::int64_t pid, Descendant& out) {
   if (close == std::string::npos) return false;
   long long parent = 0, group = 0;
   char state = '?';
-  if (std::sscanf(text.c_str() + close + 1, " %c %lld %lld", &state, &parent, &group) != 3) return false;
+  if (std::sscanf(text.c_str() + close + 1, " %c %lld %lld", &state, &parent, &group) != 3)
+    return false;
   out = {.pid = pid, .parent = parent, .group = group, .state = state};
   return true;
 }
@@ -73,7 +76,8 @@ std::string ReadCommand(std::int64_t pid) {
   ::_exit(WEXITSTATUS(status));
 }
 
-// As a subreaper this process gets every orphan below it: when it has no child left, nothing of the tree is alive.
+// As a subreaper this process gets every orphan below it: when it has no child left, nothing of the
+// tree is alive.
 void EndTree() {
   sigset_t child;
   ::sigemptyset(&child);
@@ -90,7 +94,8 @@ void EndTree() {
   }
 }
 
-[[noreturn]] void Guard(pid_t program, pid_t above, const GuardianOptions& options, const sigset_t& signals) {
+[[noreturn]] void Guard(pid_t program, pid_t above, const GuardianOptions& options,
+                        const sigset_t& signals) {
   ::prctl(PR_SET_NAME, options.name.c_str());
   // Nothing that the program holds open may stay open through us, or its peers would miss its end.
   ::close_range(3, ~0U, 0);
@@ -129,16 +134,19 @@ Status EnterGuardian(GuardianOptions options) {
   constexpr int kThreads = 1;
 #endif
   if (const int threads = CountThreads(); threads > kThreads) {
-    return MakeStatus(StatusCode::kFailedPrecondition, "the guardian must be entered before threads start; there are {}", threads);
+    return MakeStatus(StatusCode::kFailedPrecondition,
+                      "the guardian must be entered before threads start; there are {}", threads);
   }
   const auto failed = [](std::string_view what) {
-    return MakeStatus(StatusCode::kUnavailable, "enter the guardian: {}: {}", what, std::strerror(errno));
+    return MakeStatus(StatusCode::kUnavailable, "enter the guardian: {}: {}", what,
+                      std::strerror(errno));
   };
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return failed("become a subreaper");
   // Blocked before the fork, so that none is lost between it and the guardian's first wait.
   sigset_t signals, before;
   ::sigemptyset(&signals);
-  for (const int number : {SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}) ::sigaddset(&signals, number);
+  for (const int number : {SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2})
+    ::sigaddset(&signals, number);
   ::sigprocmask(SIG_BLOCK, &signals, &before);
   // An inherited SIG_IGN for SIGCHLD would make the kernel reap behind our back.
   ::signal(SIGCHLD, SIG_DFL);
@@ -173,7 +181,8 @@ std::vector<Descendant> FindDescendants(std::int64_t root) {
   }
   std::vector<Descendant> found;
   std::vector<std::int64_t> open = {root};
-  std::set<std::int64_t> seen = {root};  // a pid that is used again while we read must not make a circle
+  std::set<std::int64_t> seen = {
+      root};  // a pid that is used again while we read must not make a circle
   for (std::size_t i = 0; i < open.size(); ++i) {
     for (Descendant& one : by_parent[open[i]]) {
       if (!seen.insert(one.pid).second) continue;
@@ -199,12 +208,14 @@ StatusOr<int> KillDescendants(const Clock& clock, Duration limit) {
     for (const Descendant& one : left) {
       const Duration rest = end - clock.Now();
       if (rest <= Duration::zero()) {
-        return MakeStatus(StatusCode::kDeadlineExceeded, "process {} ({}) does not die", one.pid, one.command);
+        return MakeStatus(StatusCode::kDeadlineExceeded, "process {} ({}) does not die", one.pid,
+                          one.command);
       }
       const int fd = OpenPidfd(one.pid);
       if (fd >= 0) {
         pollfd wait{fd, POLLIN, 0};
-        ::poll(&wait, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(rest).count()));
+        ::poll(&wait, 1,
+               static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(rest).count()));
         ::close(fd);
       }
       // Only our own children can be reaped; it is no error for the others.

@@ -24,15 +24,14 @@
 #include "harness/process/pidfd.h"
 #include "harness/process/spawn.h"
 
-extern char** environ;
-
 namespace squall::harness {
 namespace {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-// Read at most this much of what a dead process left in its pipes: a descendant that lives on may write for ever.
+// Read at most this much of what a dead process left in its pipes: a descendant that lives on may
+// write for ever.
 constexpr std::size_t kDrainBytesMax = 16u << 20;
 // After SIGKILL the kernel needs a moment; longer than this is a process that hangs in the kernel.
 constexpr Duration kKillWait = std::chrono::seconds(5);
@@ -41,70 +40,19 @@ constexpr Duration kStopWait = std::chrono::milliseconds(200);
 
 bool Terminates(int signal) {
   switch (signal) {
-    case SIGINT: case SIGTERM: case SIGKILL: case SIGQUIT: case SIGHUP: case SIGABRT: return true;
-    default: return false;
+    case SIGINT:
+    case SIGTERM:
+    case SIGKILL:
+    case SIGQUIT:
+    case SIGHUP:
+    case SIGABRT:
+      return true;
+    default:
+      return false;
   }
-}
-
-std::map<std::string, std::string> MakeEnvironment(const ChildOptions& options) {
-  static constexpr std::array<std::string_view, 4> kKept = {"PATH", "HOME", "TMPDIR", "LANG"};
-  std::map<std::string, std::string> result;
-  for (char** entry = ::environ; *entry != nullptr; ++entry) {
-    const std::string_view text = *entry;
-    const std::size_t equals = text.find('=');
-    if (equals == std::string_view::npos || equals == 0) continue;
-    const std::string_view name = text.substr(0, equals);
-    if (options.clean_environment && std::find(kKept.begin(), kKept.end(), name) == kKept.end()) continue;
-    result[std::string(name)] = std::string(text.substr(equals + 1));
-  }
-  for (const auto& [name, value] : options.environment) {
-    if (value) {
-      result[name] = *value;
-    } else {
-      result.erase(name);
-    }
-  }
-  return result;
 }
 
 }  // namespace
-
-std::string SignalName(int signal) {
-  const char* name = ::sigabbrev_np(signal);
-  return name != nullptr ? "SIG" + std::string(name) : "signal " + std::to_string(signal);
-}
-
-StatusOr<std::string> FindProgram(std::string_view name) {
-  const auto runnable = [](const std::string& path) { return ::access(path.c_str(), X_OK) == 0; };
-  std::string text(name);
-  if (text.empty()) return MakeStatus(StatusCode::kInvalidArgument, "no program is named");
-  if (text.find('/') != std::string::npos) {
-    if (runnable(text)) return text;
-    return MakeStatus(StatusCode::kNotFound, "{}: {}", text, std::strerror(errno));
-  }
-  const char* path = std::getenv("PATH");
-  std::string_view rest = path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin";
-  while (!rest.empty()) {
-    const std::size_t colon = std::min(rest.find(':'), rest.size());
-    const std::string candidate = std::string(rest.substr(0, colon)) + "/" + text;
-    if (colon > 0 && runnable(candidate)) return candidate;
-    rest.remove_prefix(std::min(colon + 1, rest.size()));
-  }
-  return MakeStatus(StatusCode::kNotFound, "no program '{}' in PATH", text);
-}
-
-std::string ProcessExit::Describe() const {
-  if (code) return fmt::format("exited with code {}", *code);
-  if (!signal) return "did not run";
-  std::string text = fmt::format("killed by {}", SignalName(*signal));
-  if (*signal == SIGKILL && reason == "unexpected") text += ", which squall did not send (out of memory?)";
-  return text;
-}
-
-std::string ProcessExit::Full() const {
-  if (last_lines.empty()) return Describe() + ", without output";
-  return fmt::format("{}; last output:\n  {}", Describe(), fmt::join(last_lines, "\n  "));
-}
 
 struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
   // One of the two streams of output.
@@ -133,11 +81,13 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
     }
   }
 
-  // ------------------------------------------------------------------------------------------------------------- the start
+  // -------------------------------------------------------------------------------------------------------------
+  // the start
 
   void Start(ReadyCallback callback) {
     if (alive) {
-      PostReady(std::move(callback), MakeStatus(StatusCode::kFailedPrecondition, "{} runs already", options.name));
+      PostReady(std::move(callback),
+                MakeStatus(StatusCode::kFailedPrecondition, "{} runs already", options.name));
       return;
     }
     if (const Status status = Launch(); !status.ok()) {
@@ -156,20 +106,25 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
     probe_seen = !when.probe;
     const Duration limit = Scaled(when.limit);
     if (!port_seen) {
-      port_probe = std::make_unique<ConnectProbe>(executor, HostPort{"127.0.0.1", when.tcp_port}, limit, [this](Status status) {
-        if (!status.ok()) return;  // the limit's timer speaks
-        port_seen = true;
-        LookReady();
-      });
+      port_probe = std::make_unique<ConnectProbe>(executor, HostPort{"127.0.0.1", when.tcp_port},
+                                                  limit, [this](Status status) {
+                                                    if (!status.ok())
+                                                      return;  // the limit's timer speaks
+                                                    port_seen = true;
+                                                    LookReady();
+                                                  });
     }
     if (!probe_seen) AskProbe(life);
     ready_timer = executor.After(limit, [this, limit] {
       ready_timer = 0;
       std::vector<std::string> missing;
       if (!line_seen) missing.push_back("the line of output that shows it");
-      if (!port_seen) missing.push_back(fmt::format("a listener on port {}", options.ready.tcp_port));
-      if (!probe_seen) missing.push_back(fmt::format("an answer that is OK (last: {})", Message(last_probe)));
-      FinishStart(MakeStatus(StatusCode::kDeadlineExceeded, "{} is not ready within {}: missing {}{}", options.name,
+      if (!port_seen)
+        missing.push_back(fmt::format("a listener on port {}", options.ready.tcp_port));
+      if (!probe_seen)
+        missing.push_back(fmt::format("an answer that is OK (last: {})", Message(last_probe)));
+      FinishStart(MakeStatus(StatusCode::kDeadlineExceeded,
+                             "{} is not ready within {}: missing {}{}", options.name,
                              FormatDuration(limit), fmt::join(missing, ", "), LastLinesText()));
     });
     // Also the way without any evidence: never from within this call.
@@ -189,10 +144,11 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
         self->LookReady();
         return;
       }
-      self->probe_timer = self->executor.After(self->options.ready.probe_pause, [impl = self.get(), life] {
-        impl->probe_timer = 0;
-        impl->AskProbe(life);
-      });
+      self->probe_timer =
+          self->executor.After(self->options.ready.probe_pause, [impl = self.get(), life] {
+            impl->probe_timer = 0;
+            impl->AskProbe(life);
+          });
     });
   }
 
@@ -211,10 +167,11 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
   Status Launch() {
     if (options.argv.empty()) return MakeStatus(StatusCode::kInvalidArgument, "no command");
     SQUALL_ASSIGN_OR_RETURN(const std::string program, FindProgram(options.argv[0]));
-    SpawnRequest request{.program = program,
-                         .arguments = {options.argv.begin() + 1, options.argv.end()},
-                         .environment = MakeEnvironment(options),
-                         .working_directory = options.working_directory};
+    SpawnRequest request{
+        .program = program,
+        .arguments = {options.argv.begin() + 1, options.argv.end()},
+        .environment = MakeEnvironment(options.clean_environment, options.environment),
+        .working_directory = options.working_directory};
     int pipes[2][2] = {{-1, -1}, {-1, -1}};
     const auto close_all = [&] {
       for (auto& ends : pipes) {
@@ -268,51 +225,64 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
   }
 
   void WaitForDeath() {
-    pidfd.async_wait(asio::posix::stream_descriptor::wait_read, [self = shared_from_this(), life = starts](const error_code& error) {
-      if (error || self->destroyed || self->starts != life) return;
-      // Asio may report a descriptor ready on account of the one that had its place before (the last life's): look.
-      siginfo_t info{};
-      const bool dead = ::waitid(P_PID, static_cast<id_t>(self->pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
-      if (dead) {
-        self->OnExit();
-      } else {
-        self->WaitForDeath();
-      }
-    });
+    pidfd.async_wait(asio::posix::stream_descriptor::wait_read,
+                     [self = shared_from_this(), life = starts](const error_code& error) {
+                       if (error || self->destroyed || self->starts != life) return;
+                       // Asio may report a descriptor ready on account of the one that had its
+                       // place before (the last life's): look.
+                       siginfo_t info{};
+                       const bool dead = ::waitid(P_PID, static_cast<id_t>(self->pid), &info,
+                                                  WEXITED | WNOHANG | WNOWAIT) != 0 ||
+                                         info.si_pid != 0;
+                       if (dead) {
+                         self->OnExit();
+                       } else {
+                         self->WaitForDeath();
+                       }
+                     });
   }
 
   Status OpenLogs() {
     if (options.log_directory.empty()) return absl::OkStatus();
     for (Output& output : outputs) {
       if (output.log_fd >= 0) continue;
-      const std::string path = fmt::format("{}/{}.{}.log", options.log_directory, options.name, output.Word());
+      const std::string path =
+          fmt::format("{}/{}.{}.log", options.log_directory, options.name, output.Word());
       output.log_fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-      if (output.log_fd < 0) return MakeStatus(StatusCode::kUnavailable, "create {}: {}", path, std::strerror(errno));
+      if (output.log_fd < 0)
+        return MakeStatus(StatusCode::kUnavailable, "create {}: {}", path, std::strerror(errno));
     }
     return absl::OkStatus();
   }
 
-  // ---------------------------------------------------------------------------------------------------------------- output
+  // ----------------------------------------------------------------------------------------------------------------
+  // output
 
-  // Asio only says when: it must not read ahead, or what it has read and not yet handed out when the process dies is lost.
+  // Asio only says when: it must not read ahead, or what it has read and not yet handed out when
+  // the process dies is lost.
   void Read(Output& output) {
-    output.pipe.async_wait(asio::posix::stream_descriptor::wait_read,
-                           [self = shared_from_this(), &output, life = starts](const error_code& error) {
-                             const auto over = [&] { return self->destroyed || self->starts != life || !output.pipe.is_open(); };
-                             if (error || over()) return;
-                             const ssize_t bytes = ::read(output.pipe.native_handle(), output.buffer.data(), output.buffer.size());
-                             if (bytes > 0) {
-                               self->OnBytes(output, {output.buffer.data(), static_cast<std::size_t>(bytes)});
-                             } else if (bytes == 0 || (errno != EINTR && errno != EAGAIN)) {
-                               self->CloseOutput(output);
-                             }
-                             if (!over()) self->Read(output);
-                           });
+    output.pipe.async_wait(
+        asio::posix::stream_descriptor::wait_read,
+        [self = shared_from_this(), &output, life = starts](const error_code& error) {
+          const auto over = [&] {
+            return self->destroyed || self->starts != life || !output.pipe.is_open();
+          };
+          if (error || over()) return;
+          const ssize_t bytes =
+              ::read(output.pipe.native_handle(), output.buffer.data(), output.buffer.size());
+          if (bytes > 0) {
+            self->OnBytes(output, {output.buffer.data(), static_cast<std::size_t>(bytes)});
+          } else if (bytes == 0 || (errno != EINTR && errno != EAGAIN)) {
+            self->CloseOutput(output);
+          }
+          if (!over()) self->Read(output);
+        });
   }
 
   void OnBytes(Output& output, std::string_view bytes) {
     Log(output, bytes);
-    // A callback may destroy the owner, which drains into the same buffer: then nothing is left to do here.
+    // A callback may destroy the owner, which drains into the same buffer: then nothing is left to
+    // do here.
     const bool was_destroyed = destroyed;
     while (!bytes.empty() && destroyed == was_destroyed) {
       const std::size_t room = options.line_bytes_max - output.partial.size();
@@ -335,12 +305,14 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
     while (!bytes.empty()) {
       const ssize_t written = ::write(output.log_fd, bytes.data(), bytes.size());
       if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return;  // a full disk must not take the run down; the journal has its own error
+      if (written < 0)
+        return;  // a full disk must not take the run down; the journal has its own error
       bytes.remove_prefix(static_cast<std::size_t>(written));
     }
     if (output.logged >= options.log_bytes_max) {
       static constexpr std::string_view kNotice = "\n[squall: output is cut here]\n";
-      [[maybe_unused]] const ssize_t ignored = ::write(output.log_fd, kNotice.data(), kNotice.size());
+      [[maybe_unused]] const ssize_t ignored =
+          ::write(output.log_fd, kNotice.data(), kNotice.size());
     }
   }
 
@@ -351,9 +323,11 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
     if (recent.size() > options.kept_lines) recent.pop_front();
     if (options.journal_lines && journaled_lines <= options.journal_lines_max) {
       const bool last = journaled_lines++ == options.journal_lines_max;
-      journal.Append(source, journal::LogEvent{.what = std::string(output.Word()),
-                                               .process = options.name,
-                                               .line = last ? "[squall: further lines are in the log file only]" : line});
+      journal.Append(source,
+                     journal::LogEvent{
+                         .what = std::string(output.Word()),
+                         .process = options.name,
+                         .line = last ? "[squall: further lines are in the log file only]" : line});
     }
     if (destroyed) return;
     if (options.on_line) options.on_line(output.which, line);
@@ -368,7 +342,8 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
   void Drain(Output& output) {
     std::size_t total = 0;
     while (output.pipe.is_open() && total < kDrainBytesMax) {
-      const ssize_t bytes = ::read(output.pipe.native_handle(), output.buffer.data(), output.buffer.size());
+      const ssize_t bytes =
+          ::read(output.pipe.native_handle(), output.buffer.data(), output.buffer.size());
       if (bytes < 0 && errno == EINTR) continue;
       if (bytes <= 0) break;
       total += static_cast<std::size_t>(bytes);
@@ -383,14 +358,17 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
     output.pipe.close(ignored);
   }
 
-  // --------------------------------------------------------------------------------------------------------------- the end
+  // ---------------------------------------------------------------------------------------------------------------
+  // the end
 
   // The process is dead and not reaped.
   ProcessExit Reap() {
-    // Its group while its pid, being unreaped, still cannot be anybody else's: nothing of it lives on.
+    // Its group while its pid, being unreaped, still cannot be anybody else's: nothing of it lives
+    // on.
     ::kill(-static_cast<pid_t>(pid), SIGKILL);
     for (Output& output : outputs) Drain(output);
-    if (!alive) return *last_exit;  // a line's callback destroyed the owner, and that has done the rest
+    if (!alive)
+      return *last_exit;  // a line's callback destroyed the owner, and that has done the rest
     siginfo_t info{};
     while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED) != 0 && errno == EINTR) {
     }
@@ -421,8 +399,8 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
     executor.Cancel(std::exchange(kill_timer, 0));
     port_probe.reset();
     if (destroyed) return;
-    FinishStart(MakeStatus(intent ? StatusCode::kCancelled : StatusCode::kFailedPrecondition, "{} {}", options.name,
-                           exit.Full()));
+    FinishStart(MakeStatus(intent ? StatusCode::kCancelled : StatusCode::kFailedPrecondition,
+                           "{} {}", options.name, exit.Full()));
     for (const ExitCallback& callback : std::exchange(on_exit, {})) {
       if (destroyed) return;
       callback(exit);
@@ -430,15 +408,18 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
     if (!destroyed && options.on_exit) options.on_exit(exit);
   }
 
-  // ------------------------------------------------------------------------------------------------------------- its signals
+  // -------------------------------------------------------------------------------------------------------------
+  // its signals
 
   Status Signal(int number, Intent why, std::string detail = "") {
     if (!alive) return MakeStatus(StatusCode::kFailedPrecondition, "{} does not run", options.name);
-    // The first who wanted it to end is the reason; SIGKILL after a stop that took too long does not change it.
+    // The first who wanted it to end is the reason; SIGKILL after a stop that took too long does
+    // not change it.
     if (Terminates(number) && !intent) intent = why;
     const pid_t to = static_cast<pid_t>(number == SIGKILL || options.signal_group ? -pid : pid);
     if (::kill(to, number) != 0) {
-      return MakeStatus(StatusCode::kUnavailable, "send {} to {}: {}", SignalName(number), options.name, std::strerror(errno));
+      return MakeStatus(StatusCode::kUnavailable, "send {} to {}: {}", SignalName(number),
+                        options.name, std::strerror(errno));
     }
     journal::ProcessEvent event = Event("signalled");
     event.signal = number;
@@ -454,10 +435,12 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
     if (!alive) return MakeStatus(StatusCode::kFailedPrecondition, "{} does not run", options.name);
     if (paused) return absl::OkStatus();
     if (::kill(-static_cast<pid_t>(pid), SIGSTOP) != 0) {
-      return MakeStatus(StatusCode::kUnavailable, "pause {}: {}", options.name, std::strerror(errno));
+      return MakeStatus(StatusCode::kUnavailable, "pause {}: {}", options.name,
+                        std::strerror(errno));
     }
-    // The kernel stops a process one thread after the other; what is called paused must answer nothing any more. Not for
-    // ever: one that waits in vfork for a child that is stopped before its exec never stops itself, and does nothing either.
+    // The kernel stops a process one thread after the other; what is called paused must answer
+    // nothing any more. Not for ever: one that waits in vfork for a child that is stopped before
+    // its exec never stops itself, and does nothing either.
     const SteadyTime end = executor.clock().Now() + kStopWait;
     while (!Stopped() && executor.clock().Now() < end) ::sched_yield();
     paused = true;
@@ -467,16 +450,22 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
 
   bool Stopped() const {
     siginfo_t info{};
-    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WSTOPPED | WEXITED | WNOWAIT | WNOHANG) == 0 && info.si_pid == 0) return false;
+    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WSTOPPED | WEXITED | WNOWAIT | WNOHANG) ==
+            0 &&
+        info.si_pid == 0)
+      return false;
     // Children of it that are in its group are not ours to wait for: looked up.
     const std::vector<Descendant> below = FindDescendants(pid);
-    return std::all_of(below.begin(), below.end(), [this](const Descendant& one) { return one.group != pid || one.state == 'T'; });
+    return std::all_of(below.begin(), below.end(), [this](const Descendant& one) {
+      return one.group != pid || one.state == 'T';
+    });
   }
 
   Status Continue() {
     if (!alive || !paused) return absl::OkStatus();
     if (::kill(-static_cast<pid_t>(pid), SIGCONT) != 0) {
-      return MakeStatus(StatusCode::kUnavailable, "resume {}: {}", options.name, std::strerror(errno));
+      return MakeStatus(StatusCode::kUnavailable, "resume {}: {}", options.name,
+                        std::strerror(errno));
     }
     paused = false;
     journal.Append(source, Event("resumed"));
@@ -500,7 +489,8 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
     kill_timer = executor.At(when, [this, why, grace] {
       kill_timer = 0;
       [[maybe_unused]] const Status ignored =
-          Signal(SIGKILL, why, "still there " + FormatDuration(Scaled(grace)) + " after it was asked to stop");
+          Signal(SIGKILL, why,
+                 "still there " + FormatDuration(Scaled(grace)) + " after it was asked to stop");
     });
   }
 
@@ -520,7 +510,8 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
     destroyed = true;
     on_ready = nullptr;
     on_exit.clear();
-    for (TimerId* timer : {&ready_timer, &probe_timer, &kill_timer}) executor.Cancel(std::exchange(*timer, 0));
+    for (TimerId* timer : {&ready_timer, &probe_timer, &kill_timer})
+      executor.Cancel(std::exchange(*timer, 0));
     port_probe.reset();
     if (!alive) return;
     [[maybe_unused]] Status ignored = Signal(options.stop_signal, Intent::kAsked);
@@ -532,13 +523,15 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
     Reap();
   }
 
-  // Blocks, and keeps the pipes empty meanwhile so that the process is not held up by its own output.
+  // Blocks, and keeps the pipes empty meanwhile so that the process is not held up by its own
+  // output.
   bool WaitDead(Duration limit) {
     const SteadyTime end = executor.clock().Now() + limit;
     for (;;) {
       const Duration left = end - executor.clock().Now();
       if (left <= Duration::zero()) return false;
-      std::array<pollfd, 3> fds{pollfd{pidfd.native_handle(), POLLIN, 0}, pollfd{-1, POLLIN, 0}, pollfd{-1, POLLIN, 0}};
+      std::array<pollfd, 3> fds{pollfd{pidfd.native_handle(), POLLIN, 0}, pollfd{-1, POLLIN, 0},
+                                pollfd{-1, POLLIN, 0}};
       for (int i = 0; i < 2; ++i) {
         if (outputs[i].pipe.is_open()) fds[i + 1].fd = outputs[i].pipe.native_handle();
       }
@@ -548,7 +541,8 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
       for (int i = 0; i < 2; ++i) {
         if (fds[i + 1].revents == 0) continue;
         Output& output = outputs[i];
-        const ssize_t bytes = ::read(output.pipe.native_handle(), output.buffer.data(), output.buffer.size());
+        const ssize_t bytes =
+            ::read(output.pipe.native_handle(), output.buffer.data(), output.buffer.size());
         if (bytes > 0) {
           OnBytes(output, {output.buffer.data(), static_cast<std::size_t>(bytes)});
         } else if (bytes == 0 || (errno != EINTR && errno != EAGAIN)) {
@@ -558,13 +552,15 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
     }
   }
 
-  // ----------------------------------------------------------------------------------------------------------------- helpers
+  // -----------------------------------------------------------------------------------------------------------------
+  // helpers
 
   void PostReady(ReadyCallback callback, Status status) {
-    executor.Post([weak = weak_from_this(), callback = std::move(callback), status = std::move(status)] {
-      const auto self = weak.lock();
-      if (self && !self->destroyed && callback) callback(status);
-    });
+    executor.Post(
+        [weak = weak_from_this(), callback = std::move(callback), status = std::move(status)] {
+          const auto self = weak.lock();
+          if (self && !self->destroyed && callback) callback(status);
+        });
   }
 
   journal::ProcessEvent Event(std::string_view word) const {
@@ -572,7 +568,8 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
   }
 
   std::string LastLinesText() const {
-    return recent.empty() ? "; no output" : fmt::format("; last output:\n  {}", fmt::join(recent, "\n  "));
+    return recent.empty() ? "; no output"
+                          : fmt::format("; last output:\n  {}", fmt::join(recent, "\n  "));
   }
 
   AsioExecutor& executor;
@@ -606,7 +603,8 @@ ChildProcess::ChildProcess(AsioExecutor& executor, journal::Sink& journal, Child
 ChildProcess::~ChildProcess() { impl_->Destroy(); }
 
 void ChildProcess::Start(ReadyCallback ready) {
-  // on_exit of a life may start the next one and, in doing so, be replaced: keep the state alive over the call.
+  // on_exit of a life may start the next one and, in doing so, be replaced: keep the state alive
+  // over the call.
   const auto keep = impl_;
   keep->Start(std::move(ready));
 }
@@ -635,7 +633,9 @@ bool ChildProcess::paused() const { return impl_->paused; }
 std::int64_t ChildProcess::pid() const { return impl_->pid; }
 int ChildProcess::starts() const { return static_cast<int>(impl_->starts); }
 const std::optional<ProcessExit>& ChildProcess::last_exit() const { return impl_->last_exit; }
-std::vector<std::string> ChildProcess::last_lines() const { return {impl_->recent.begin(), impl_->recent.end()}; }
+std::vector<std::string> ChildProcess::last_lines() const {
+  return {impl_->recent.begin(), impl_->recent.end()};
+}
 const ChildOptions& ChildProcess::options() const { return impl_->options; }
 void ChildProcess::SetArgv(std::vector<std::string> argv) { impl_->options.argv = std::move(argv); }
 void ChildProcess::SetEnvironment(std::map<std::string, std::optional<std::string>> environment) {

@@ -1,18 +1,19 @@
 #pragma once
-// A process under test and everything that must be true of it: it is in a process group of its own, dies with squall, has
-// clean signal dispositions, its output is kept, its readiness is shown by evidence, and its end is known with the reason.
+// A process under test and everything that must be true of it: it is in a process group of its own,
+// dies with squall, has clean signal dispositions, its output is kept, its readiness is shown by
+// evidence, and its end is known with the reason.
 //
-//   ChildProcess worker(executor, journal, {.name = "w", .role = "worker", .argv = {"squall-worker"},
-//                                           .ready = {.line = Lifecycle("started")}});
+//   ChildProcess worker(executor, journal, {.name = "w", .argv = {"squall-worker"}});
 //   worker.Start([](Status ready) { ... });          // OK, or how it died and its last lines
 //   worker.Stop(Intent::kAsked, [](const ProcessExit& exit) { ... });
 //
-// What is done in the child between fork and exec: own process group (setpgid), SIGKILL when the thread that spawned it
-// ends (PR_SET_PDEATHSIG, and a look at getppid for the race), all signal dispositions back to default and none blocked
-// (a background job of a shell inherits an ignored SIGINT, and a Python worker then ignores it for ever), stdin from
-// /dev/null, every other descriptor closed on exec. Since PR_SET_PDEATHSIG is bound to the *thread*, start processes on
-// the loop's thread only, and let that thread live as long as the process. Grandchildren that leave the group are the
-// guardian's business (guardian.h).
+// What is done in the child between fork and exec: own process group (setpgid), SIGKILL when the
+// thread that spawned it ends (PR_SET_PDEATHSIG, and a look at getppid for the race), all signal
+// dispositions back to default and none blocked (a background job of a shell inherits an ignored
+// SIGINT, and a Python worker then ignores it for ever), stdin from /dev/null, every other
+// descriptor closed on exec. Since PR_SET_PDEATHSIG is bound to the *thread*, start processes on
+// the loop's thread only, and let that thread live as long as the process. Grandchildren that leave
+// the group are the guardian's business (guardian.h).
 
 #include <cstdint>
 #include <functional>
@@ -32,7 +33,8 @@ namespace squall::harness {
 
 enum class Stream { kStdout, kStderr };
 
-// Who wanted what is done to a process: the scenario's own life cycle, or a fault. It becomes the reason of its exit.
+// Who wanted what is done to a process: the scenario's own life cycle, or a fault. It becomes the
+// reason of its exit.
 enum class Intent { kAsked, kInjected };
 
 // How a process ended.
@@ -47,13 +49,15 @@ struct ProcessExit {
   std::string Full() const;
 };
 
-// What shows that a process serves. All that is given must hold; nothing given: it is ready as soon as it is started.
+// What shows that a process serves. All that is given must hold; nothing given: it is ready as soon
+// as it is started.
 struct ReadyWhen {
   // True for the line of output that shows it.
   std::function<bool(Stream, std::string_view)> line;
   // Somebody accepts connections on this port of 127.0.0.1.
   std::uint16_t tcp_port = 0;
-  // Asked again `probe_pause` after each answer that is not OK. It must answer once, from the loop, and bound its own time.
+  // Asked again `probe_pause` after each answer that is not OK. It must answer once, from the loop,
+  // and bound its own time.
   std::function<void(std::function<void(Status)> answer)> probe;
   Duration probe_pause = std::chrono::milliseconds(50);
   // Time allowed from the start until all evidence is there; multiplied by SQUALL_TIMEOUT_SCALE.
@@ -76,7 +80,8 @@ struct ChildOptions {
   // Where NAME.stdout.log and NAME.stderr.log go (appended over restarts). Empty: no files.
   std::string log_directory;
   ReadyWhen ready;
-  // Sent by Stop, to the process alone (as `docker stop` and Kubernetes do) or to its whole group (as a terminal does).
+  // Sent by Stop, to the process alone (as `docker stop` and Kubernetes do) or to its whole group
+  // (as a terminal does).
   int stop_signal = 15;
   bool signal_group = false;
   // Between the stop signal and SIGKILL to the group; multiplied by SQUALL_TIMEOUT_SCALE.
@@ -96,10 +101,11 @@ struct ChildOptions {
   std::function<void(const ProcessExit&)> on_exit;
 };
 
-// Owns one process at a time. Loop thread only. No callback runs after the destructor, which sends the stop signal, waits
-// for the grace period (blocking the loop), kills the group and reaps.
+// Owns one process at a time. Loop thread only. No callback runs after the destructor, which sends
+// the stop signal, waits for the grace period (blocking the loop), kills the group and reaps.
 //
-// States: idle -> starting -> ready -> exited, from any living state to paused and back; Start again from exited.
+// States: idle -> starting -> ready -> exited, from any living state to paused and back; Start
+// again from exited.
 class ChildProcess {
  public:
   enum class State { kIdle, kStarting, kReady, kPaused, kExited };
@@ -111,22 +117,26 @@ class ChildProcess {
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 
-  // Spawns it and calls `ready` once: OK with all evidence there; NOT_FOUND for no such program; FAILED_PRECONDITION when it
-  // exited before (at once, with its exit and last lines); DEADLINE_EXCEEDED when the evidence did not come in time (the
-  // process is left alive: the caller decides); CANCELLED when it was stopped meanwhile. Again the same command after an
-  // exit: a restart. FAILED_PRECONDITION while it lives.
+  // Spawns it and calls `ready` once: OK with all evidence there; NOT_FOUND for no such program;
+  // FAILED_PRECONDITION when it exited before (at once, with its exit and last lines);
+  // DEADLINE_EXCEEDED when the evidence did not come in time (the process is left alive: the caller
+  // decides); CANCELLED when it was stopped meanwhile. Again the same command after an exit: a
+  // restart. FAILED_PRECONDITION while it lives.
   void Start(ReadyCallback ready);
 
-  // Sends the stop signal, and SIGKILL to the group when the grace is over. `done` gets the exit (at once, posted, when
-  // there is no living process). A paused process goes on so that it can act on it.
+  // Sends the stop signal, and SIGKILL to the group when the grace is over. `done` gets the exit
+  // (at once, posted, when there is no living process). A paused process goes on so that it can act
+  // on it.
   void Stop(Intent intent, ExitCallback done);
   // As Stop with another signal and grace.
   void StopWith(int signal, Duration grace, Intent intent, ExitCallback done);
   // SIGKILL to the group.
   void Kill(Intent intent, ExitCallback done);
-  // Sends any signal to the process. An exit that follows has this intent's reason. FAILED_PRECONDITION when none lives.
+  // Sends any signal to the process. An exit that follows has this intent's reason.
+  // FAILED_PRECONDITION when none lives.
   Status Signal(int signal, Intent intent);
-  // SIGSTOP and SIGCONT to the group. Idempotent. Every thread of the process stands still when Pause returns.
+  // SIGSTOP and SIGCONT to the group. Idempotent. Every thread of the process stands still when
+  // Pause returns.
   Status Pause();
   Status Resume();
 
@@ -152,7 +162,8 @@ class ChildProcess {
   std::shared_ptr<Impl> impl_;
 };
 
-// The program that `name` means: itself with a slash, else searched in PATH. NOT_FOUND names what was searched.
+// The program that `name` means: itself with a slash, else searched in PATH. NOT_FOUND names what
+// was searched.
 StatusOr<std::string> FindProgram(std::string_view name);
 
 // "SIGTERM" for 15; "signal 99" for an unknown one.

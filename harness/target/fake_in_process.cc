@@ -1,4 +1,5 @@
-// The fake server in this process: the same behaviour towards scenarios as a process, down to its events.
+// The fake server in this process: the same behaviour towards scenarios as a process, down to its
+// events.
 #include <signal.h>
 
 #include <future>
@@ -29,14 +30,18 @@ struct RpcRules {
 
 bool Matches(const std::vector<std::string>& patterns, std::string_view method) {
   for (const std::string& pattern : patterns) {
-    if (pattern.ends_with('*') ? method.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1)) : method == pattern) return true;
+    if (pattern.ends_with('*')
+            ? method.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1))
+            : method == pattern)
+      return true;
   }
   return false;
 }
 
 class FakeInProcess final : public ServerBase {
  public:
-  FakeInProcess(AsioExecutor& executor, journal::Sink& journal, ServerOptions options, PortLease lease)
+  FakeInProcess(AsioExecutor& executor, journal::Sink& journal, ServerOptions options,
+                PortLease lease)
       : ServerBase(executor, journal, std::move(options)), lease_(std::move(lease)) {}
 
   ~FakeInProcess() override {
@@ -73,10 +78,11 @@ class FakeInProcess final : public ServerBase {
   }
 
   Status Pause(Intent) override {
-    if (!running_) return MakeStatus(StatusCode::kFailedPrecondition, "server {} does not run", name());
+    if (!running_)
+      return MakeStatus(StatusCode::kFailedPrecondition, "server {} does not run", name());
     if (paused()) return absl::OkStatus();
-    // The server's thread stands still in the middle of its work, as under SIGSTOP: the kernel goes on accepting for it, and
-    // nothing is answered.
+    // The server's thread stands still in the middle of its work, as under SIGSTOP: the kernel goes
+    // on accepting for it, and nothing is answered.
     std::promise<void> frozen;
     std::future<void> is_frozen = frozen.get_future();
     freezer_ = std::thread([this, thaw = thaw_.get_future(), frozen = std::move(frozen)]() mutable {
@@ -97,7 +103,8 @@ class FakeInProcess final : public ServerBase {
     return absl::OkStatus();
   }
 
-  Status RefuseRpcs(std::string fault_id, std::vector<std::string> methods, int code, std::string message) override {
+  Status RefuseRpcs(std::string fault_id, std::vector<std::string> methods, int code,
+                    std::string message) override {
     const std::lock_guard lock(rules_->mutex);
     rules_->rules.push_back({.fault_id = std::move(fault_id),
                              .methods = std::move(methods),
@@ -107,18 +114,25 @@ class FakeInProcess final : public ServerBase {
 
   Status AcceptRpcs(std::string_view fault_id) override {
     const std::lock_guard lock(rules_->mutex);
-    std::erase_if(rules_->rules, [&](const RpcRules::Rule& rule) { return rule.fault_id == fault_id; });
+    std::erase_if(rules_->rules,
+                  [&](const RpcRules::Rule& rule) { return rule.fault_id == fault_id; });
     return absl::OkStatus();
   }
 
  protected:
-  std::string VersionFor(const std::string& server_version) const override { return "fake " + server_version; }
+  std::string VersionFor(const std::string& server_version) const override {
+    return "fake " + server_version;
+  }
 
  private:
-  static std::string_view Reason(Intent intent) { return intent == Intent::kAsked ? "asked" : "injected"; }
+  static std::string_view Reason(Intent intent) {
+    return intent == Intent::kAsked ? "asked" : "injected";
+  }
 
   void Begin(bool keep_data, Done done) {
-    if (running_) return Later(std::move(done), MakeStatus(StatusCode::kFailedPrecondition, "server {} runs already", name()));
+    if (running_)
+      return Later(std::move(done),
+                   MakeStatus(StatusCode::kFailedPrecondition, "server {} runs already", name()));
     Tell("starting", 0);
     const Status status = server_ ? server_->Resume(keep_data) : Create();
     if (!status.ok()) {
@@ -144,8 +158,12 @@ class FakeInProcess final : public ServerBase {
     fake.journal = &journal_;
     fake.clock = &executor_.clock();
     if (!options_.tls_identity.empty()) {
-      const wire::TlsIdentity* identity = options_.certificates == nullptr ? nullptr : options_.certificates->Find(options_.tls_identity);
-      if (identity == nullptr) return MakeStatus(StatusCode::kInvalidArgument, "no certificate '{}'", options_.tls_identity);
+      const wire::TlsIdentity* identity = options_.certificates == nullptr
+                                              ? nullptr
+                                              : options_.certificates->Find(options_.tls_identity);
+      if (identity == nullptr)
+        return MakeStatus(StatusCode::kInvalidArgument, "no certificate '{}'",
+                          options_.tls_identity);
       fake.tls.emplace();
       fake.tls->identity = *identity;
       if (options_.require_client_certificate) {
@@ -160,24 +178,25 @@ class FakeInProcess final : public ServerBase {
   // Goes with the engine, so after every start; setting it twice changes nothing.
   void InstallHook() {
     server_->WithEngine([this](fakes::Engine& engine, Moment) {
-      engine.SetRpcHook([rules = rules_, &engine, &journal = journal_, source = source_,
-                         target = name()](const fakes::RpcRequest& request) -> std::optional<fakes::RpcStatus> {
-        const std::lock_guard lock(rules->mutex);
-        for (auto rule = rules->rules.rbegin(); rule != rules->rules.rend(); ++rule) {
-          if (!Matches(rule->methods, request.method)) continue;
-          engine.SetFaultId(rule->fault_id);
-          if (!std::exchange(rule->hit, true)) {
-            journal.Append(source, journal::FaultEvent{.what = "hit",
-                                                       .fault_id = rule->fault_id,
-                                                       .fault = "rpc_error",
-                                                       .target = target,
-                                                       .detail = request.method});
-          }
-          return rule->status;
-        }
-        engine.SetFaultId("");
-        return std::nullopt;
-      });
+      engine.SetRpcHook(
+          [rules = rules_, &engine, &journal = journal_, source = source_,
+           target = name()](const fakes::RpcRequest& request) -> std::optional<fakes::RpcStatus> {
+            const std::lock_guard lock(rules->mutex);
+            for (auto rule = rules->rules.rbegin(); rule != rules->rules.rend(); ++rule) {
+              if (!Matches(rule->methods, request.method)) continue;
+              engine.SetFaultId(rule->fault_id);
+              if (!std::exchange(rule->hit, true)) {
+                journal.Append(source, journal::FaultEvent{.what = "hit",
+                                                           .fault_id = rule->fault_id,
+                                                           .fault = "rpc_error",
+                                                           .target = target,
+                                                           .detail = request.method});
+              }
+              return rule->status;
+            }
+            engine.SetFaultId("");
+            return std::nullopt;
+          });
     });
   }
 
@@ -185,12 +204,13 @@ class FakeInProcess final : public ServerBase {
     executor_.Cancel(std::exchange(drain_timer_, 0));
     const Status status = server_->Suspend();
     running_ = false;
-    journal_.Append(source_, journal::ProcessEvent{.what = "exited",
-                                                   .process = name(),
-                                                   .role = "server",
-                                                   .exit_code = signal ? std::nullopt : std::optional<int>(0),
-                                                   .signal = signal,
-                                                   .reason = std::string(Reason(intent))});
+    journal_.Append(
+        source_, journal::ProcessEvent{.what = "exited",
+                                       .process = name(),
+                                       .role = "server",
+                                       .exit_code = signal ? std::nullopt : std::optional<int>(0),
+                                       .signal = signal,
+                                       .reason = std::string(Reason(intent))});
     return status;
   }
 
@@ -212,7 +232,8 @@ class FakeInProcess final : public ServerBase {
 
 }  // namespace
 
-std::unique_ptr<ServerUnderTest> MakeFakeInProcess(AsioExecutor& executor, journal::Sink& journal, ServerOptions options, PortLease lease) {
+std::unique_ptr<ServerUnderTest> MakeFakeInProcess(AsioExecutor& executor, journal::Sink& journal,
+                                                   ServerOptions options, PortLease lease) {
   return std::make_unique<FakeInProcess>(executor, journal, std::move(options), std::move(lease));
 }
 

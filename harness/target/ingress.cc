@@ -7,7 +7,8 @@
 namespace squall::harness {
 
 struct IngressUnderTest::Impl {
-  Impl(AsioExecutor& the_executor, journal::Sink& the_journal, IngressUnderTestOptions the_options, PortLease the_lease)
+  Impl(AsioExecutor& the_executor, journal::Sink& the_journal, IngressUnderTestOptions the_options,
+       PortLease the_lease)
       : executor(the_executor),
         journal(the_journal),
         options(std::move(the_options)),
@@ -16,9 +17,12 @@ struct IngressUnderTest::Impl {
 
   StatusOr<fakes::IngressServerOptions> Settings() const {
     const auto find = [&](const std::string& name) -> StatusOr<wire::TlsIdentity> {
-      const wire::TlsIdentity* identity = options.certificates == nullptr ? nullptr : options.certificates->Find(name);
+      const wire::TlsIdentity* identity =
+          options.certificates == nullptr ? nullptr : options.certificates->Find(name);
       if (identity == nullptr) {
-        return MakeStatus(StatusCode::kInvalidArgument, "ingress {}: no certificate '{}': an ingress terminates TLS", options.name, name);
+        return MakeStatus(StatusCode::kInvalidArgument,
+                          "ingress {}: no certificate '{}': an ingress terminates TLS",
+                          options.name, name);
       }
       return *identity;
     };
@@ -37,7 +41,9 @@ struct IngressUnderTest::Impl {
     if (options.transport == "http1") {
       settings.ingress.transport = fakes::IngressTransport::kHttp1;
     } else if (options.transport != "http2") {
-      return MakeStatus(StatusCode::kInvalidArgument, "ingress {}: no transport '{}': http2 or http1", options.name, options.transport);
+      return MakeStatus(StatusCode::kInvalidArgument,
+                        "ingress {}: no transport '{}': http2 or http1", options.name,
+                        options.transport);
     }
     SQUALL_ASSIGN_OR_RETURN(const HostPort upstream, ParseHostPort(options.upstream));
     settings.upstream_host = upstream.host;
@@ -56,7 +62,10 @@ struct IngressUnderTest::Impl {
   }
 
   void Tell(std::string_view word, std::string_view reason = "") {
-    journal.Append(source, journal::ProcessEvent{.what = std::string(word), .process = options.name, .role = "ingress", .reason = std::string(reason)});
+    journal.Append(source, journal::ProcessEvent{.what = std::string(word),
+                                                 .process = options.name,
+                                                 .role = "ingress",
+                                                 .reason = std::string(reason)});
   }
 
   AsioExecutor& executor;
@@ -67,8 +76,8 @@ struct IngressUnderTest::Impl {
   std::unique_ptr<fakes::IngressServer> server;
 };
 
-StatusOr<std::unique_ptr<IngressUnderTest>> IngressUnderTest::Start(AsioExecutor& executor, journal::Sink& journal,
-                                                                    IngressUnderTestOptions options) {
+StatusOr<std::unique_ptr<IngressUnderTest>> IngressUnderTest::Start(
+    AsioExecutor& executor, journal::Sink& journal, IngressUnderTestOptions options) {
   SQUALL_ASSIGN_OR_RETURN(PortLease lease, PortLease::Take());
   auto impl = std::make_unique<Impl>(executor, journal, std::move(options), std::move(lease));
   impl->Tell("starting");
@@ -88,7 +97,9 @@ IngressUnderTest::~IngressUnderTest() {
 }
 
 const std::string& IngressUnderTest::name() const { return impl_->options.name; }
-std::string IngressUnderTest::address() const { return "127.0.0.1:" + std::to_string(impl_->lease.port()); }
+std::string IngressUnderTest::address() const {
+  return "127.0.0.1:" + std::to_string(impl_->lease.port());
+}
 
 void IngressUnderTest::SetUpstream(const std::string& address) {
   const StatusOr<HostPort> parsed = ParseHostPort(address);

@@ -14,10 +14,14 @@ constexpr Duration kAskLimit = std::chrono::seconds(5);
 
 std::string_view ServerKindName(ServerKind kind) {
   switch (kind) {
-    case ServerKind::kFakeInProcess: return "fake";
-    case ServerKind::kFakeProcess: return "fake-process";
-    case ServerKind::kDevServer: return "dev-server";
-    case ServerKind::kAddress: return "address";
+    case ServerKind::kFakeInProcess:
+      return "fake";
+    case ServerKind::kFakeProcess:
+      return "fake-process";
+    case ServerKind::kDevServer:
+      return "dev-server";
+    case ServerKind::kAddress:
+      return "address";
   }
   return "?";
 }
@@ -50,31 +54,37 @@ class ServerBase::Serving : public std::enable_shared_from_this<ServerBase::Serv
   void AskNamespace() {
     if (next_ == server_.options_.namespaces.size()) return Finish(absl::OkStatus());
     const std::string& ns = server_.options_.namespaces[next_];
-    server_.client().DescribeNamespace(ns, How(), [self = shared_from_this(), ns](const Status& status) {
-      if (self->over()) return;
-      if (status.ok()) {
-        ++self->next_;
-        self->AskNamespace();
-        return;
-      }
-      if (status.code() != StatusCode::kNotFound || !self->server_.owned()) {
-        return self->Retry(Annotate(status, "namespace " + ns), &Serving::AskNamespace);
-      }
-      self->server_.client().RegisterNamespace(ns, self->How(), [self, ns](const Status& registered) {
-        if (self->over()) return;
-        self->Retry(registered.ok() ? MakeStatus(StatusCode::kUnavailable, "namespace {} is not there yet", ns) : registered,
-                    &Serving::AskNamespace);
-      });
-    });
+    server_.client().DescribeNamespace(
+        ns, How(), [self = shared_from_this(), ns](const Status& status) {
+          if (self->over()) return;
+          if (status.ok()) {
+            ++self->next_;
+            self->AskNamespace();
+            return;
+          }
+          if (status.code() != StatusCode::kNotFound || !self->server_.owned()) {
+            return self->Retry(Annotate(status, "namespace " + ns), &Serving::AskNamespace);
+          }
+          self->server_.client().RegisterNamespace(
+              ns, self->How(), [self, ns](const Status& registered) {
+                if (self->over()) return;
+                self->Retry(registered.ok() ? MakeStatus(StatusCode::kUnavailable,
+                                                         "namespace {} is not there yet", ns)
+                                            : registered,
+                            &Serving::AskNamespace);
+              });
+        });
   }
 
   void Retry(Status why, void (Serving::*next)()) {
-    const bool hopeless = why.code() == StatusCode::kUnauthenticated || why.code() == StatusCode::kPermissionDenied ||
+    const bool hopeless = why.code() == StatusCode::kUnauthenticated ||
+                          why.code() == StatusCode::kPermissionDenied ||
                           why.code() == StatusCode::kInvalidArgument ||
                           (why.code() == StatusCode::kNotFound && !server_.owned());
     if (hopeless) return Finish(std::move(why));
     if (server_.executor_.clock().Now() >= end_) {
-      return Finish(MakeStatus(StatusCode::kDeadlineExceeded, "server {} does not serve within {}: {}", server_.name(),
+      return Finish(MakeStatus(StatusCode::kDeadlineExceeded,
+                               "server {} does not serve within {}: {}", server_.name(),
                                FormatDuration(limit_), Message(why)));
     }
     timer_ = server_.executor_.After(kAskPause, [self = shared_from_this(), next] {
@@ -97,7 +107,10 @@ class ServerBase::Serving : public std::enable_shared_from_this<ServerBase::Serv
 };
 
 ServerBase::ServerBase(AsioExecutor& executor, journal::Sink& journal, ServerOptions options)
-    : executor_(executor), journal_(journal), options_(std::move(options)), source_("server:" + options_.name) {}
+    : executor_(executor),
+      journal_(journal),
+      options_(std::move(options)),
+      source_("server:" + options_.name) {}
 
 ServerBase::~ServerBase() {
   *alive_ = false;
@@ -111,9 +124,13 @@ TemporalClient& ServerBase::client() {
   options.address = address();
   if (!options_.namespaces.empty()) options.ns = options_.namespaces.front();
   options.tls = options_.client_tls;
-  options.api_key = options_.api_key.empty() && !options_.api_keys.empty() ? options_.api_keys.front() : options_.api_key;
-  if (options_.kind != ServerKind::kAddress && !options_.tls_identity.empty() && options_.certificates != nullptr) {
-    // Around every wrong certificate that the server may be showing: its own is the one that is trusted.
+  options.api_key = options_.api_key.empty() && !options_.api_keys.empty()
+                        ? options_.api_keys.front()
+                        : options_.api_key;
+  if (options_.kind != ServerKind::kAddress && !options_.tls_identity.empty() &&
+      options_.certificates != nullptr) {
+    // Around every wrong certificate that the server may be showing: its own is the one that is
+    // trusted.
     ClientTls tls;
     const wire::CertificateSet& set = *options_.certificates;
     tls.ca_pem = options_.tls_identity == "wrong_ca" ? set.wrong_ca_pem : set.ca_pem;
@@ -128,12 +145,17 @@ TemporalClient& ServerBase::client() {
   return *client_;
 }
 
-void ServerBase::RegisterNamespace(const std::string& ns, Done done) { client().RegisterNamespace(ns, {}, std::move(done)); }
-void ServerBase::DeleteNamespace(const std::string& ns, Done done) { client().DeleteNamespace(ns, {}, std::move(done)); }
+void ServerBase::RegisterNamespace(const std::string& ns, Done done) {
+  client().RegisterNamespace(ns, {}, std::move(done));
+}
+void ServerBase::DeleteNamespace(const std::string& ns, Done done) {
+  client().DeleteNamespace(ns, {}, std::move(done));
+}
 
 Status ServerBase::RefuseRpcs(std::string, std::vector<std::string>, int, std::string) {
-  return MakeStatus(StatusCode::kUnimplemented, "server {} is a {}: only the fake server in process refuses single calls", name(),
-                    ServerKindName(options_.kind));
+  return MakeStatus(StatusCode::kUnimplemented,
+                    "server {} is a {}: only the fake server in process refuses single calls",
+                    name(), ServerKindName(options_.kind));
 }
 Status ServerBase::AcceptRpcs(std::string_view) { return absl::OkStatus(); }
 
@@ -159,7 +181,8 @@ void ServerBase::Later(Done done, Status status) {
   });
 }
 
-void ServerBase::Tell(std::string_view word, std::int64_t pid, std::string_view reason, std::string detail, std::optional<int> signal) {
+void ServerBase::Tell(std::string_view word, std::int64_t pid, std::string_view reason,
+                      std::string detail, std::optional<int> signal) {
   journal_.Append(source_, journal::ProcessEvent{.what = std::string(word),
                                                  .process = name(),
                                                  .role = "server",
@@ -169,10 +192,14 @@ void ServerBase::Tell(std::string_view word, std::int64_t pid, std::string_view 
                                                  .detail = std::move(detail)});
 }
 
-StatusOr<std::unique_ptr<ServerUnderTest>> MakeServer(AsioExecutor& executor, journal::Sink& journal, ServerOptions options) {
-  if (options.kind == ServerKind::kAddress) return MakeExternalServer(executor, journal, std::move(options));
+StatusOr<std::unique_ptr<ServerUnderTest>> MakeServer(AsioExecutor& executor,
+                                                      journal::Sink& journal,
+                                                      ServerOptions options) {
+  if (options.kind == ServerKind::kAddress)
+    return MakeExternalServer(executor, journal, std::move(options));
   SQUALL_ASSIGN_OR_RETURN(PortLease lease, PortLease::Take());
-  if (options.kind == ServerKind::kFakeInProcess) return MakeFakeInProcess(executor, journal, std::move(options), std::move(lease));
+  if (options.kind == ServerKind::kFakeInProcess)
+    return MakeFakeInProcess(executor, journal, std::move(options), std::move(lease));
   return MakeServerProcess(executor, journal, std::move(options), std::move(lease));
 }
 

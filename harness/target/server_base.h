@@ -1,5 +1,6 @@
 #pragma once
-// What all servers under test share: their client, and the evidence that they serve. Internal to harness/target.
+// What all servers under test share: their client, and the evidence that they serve. Internal to
+// harness/target.
 
 #include <memory>
 #include <string>
@@ -20,20 +21,22 @@ class ServerBase : public ServerUnderTest {
   TemporalClient& client() override;
   void RegisterNamespace(const std::string& ns, Done done) override;
   void DeleteNamespace(const std::string& ns, Done done) override;
-  Status RefuseRpcs(std::string fault_id, std::vector<std::string> methods, int code, std::string message) override;
+  Status RefuseRpcs(std::string fault_id, std::vector<std::string> methods, int code,
+                    std::string message) override;
   Status AcceptRpcs(std::string_view fault_id) override;
 
  protected:
-  // GetSystemInfo and the namespaces of the options, asked until they are as they should be: missing ones are registered.
-  // Ends with the first answer that no waiting will mend, or after options().ready_limit. Only one at a time.
+  // GetSystemInfo and the namespaces of the options, asked until they are as they should be:
+  // missing ones are registered. Ends with the first answer that no waiting will mend, or after
+  // options().ready_limit. Only one at a time.
   void AwaitServing(Done done);
   void StopAwaiting();
   // After a start: the client forgets connections to the server's last life, and its back-off.
   void FreshClient();
   // Runs `done` on the loop unless this object is gone by then.
   void Later(Done done, Status status);
-  void Tell(std::string_view word, std::int64_t pid, std::string_view reason = "", std::string detail = "",
-            std::optional<int> signal = std::nullopt);
+  void Tell(std::string_view word, std::int64_t pid, std::string_view reason = "",
+            std::string detail = "", std::optional<int> signal = std::nullopt);
   void SetVersion(std::string version) { version_ = std::move(version); }
   virtual std::string VersionFor(const std::string& server_version) const = 0;
 
@@ -53,9 +56,14 @@ class ServerBase : public ServerUnderTest {
 // A file that only its owner may read: keys.
 Status WritePrivateFile(const std::string& path, const std::string& text);
 
-std::unique_ptr<ServerUnderTest> MakeFakeInProcess(AsioExecutor& executor, journal::Sink& journal, ServerOptions options, PortLease lease);
-StatusOr<std::unique_ptr<ServerUnderTest>> MakeServerProcess(AsioExecutor& executor, journal::Sink& journal, ServerOptions options,
+std::unique_ptr<ServerUnderTest> MakeFakeInProcess(AsioExecutor& executor, journal::Sink& journal,
+                                                   ServerOptions options, PortLease lease);
+StatusOr<std::unique_ptr<ServerUnderTest>> MakeServerProcess(AsioExecutor& executor,
+                                                             journal::Sink& journal,
+                                                             ServerOptions options,
                                                              PortLease lease);
-StatusOr<std::unique_ptr<ServerUnderTest>> MakeExternalServer(AsioExecutor& executor, journal::Sink& journal, ServerOptions options);
+StatusOr<std::unique_ptr<ServerUnderTest>> MakeExternalServer(AsioExecutor& executor,
+                                                              journal::Sink& journal,
+                                                              ServerOptions options);
 
 }  // namespace squall::harness

@@ -1,5 +1,5 @@
-// Servers that are processes: squall-server and Temporal's own dev server; and the one at an address, which is nobody's to
-// touch.
+// Servers that are processes: squall-server and Temporal's own dev server; and the one at an
+// address, which is nobody's to touch.
 #include <filesystem>
 #include <utility>
 
@@ -11,7 +11,8 @@ namespace {
 
 class ServerProcess final : public ServerBase {
  public:
-  ServerProcess(AsioExecutor& executor, journal::Sink& journal, ServerOptions options, PortLease lease, std::string program)
+  ServerProcess(AsioExecutor& executor, journal::Sink& journal, ServerOptions options,
+                PortLease lease, std::string program)
       : ServerBase(executor, journal, std::move(options)),
         lease_(std::move(lease)),
         program_(std::move(program)),
@@ -25,7 +26,8 @@ class ServerProcess final : public ServerBase {
   std::int64_t pid() const override { return process_.pid(); }
 
   void Start(Done done) override {
-    if (const Status status = Prepare(); !status.ok()) return Later(std::move(done), Annotate(status, "start server " + name()));
+    if (const Status status = Prepare(); !status.ok())
+      return Later(std::move(done), Annotate(status, "start server " + name()));
     process_.SetArgv(Command());
     process_.Start([done = std::move(done)](const Status& status) {
       if (done) done(status);
@@ -33,15 +35,21 @@ class ServerProcess final : public ServerBase {
   }
 
   void StartAgain(bool keep_data, Done done) override {
-    if (process_.alive()) return Later(std::move(done), MakeStatus(StatusCode::kFailedPrecondition, "server {} runs already", name()));
+    if (process_.alive())
+      return Later(std::move(done),
+                   MakeStatus(StatusCode::kFailedPrecondition, "server {} runs already", name()));
     if (keep_data && Database().empty()) {
-      return Later(std::move(done), MakeStatus(StatusCode::kUnimplemented, "server {} keeps its data in memory: a {}{} cannot be restarted with them",
-                                               name(), ServerKindName(options_.kind),
-                                               options_.kind == ServerKind::kDevServer ? " without a database file" : ""));
+      return Later(
+          std::move(done),
+          MakeStatus(StatusCode::kUnimplemented,
+                     "server {} keeps its data in memory: a {}{} cannot be restarted with them",
+                     name(), ServerKindName(options_.kind),
+                     options_.kind == ServerKind::kDevServer ? " without a database file" : ""));
     }
     if (!keep_data && !Database().empty()) {
       std::error_code error;
-      for (const char* ending : {"", "-wal", "-shm", "-journal"}) std::filesystem::remove(Database() + ending, error);
+      for (const char* ending : {"", "-wal", "-shm", "-journal"})
+        std::filesystem::remove(Database() + ending, error);
     }
     Start(std::move(done));
   }
@@ -59,7 +67,8 @@ class ServerProcess final : public ServerBase {
 
  protected:
   std::string VersionFor(const std::string& server_version) const override {
-    return (options_.kind == ServerKind::kDevServer ? "temporal dev server " : "squall-server ") + server_version;
+    return (options_.kind == ServerKind::kDevServer ? "temporal dev server " : "squall-server ") +
+           server_version;
   }
 
  private:
@@ -80,19 +89,22 @@ class ServerProcess final : public ServerBase {
       StopAwaiting();
       port_probe_.reset();
     };
-    // The port first, then what it answers: a client that connects before anybody listens would wait out its back-off.
+    // The port first, then what it answers: a client that connects before anybody listens would
+    // wait out its back-off.
     child.ready.probe = [this](std::function<void(Status)> answer) {
-      port_probe_ = std::make_unique<ConnectProbe>(executor_, HostPort{"127.0.0.1", lease_.port()}, Scaled(options_.ready_limit),
-                                                   [this, answer = std::move(answer)](Status status) {
-                                                     if (!status.ok()) return answer(std::move(status));
-                                                     AwaitServing(answer);
-                                                   });
+      port_probe_ = std::make_unique<ConnectProbe>(
+          executor_, HostPort{"127.0.0.1", lease_.port()}, Scaled(options_.ready_limit),
+          [this, answer = std::move(answer)](Status status) {
+            if (!status.ok()) return answer(std::move(status));
+            AwaitServing(answer);
+          });
     };
     return child;
   }
 
   std::string Database() const {
-    return options_.kind == ServerKind::kDevServer && options_.keep_data && !options_.work_directory.empty()
+    return options_.kind == ServerKind::kDevServer && options_.keep_data &&
+                   !options_.work_directory.empty()
                ? options_.work_directory + "/" + options_.name + ".db"
                : "";
   }
@@ -101,16 +113,22 @@ class ServerProcess final : public ServerBase {
     const std::string port = std::to_string(lease_.port());
     std::vector<std::string> command = {program_};
     if (options_.kind == ServerKind::kDevServer) {
-      command.insert(command.end(), {"server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", port, "--log-level", "warn",
-                                     "--disable-config-file", "--disable-config-env"});
-      for (const std::string& ns : options_.namespaces) command.insert(command.end(), {"--namespace", ns});
+      command.insert(command.end(),
+                     {"server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", port,
+                      "--log-level", "warn", "--disable-config-file", "--disable-config-env"});
+      for (const std::string& ns : options_.namespaces)
+        command.insert(command.end(), {"--namespace", ns});
       if (!Database().empty()) command.insert(command.end(), {"--db-filename", Database()});
     } else {
-      command.insert(command.end(), {"--port", port, "--name", options_.name, "--seed", std::to_string(options_.seed), "--no-default-namespace"});
-      for (const std::string& ns : options_.namespaces) command.insert(command.end(), {"--namespace", ns});
+      command.insert(command.end(), {"--port", port, "--name", options_.name, "--seed",
+                                     std::to_string(options_.seed), "--no-default-namespace"});
+      for (const std::string& ns : options_.namespaces)
+        command.insert(command.end(), {"--namespace", ns});
       if (!options_.tls_identity.empty()) {
-        command.insert(command.end(), {"--tls-cert", files_.certificate.at(options_.tls_identity), "--tls-key", files_.key.at(options_.tls_identity)});
-        if (options_.require_client_certificate) command.insert(command.end(), {"--client-ca", files_.ca_pem});
+        command.insert(command.end(), {"--tls-cert", files_.certificate.at(options_.tls_identity),
+                                       "--tls-key", files_.key.at(options_.tls_identity)});
+        if (options_.require_client_certificate)
+          command.insert(command.end(), {"--client-ca", files_.ca_pem});
       }
       if (!key_file_.empty()) command.insert(command.end(), {"--api-key-file", key_file_});
     }
@@ -122,10 +140,14 @@ class ServerProcess final : public ServerBase {
   Status Prepare() {
     if (options_.kind != ServerKind::kFakeProcess || prepared_) return absl::OkStatus();
     if (!options_.tls_identity.empty()) {
-      if (options_.certificates == nullptr || options_.certificates->Find(options_.tls_identity) == nullptr) {
-        return MakeStatus(StatusCode::kInvalidArgument, "no certificate '{}'", options_.tls_identity);
+      if (options_.certificates == nullptr ||
+          options_.certificates->Find(options_.tls_identity) == nullptr) {
+        return MakeStatus(StatusCode::kInvalidArgument, "no certificate '{}'",
+                          options_.tls_identity);
       }
-      SQUALL_ASSIGN_OR_RETURN(files_, WriteCertificates(*options_.certificates, options_.work_directory + "/" + options_.name + ".certificates"));
+      SQUALL_ASSIGN_OR_RETURN(
+          files_, WriteCertificates(*options_.certificates, options_.work_directory + "/" +
+                                                                options_.name + ".certificates"));
     }
     if (!options_.api_keys.empty()) {
       std::string text;
@@ -168,30 +190,43 @@ class ExternalServer final : public ServerBase {
   void StartAgain(bool, Done done) override { Later(std::move(done), Untouchable("restarted")); }
 
  protected:
-  std::string VersionFor(const std::string& server_version) const override { return "server " + server_version; }
+  std::string VersionFor(const std::string& server_version) const override {
+    return "server " + server_version;
+  }
 
  private:
   Status Untouchable(std::string_view what) const {
-    return MakeStatus(StatusCode::kPermissionDenied, "server {} at {} was not started by squall: it is not {}", name(), address(), what);
+    return MakeStatus(StatusCode::kPermissionDenied,
+                      "server {} at {} was not started by squall: it is not {}", name(), address(),
+                      what);
   }
 };
 
 }  // namespace
 
-StatusOr<std::unique_ptr<ServerUnderTest>> MakeServerProcess(AsioExecutor& executor, journal::Sink& journal, ServerOptions options,
+StatusOr<std::unique_ptr<ServerUnderTest>> MakeServerProcess(AsioExecutor& executor,
+                                                             journal::Sink& journal,
+                                                             ServerOptions options,
                                                              PortLease lease) {
   const bool fake = options.kind == ServerKind::kFakeProcess;
-  SQUALL_ASSIGN_OR_RETURN(std::string program, fake ? FindOurProgram("squall-server") : FindTemporalCli());
+  SQUALL_ASSIGN_OR_RETURN(std::string program,
+                          fake ? FindOurProgram("squall-server") : FindTemporalCli());
   if (!fake && !options.tls_identity.empty()) {
-    return MakeStatus(StatusCode::kInvalidArgument, "server {}: the dev server has no TLS; put an ingress in front of it", options.name);
+    return MakeStatus(StatusCode::kInvalidArgument,
+                      "server {}: the dev server has no TLS; put an ingress in front of it",
+                      options.name);
   }
-  return std::unique_ptr<ServerUnderTest>(
-      std::make_unique<ServerProcess>(executor, journal, std::move(options), std::move(lease), std::move(program)));
+  return std::unique_ptr<ServerUnderTest>(std::make_unique<ServerProcess>(
+      executor, journal, std::move(options), std::move(lease), std::move(program)));
 }
 
-StatusOr<std::unique_ptr<ServerUnderTest>> MakeExternalServer(AsioExecutor& executor, journal::Sink& journal, ServerOptions options) {
-  SQUALL_RETURN_IF_ERROR(Annotate(ParseHostPort(options.address).status(), "server " + options.name));
-  return std::unique_ptr<ServerUnderTest>(std::make_unique<ExternalServer>(executor, journal, std::move(options)));
+StatusOr<std::unique_ptr<ServerUnderTest>> MakeExternalServer(AsioExecutor& executor,
+                                                              journal::Sink& journal,
+                                                              ServerOptions options) {
+  SQUALL_RETURN_IF_ERROR(
+      Annotate(ParseHostPort(options.address).status(), "server " + options.name));
+  return std::unique_ptr<ServerUnderTest>(
+      std::make_unique<ExternalServer>(executor, journal, std::move(options)));
 }
 
 }  // namespace squall::harness

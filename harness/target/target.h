@@ -1,10 +1,11 @@
 #pragma once
-// What scenarios run against and what they run: servers, workers and ingresses under test, behind one interface each, so that
-// a scenario never knows which kind it has.
+// What scenarios run against and what they run: servers, workers and ingresses under test, behind
+// one interface each, so that a scenario never knows which kind it has.
 //
-// Loop thread only. All actions are asynchronous and call back once, from the loop; destroying the object drops callbacks,
-// stops what it started (bounded), and leaves nothing behind. Process events (starting, ready, paused, resumed, signalled,
-// exited) are written for all kinds, in-process servers included: pid 0, reason as for a process.
+// Loop thread only. All actions are asynchronous and call back once, from the loop; destroying the
+// object drops callbacks, stops what it started (bounded), and leaves nothing behind. Process
+// events (starting, ready, paused, resumed, signalled, exited) are written for all kinds,
+// in-process servers included: pid 0, reason as for a process.
 
 #include <cstdint>
 #include <functional>
@@ -32,19 +33,23 @@ namespace squall::harness {
 
 using Done = std::function<void(Status)>;
 
-// ---------------------------------------------------------------------------------------------------------- certificates
+// ----------------------------------------------------------------------------------------------------------
+// certificates
 
 // The catalogue as PEM files, for programs that take paths.
 struct CertificateFiles {
   std::string directory;
   std::string ca_pem, wrong_ca_pem;  // paths
-  // Paths by identity: server, client, wrong_ca, expired, not_yet, wrong_name, no_ip, no_client_auth.
+  // Paths by identity: server, client, wrong_ca, expired, not_yet, wrong_name, no_ip,
+  // no_client_auth.
   std::map<std::string, std::string> certificate, key;
 };
 // Writes to `directory` (created; keys with mode 0600).
-StatusOr<CertificateFiles> WriteCertificates(const wire::CertificateSet& set, const std::string& directory);
+StatusOr<CertificateFiles> WriteCertificates(const wire::CertificateSet& set,
+                                             const std::string& directory);
 
-// ---------------------------------------------------------------------------------------------------------------- servers
+// ----------------------------------------------------------------------------------------------------------------
+// servers
 
 enum class ServerKind {
   kFakeInProcess,  // fakes/server in this process, on a thread of its own
@@ -57,16 +62,19 @@ std::string_view ServerKindName(ServerKind kind);  // fake, fake-process, dev-se
 struct ServerOptions {
   std::string name = "temporal";
   ServerKind kind = ServerKind::kFakeInProcess;
-  // Namespaces that exist once it is ready; "default" is not added by itself. The dev server always has "default".
+  // Namespaces that exist once it is ready; "default" is not added by itself. The dev server always
+  // has "default".
   std::vector<std::string> namespaces = {"default"};
-  // Fakes only: serve TLS with `tls_identity` of the set; with `client_ca` ask for client certificates.
+  // Fakes only: serve TLS with `tls_identity` of the set; with `client_ca` ask for client
+  // certificates.
   const wire::CertificateSet* certificates = nullptr;
-  std::string tls_identity;           // empty: plaintext
+  std::string tls_identity;  // empty: plaintext
   bool require_client_certificate = false;
   // Fakes only: keys that are accepted; empty: all.
   std::vector<std::string> api_keys;
   std::uint64_t seed = 1;
-  // Data survive a restart of the dev server (--db-filename in the work folder) unless the restart says otherwise.
+  // Data survive a restart of the dev server (--db-filename in the work folder) unless the restart
+  // says otherwise.
   bool keep_data = true;
   // kAddress: host:port, and how to connect.
   std::string address;
@@ -92,11 +100,12 @@ class ServerUnderTest {
   virtual std::string address() const = 0;  // host:port
   virtual bool running() const = 0;
   virtual bool paused() const = 0;
-  virtual std::int64_t pid() const = 0;     // 0: in process, or not running
+  virtual std::int64_t pid() const = 0;  // 0: in process, or not running
   // "fake 1.32.0", "temporal 1.9.1 (server 1.32.0)"; known once it was ready, else empty.
   virtual std::string version() const = 0;
 
-  // Ready when it calls back OK: the port accepts, GetSystemInfo answers and every namespace of the options can be described.
+  // Ready when it calls back OK: the port accepts, GetSystemInfo answers and every namespace of the
+  // options can be described.
   virtual void Start(Done done) = 0;
   // The graceful way (SIGTERM; GOAWAY, then closed).
   virtual void Stop(Intent intent, Done done) = 0;
@@ -105,14 +114,17 @@ class ServerUnderTest {
   // SIGSTOP and SIGCONT: connections stay, nothing is answered.
   virtual Status Pause(Intent intent) = 0;
   virtual Status Resume(Intent intent) = 0;
-  // After Stop or Kill: on the same port, with the data it had or without. UNIMPLEMENTED when it cannot keep data.
+  // After Stop or Kill: on the same port, with the data it had or without. UNIMPLEMENTED when it
+  // cannot keep data.
   virtual void StartAgain(bool keep_data, Done done) = 0;
 
   virtual void RegisterNamespace(const std::string& ns, Done done) = 0;
   virtual void DeleteNamespace(const std::string& ns, Done done) = 0;
-  // Calls of these methods (a trailing * matches any ending) are answered with this status before they are handled; the first
-  // is the fault's "hit". UNIMPLEMENTED for every kind but kFakeInProcess. A new start of the server keeps it in force.
-  virtual Status RefuseRpcs(std::string fault_id, std::vector<std::string> methods, int code, std::string message) = 0;
+  // Calls of these methods (a trailing * matches any ending) are answered with this status before
+  // they are handled; the first is the fault's "hit". UNIMPLEMENTED for every kind but
+  // kFakeInProcess. A new start of the server keeps it in force.
+  virtual Status RefuseRpcs(std::string fault_id, std::vector<std::string> methods, int code,
+                            std::string message) = 0;
   virtual Status AcceptRpcs(std::string_view fault_id) = 0;
   // The harness's own client, directly connected (around every link and fault).
   virtual TemporalClient& client() = 0;
@@ -121,58 +133,67 @@ class ServerUnderTest {
 };
 
 // NOT_FOUND when the program is missing (the message says what was searched and how to install it).
-StatusOr<std::unique_ptr<ServerUnderTest>> MakeServer(AsioExecutor& executor, journal::Sink& journal, ServerOptions options);
+StatusOr<std::unique_ptr<ServerUnderTest>> MakeServer(AsioExecutor& executor,
+                                                      journal::Sink& journal,
+                                                      ServerOptions options);
 
-// The dev server's program: SQUALL_TEMPORAL_CLI, PATH, $SQUALL_VENV/bin/temporal, $SQUALL_SOURCE_DIR/.venv/bin/temporal.
+// The dev server's program: SQUALL_TEMPORAL_CLI, PATH, $SQUALL_VENV/bin/temporal,
+// $SQUALL_SOURCE_DIR/.venv/bin/temporal.
 StatusOr<std::string> FindTemporalCli();
 // A program of ours: next to the running one, or in SQUALL_BIN_DIR.
 StatusOr<std::string> FindOurProgram(std::string_view name);
 // The Python with the SDK: $SQUALL_VENV/bin/python, $SQUALL_SOURCE_DIR/.venv/bin/python.
 StatusOr<std::string> FindPython();
 
-// ---------------------------------------------------------------------------------------------------------------- workers
+// ----------------------------------------------------------------------------------------------------------------
+// workers
 
 enum class WorkerKind { kSquallWorker, kSquallHost, kPython, kCommand };
 std::string_view WorkerKindName(WorkerKind kind);  // squall-worker, squall-host, python, command
 
-// "{address}" in arguments and environment is replaced by its value; "{{" and "}}" are braces; an unknown name is
-// INVALID_ARGUMENT with the nearest known one.
+// "{address}" in arguments and environment is replaced by its value; "{{" and "}}" are braces; an
+// unknown name is INVALID_ARGUMENT with the nearest known one.
 using TemplateValues = std::map<std::string, std::string>;
 StatusOr<std::string> ExpandTemplate(std::string_view text, const TemplateValues& values);
 
 struct WorkerOptions {
   std::string name = "worker";
   WorkerKind kind = WorkerKind::kSquallWorker;
-  // Where and as what it works; they become TEMPORAL_* variables for every kind, and {address}, {namespace}, {task_queue},
-  // {name}, {work_directory} in templates.
+  // Where and as what it works; they become TEMPORAL_* variables for every kind, and {address},
+  // {namespace}, {task_queue}, {name}, {work_directory} in templates.
   std::string address;
   std::string ns = "default";
   std::string task_queue = "squall";
   std::string api_key;
-  // Paths; {ca_file}, {client_certificate_file}, {client_key_file}, {server_name}. `tls` without paths: the system's roots.
+  // Paths; {ca_file}, {client_certificate_file}, {client_key_file}, {server_name}. `tls` without
+  // paths: the system's roots.
   bool tls = false;
   std::string ca_file, client_certificate_file, client_key_file, server_name;
-  // kCommand: all of it. kPython: script and its arguments. Others: arguments after the program's own. Templates.
+  // kCommand: all of it. kPython: script and its arguments. Others: arguments after the program's
+  // own. Templates.
   std::vector<std::string> command;
   std::map<std::string, std::optional<std::string>> environment;  // templates; on top of TEMPORAL_*
   bool clean_environment = false;
-  TemplateValues values;              // more names for templates
+  TemplateValues values;  // more names for templates
   // The lifecycle word that shows that it is ready. Empty: ready once it runs.
   std::string ready_word = "started";
   Duration ready_limit = std::chrono::seconds(60);
   int stop_signal = 15;
   Duration stop_grace = std::chrono::seconds(30);
-  std::string work_directory;         // logs, and where it runs
+  std::string work_directory;  // logs, and where it runs
   // What its lifecycle lines tell, after it was written to the journal (source "worker:NAME").
   std::function<void(const journal::WorkerEvent&)> on_event;
   std::function<void(const ProcessExit&)> on_exit;
 };
 
-// A worker as a process. Thin over ChildProcess: readiness by lifecycle line, worker events from its output.
+// A worker as a process. Thin over ChildProcess: readiness by lifecycle line, worker events from
+// its output.
 class WorkerUnderTest {
  public:
   // INVALID_ARGUMENT for templates, NOT_FOUND for programs.
-  static StatusOr<std::unique_ptr<WorkerUnderTest>> Create(AsioExecutor& executor, journal::Sink& journal, WorkerOptions options);
+  static StatusOr<std::unique_ptr<WorkerUnderTest>> Create(AsioExecutor& executor,
+                                                           journal::Sink& journal,
+                                                           WorkerOptions options);
   ~WorkerUnderTest();
 
   const WorkerOptions& options() const;
@@ -193,15 +214,17 @@ class WorkerUnderTest {
   std::shared_ptr<Impl> impl_;
 };
 
-// One line of a worker's output as an event: {"squall_event":"started","task_queue":"q","pid":1}; null for any other line.
-// A line that claims to be one and is not (unknown word, wrong type) is INVALID_ARGUMENT, which says why.
+// One line of a worker's output as an event: {"squall_event":"started","task_queue":"q","pid":1};
+// null for any other line. A line that claims to be one and is not (unknown word, wrong type) is
+// INVALID_ARGUMENT, which says why.
 StatusOr<std::optional<journal::WorkerEvent>> ParseLifecycleLine(std::string_view line);
 
-// -------------------------------------------------------------------------------------------------------------- ingresses
+// --------------------------------------------------------------------------------------------------------------
+// ingresses
 
 struct IngressUnderTestOptions {
   std::string name = "ingress";
-  std::string upstream;               // host:port
+  std::string upstream;  // host:port
   // Identities of the set by field name: the default one, and by server name.
   const wire::CertificateSet* certificates = nullptr;
   std::string identity = "server";
@@ -216,13 +239,15 @@ struct IngressUnderTestOptions {
 // A TLS-terminating ingress in this process, on a thread of its own; the same port for life.
 class IngressUnderTest {
  public:
-  static StatusOr<std::unique_ptr<IngressUnderTest>> Start(AsioExecutor& executor, journal::Sink& journal,
+  static StatusOr<std::unique_ptr<IngressUnderTest>> Start(AsioExecutor& executor,
+                                                           journal::Sink& journal,
                                                            IngressUnderTestOptions options);
   ~IngressUnderTest();
   const std::string& name() const;
   std::string address() const;
   void SetUpstream(const std::string& address);
-  // Replaces settings (certificates, ALPN, transport) on the same port; open connections are closed.
+  // Replaces settings (certificates, ALPN, transport) on the same port; open connections are
+  // closed.
   Status Reconfigure(IngressUnderTestOptions options);
   void CloseConnections();
 

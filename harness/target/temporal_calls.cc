@@ -16,27 +16,31 @@
 namespace squall::harness {
 namespace {
 
-// How long gRPC may take over one connection attempt, TLS included. Its own default (20 s) hides a silent peer for longer
-// than scenarios wait.
+// How long gRPC may take over one connection attempt, TLS included. Its own default (20 s) hides a
+// silent peer for longer than scenarios wait.
 constexpr int kConnectMilliseconds = 5000;
 
 // Between two attempts of a call that waits for the server.
 constexpr Duration kRetryPause = std::chrono::milliseconds(20);
 
-int Milliseconds(Duration d) { return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(d).count()); }
+int Milliseconds(Duration d) {
+  return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(d).count());
+}
 
 std::string ToText(const grpc::ByteBuffer& buffer) {
   std::vector<grpc::Slice> slices;
   std::string text;
   if (!buffer.Dump(&slices).ok()) return text;
-  for (const grpc::Slice& slice : slices) text.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  for (const grpc::Slice& slice : slices)
+    text.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
   return text;
 }
 
 }  // namespace
 
-// gRPC's side of a client. A completion queue with a thread of its own: gRPC 1.51's callback API shares one queue in the
-// process, and falls over when the last channel goes while its threads still run (grpc_cq_internal_unref aborts).
+// gRPC's side of a client. A completion queue with a thread of its own: gRPC 1.51's callback API
+// shares one queue in the process, and falls over when the last channel goes while its threads
+// still run (grpc_cq_internal_unref aborts).
 struct TemporalCalls::Wire {
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<grpc::GenericStub> stub;
@@ -58,7 +62,8 @@ struct TemporalCalls::Open {
   grpc::Status status;
 };
 
-TemporalCalls::TemporalCalls(Executor& the_executor, journal::Sink& the_journal, TemporalClientOptions the_options)
+TemporalCalls::TemporalCalls(Executor& the_executor, journal::Sink& the_journal,
+                             TemporalClientOptions the_options)
     : executor(the_executor),
       journal(the_journal),
       options(std::move(the_options)),
@@ -72,14 +77,16 @@ TemporalCalls::~TemporalCalls() { Close(); }
 std::string TemporalCalls::PathOf(std::string_view method) {
   if (method.starts_with("/")) return std::string(method);
   if (method.starts_with("operator/")) {
-    return "/temporal.api.operatorservice.v1.OperatorService/" + std::string(method.substr(method.find('/') + 1));
+    return "/temporal.api.operatorservice.v1.OperatorService/" +
+           std::string(method.substr(method.find('/') + 1));
   }
   return "/temporal.api.workflowservice.v1.WorkflowService/" + std::string(method);
 }
 
 void TemporalCalls::Connect() {
   grpc::ChannelArguments arguments;
-  // A connection of its own: gRPC would share it with every other channel to the same address in this process.
+  // A connection of its own: gRPC would share it with every other channel to the same address in
+  // this process.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, Milliseconds(options.reconnect_min));
@@ -95,16 +102,19 @@ void TemporalCalls::Connect() {
     ssl.pem_private_key = options.tls->private_key_pem;
     ssl.pem_cert_chain = options.tls->certificate_chain_pem;
     credentials = grpc::SslCredentials(ssl);
-    if (!options.tls->server_name.empty()) arguments.SetSslTargetNameOverride(options.tls->server_name);
+    if (!options.tls->server_name.empty())
+      arguments.SetSslTargetNameOverride(options.tls->server_name);
   }
   wire_->channel = grpc::CreateCustomChannel(options.address, credentials, arguments);
   wire_->stub = std::make_unique<grpc::GenericStub>(wire_->channel);
 }
 
-void TemporalCalls::ResetBackoff() { grpc::experimental::ChannelResetConnectionBackoff(wire_->channel.get()); }
+void TemporalCalls::ResetBackoff() {
+  grpc::experimental::ChannelResetConnectionBackoff(wire_->channel.get());
+}
 
-void TemporalCalls::Start(std::string_view method, const std::string& request, const CallOptions& how, CallFacts facts,
-                          Callback done) {
+void TemporalCalls::Start(std::string_view method, const std::string& request,
+                          const CallOptions& how, CallFacts facts, Callback done) {
   if (closed) return;  // its owner is gone: nobody is called back any more
   const auto open = std::make_shared<Open>();
   open->path = PathOf(method);
@@ -120,18 +130,21 @@ void TemporalCalls::Start(std::string_view method, const std::string& request, c
   open->end = open->begun + deadline;
   if (how.wait_for_ready) open->request = request;
   // gRPC wants an absolute time of its own clock.
-  open->context.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(deadline.count(), GPR_TIMESPAN)));
+  open->context.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                                          gpr_time_from_nanos(deadline.count(), GPR_TIMESPAN)));
   open->context.set_wait_for_ready(how.wait_for_ready);
   // What every SDK sends; a frontend may look at them.
   open->context.AddMetadata("client-name", "squall");
   open->context.AddMetadata("client-version", "0.1.0");
   open->context.AddMetadata("temporal-namespace", NamespaceOf(how));
-  if (!options.api_key.empty()) open->context.AddMetadata("authorization", "Bearer " + options.api_key);
+  if (!options.api_key.empty())
+    open->context.AddMetadata("authorization", "Bearer " + options.api_key);
   for (const auto& [name, value] : options.headers) open->context.AddMetadata(name, value);
   open_[open->number] = open;
   if (!wire_->thread.joinable()) {
     wire_->thread = std::thread([this, weak = weak_from_this()] {
-      // Ends when Close() has shut the queue down and every call has come back; this object waits for that.
+      // Ends when Close() has shut the queue down and every call has come back; this object waits
+      // for that.
       void* tag = nullptr;
       for (bool ok = false; wire_->queue.Next(&tag, &ok);) {
         executor.Post([weak, number = static_cast<Open*>(tag)->number] {
@@ -184,7 +197,8 @@ void TemporalCalls::Finish(std::uint64_t number) {
   }
   Status error(static_cast<StatusCode>(status.error_code()), status.error_message());
   // google.rpc.Status: tells a missing namespace from a missing workflow.
-  if (!status.error_details().empty()) error.SetPayload("grpc-status-details-bin", absl::Cord(status.error_details()));
+  if (!status.error_details().empty())
+    error.SetPayload("grpc-status-details-bin", absl::Cord(status.error_details()));
   open->done(std::move(error));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// The inside of TemporalClient: a channel, the calls that are open on it, and their journal. Internal to harness/target.
+// The inside of TemporalClient: a channel, the calls that are open on it, and their journal.
+// Internal to harness/target.
 
 #include <google/protobuf/message.h>
 
@@ -17,7 +18,8 @@ struct CallFacts {
   std::string task_queue, workflow_id;
 };
 
-// Loop thread only; a thread of its own waits for gRPC and posts. Kept alive by the callbacks of calls that are open.
+// Loop thread only; a thread of its own waits for gRPC and posts. Kept alive by the callbacks of
+// calls that are open.
 class TemporalCalls : public std::enable_shared_from_this<TemporalCalls> {
  public:
   using Callback = std::function<void(StatusOr<std::string>)>;
@@ -36,7 +38,8 @@ class TemporalCalls : public std::enable_shared_from_this<TemporalCalls> {
   // Cancels everything open; callbacks get CANCELLED.
   void CancelAll();
   // One call, which calls back once unless Close() comes first.
-  void Start(std::string_view method, const std::string& request, const CallOptions& how, CallFacts facts, Callback done);
+  void Start(std::string_view method, const std::string& request, const CallOptions& how,
+             CallFacts facts, Callback done);
 
   Executor& executor;
   journal::Sink& journal;
@@ -45,7 +48,9 @@ class TemporalCalls : public std::enable_shared_from_this<TemporalCalls> {
   bool closed = false;
   std::uint64_t requests = 0;  // for request ids
 
-  const std::string& NamespaceOf(const CallOptions& how) const { return how.ns.empty() ? options.ns : how.ns; }
+  const std::string& NamespaceOf(const CallOptions& how) const {
+    return how.ns.empty() ? options.ns : how.ns;
+  }
 
  private:
   struct Open;
@@ -59,8 +64,9 @@ class TemporalCalls : public std::enable_shared_from_this<TemporalCalls> {
 
 // Starts a call with typed messages; `done` gets the parsed response.
 template <typename Response>
-void TypedCall(const std::shared_ptr<TemporalCalls>& calls, std::string_view method, const google::protobuf::Message& request,
-               const CallOptions& how, CallFacts facts, std::function<void(StatusOr<Response>)> done) {
+void TypedCall(const std::shared_ptr<TemporalCalls>& calls, std::string_view method,
+               const google::protobuf::Message& request, const CallOptions& how, CallFacts facts,
+               std::function<void(StatusOr<Response>)> done) {
   calls->Start(method, request.SerializeAsString(), how, std::move(facts),
                [done = std::move(done), name = std::string(method)](StatusOr<std::string> bytes) {
                  if (!done) return;

@@ -21,14 +21,17 @@ namespace common = temporal::api::common::v1;
 namespace enums = temporal::api::enums::v1;
 using google::protobuf::util::TimeUtil;
 
-// A long poll that is answered by nobody ends here and is asked again; Temporal's own end after 20 s.
+// A long poll that is answered by nobody ends here and is asked again; Temporal's own end after 20
+// s.
 constexpr Duration kLongPoll = std::chrono::seconds(30);
 constexpr Duration kFirstRetry = std::chrono::milliseconds(100);
 constexpr Duration kLongestRetry = std::chrono::seconds(1);
 // The shortest that the real server takes.
 constexpr int kRetentionHours = 24;
 
-google::protobuf::Duration ToProto(Duration d) { return TimeUtil::NanosecondsToDuration(d.count()); }
+google::protobuf::Duration ToProto(Duration d) {
+  return TimeUtil::NanosecondsToDuration(d.count());
+}
 
 void SetJson(common::Payloads* payloads, std::string_view json) {
   common::Payload* payload = payloads->add_payloads();
@@ -38,7 +41,9 @@ void SetJson(common::Payloads* payloads, std::string_view json) {
 
 // The first payload; "null" for none, as SDKs send for a result of no value.
 std::string JsonOf(const common::Payloads& payloads) {
-  return payloads.payloads_size() == 0 || payloads.payloads(0).data().empty() ? "null" : payloads.payloads(0).data();
+  return payloads.payloads_size() == 0 || payloads.payloads(0).data().empty()
+             ? "null"
+             : payloads.payloads(0).data();
 }
 
 std::string TextOf(const temporal::api::failure::v1::Failure& failure) {
@@ -76,12 +81,14 @@ std::function<void(StatusOr<std::string>)> Ignoring(TemporalClient::Done done) {
   };
 }
 
-// "WorkflowExecutionStatus" to the journal's words: "WORKFLOW_EXECUTION_STATUS_TIMED_OUT" to "timed_out".
+// "WorkflowExecutionStatus" to the journal's words: "WORKFLOW_EXECUTION_STATUS_TIMED_OUT" to
+// "timed_out".
 std::string StatusWord(enums::WorkflowExecutionStatus status) {
   std::string text = enums::WorkflowExecutionStatus_Name(status);
   static constexpr std::string_view kPrefix = "WORKFLOW_EXECUTION_STATUS_";
   if (text.starts_with(kPrefix)) text.erase(0, kPrefix.size());
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (text == "canceled") text = "cancelled";
   return text;
 }
@@ -99,8 +106,8 @@ class Awaiting : public std::enable_shared_from_this<Awaiting> {
  public:
   using Callback = TemporalClient::Callback<WorkflowOutcome>;
 
-  Awaiting(std::shared_ptr<TemporalCalls> calls, std::string workflow_id, std::string run_id, Duration limit, CallOptions how,
-           Callback done)
+  Awaiting(std::shared_ptr<TemporalCalls> calls, std::string workflow_id, std::string run_id,
+           Duration limit, CallOptions how, Callback done)
       : calls_(std::move(calls)),
         workflow_id_(std::move(workflow_id)),
         run_id_(std::move(run_id)),
@@ -112,7 +119,8 @@ class Awaiting : public std::enable_shared_from_this<Awaiting> {
   void Ask() {
     const Duration left = end_ - calls_->executor.clock().Now();
     if (left <= Duration::zero()) {
-      Finish(MakeStatus(StatusCode::kDeadlineExceeded, "workflow {} has not ended within {}{}", workflow_id_, FormatDuration(limit_),
+      Finish(MakeStatus(StatusCode::kDeadlineExceeded, "workflow {} has not ended within {}{}",
+                        workflow_id_, FormatDuration(limit_),
                         last_.ok() ? "" : "; last error: " + std::string(Message(last_))));
       return;
     }
@@ -127,16 +135,20 @@ class Awaiting : public std::enable_shared_from_this<Awaiting> {
     how.deadline = std::min(left, kLongPoll);
     TypedCall<service::GetWorkflowExecutionHistoryResponse>(
         calls_, "GetWorkflowExecutionHistory", request, how, {.workflow_id = workflow_id_},
-        [self = shared_from_this()](StatusOr<service::GetWorkflowExecutionHistoryResponse> answer) { self->OnAnswer(std::move(answer)); });
+        [self = shared_from_this()](StatusOr<service::GetWorkflowExecutionHistoryResponse> answer) {
+          self->OnAnswer(std::move(answer));
+        });
   }
 
  private:
   void OnAnswer(StatusOr<service::GetWorkflowExecutionHistoryResponse> answer) {
     if (!answer.ok()) {
       // A long poll that ran into its own deadline is no news.
-      if (answer.status().code() != StatusCode::kDeadlineExceeded || last_.ok()) last_ = answer.status();
+      if (answer.status().code() != StatusCode::kDeadlineExceeded || last_.ok())
+        last_ = answer.status();
       if (!Retryable(answer.status())) {
-        if (answer.status().code() == StatusCode::kNotFound) Tell("lost", {}, std::string(Message(answer.status())));
+        if (answer.status().code() == StatusCode::kNotFound)
+          Tell("lost", {}, std::string(Message(answer.status())));
         Finish(answer.status());
         return;
       }
@@ -151,7 +163,8 @@ class Awaiting : public std::enable_shared_from_this<Awaiting> {
     pause_ = kFirstRetry;
     last_ = absl::OkStatus();
     token_ = answer->next_page_token();
-    if (answer->history().events_size() > 0 && OnClose(*answer->history().events().rbegin())) return;
+    if (answer->history().events_size() > 0 && OnClose(*answer->history().events().rbegin()))
+      return;
     Ask();
   }
 
@@ -231,42 +244,53 @@ class Awaiting : public std::enable_shared_from_this<Awaiting> {
 };
 
 // An update's outcome may come with a later call; the id makes the calls one update.
-void AskUpdate(const std::shared_ptr<TemporalCalls>& calls, const service::UpdateWorkflowExecutionRequest& request, SteadyTime end,
+void AskUpdate(const std::shared_ptr<TemporalCalls>& calls,
+               const service::UpdateWorkflowExecutionRequest& request, SteadyTime end,
                CallOptions how, TemporalClient::Callback<std::string> done) {
   how.deadline = end - calls->executor.clock().Now();
   TypedCall<service::UpdateWorkflowExecutionResponse>(
-      calls, "UpdateWorkflowExecution", request, how, {.workflow_id = request.workflow_execution().workflow_id()},
+      calls, "UpdateWorkflowExecution", request, how,
+      {.workflow_id = request.workflow_execution().workflow_id()},
       [calls, request, end, how, done](StatusOr<service::UpdateWorkflowExecutionResponse> answer) {
         if (!answer.ok()) {
           done(answer.status());
         } else if (answer->outcome().has_success()) {
           done(JsonOf(answer->outcome().success()));
         } else if (answer->outcome().has_failure()) {
-          done(MakeStatus(StatusCode::kFailedPrecondition, "{}", TextOf(answer->outcome().failure())));
+          done(MakeStatus(StatusCode::kFailedPrecondition, "{}",
+                          TextOf(answer->outcome().failure())));
         } else if (calls->executor.clock().Now() < end) {
           AskUpdate(calls, request, end, how, done);
         } else {
-          done(MakeStatus(StatusCode::kDeadlineExceeded, "update {} has no outcome yet", request.request().input().name()));
+          done(MakeStatus(StatusCode::kDeadlineExceeded, "update {} has no outcome yet",
+                          request.request().input().name()));
         }
       });
 }
 
 // The message that a method takes or gives, by the naming rule of Temporal's protos.
-StatusOr<std::unique_ptr<google::protobuf::Message>> MessageOf(std::string_view method, std::string_view suffix) {
+StatusOr<std::unique_ptr<google::protobuf::Message>> MessageOf(std::string_view method,
+                                                               std::string_view suffix) {
   std::string name = TemporalCalls::PathOf(method).substr(1);
   const std::size_t slash = name.rfind('/');
   const std::string package = name.substr(0, name.rfind('.', slash));
   name = package + "." + name.substr(slash + 1) + std::string(suffix);
-  const auto* descriptor = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(name);
+  const auto* descriptor =
+      google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(name);
   const google::protobuf::Message* prototype =
-      descriptor == nullptr ? nullptr : google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor);
-  if (prototype == nullptr) return MakeStatus(StatusCode::kInvalidArgument, "no method '{}' (there is no message {})", method, name);
+      descriptor == nullptr
+          ? nullptr
+          : google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor);
+  if (prototype == nullptr)
+    return MakeStatus(StatusCode::kInvalidArgument, "no method '{}' (there is no message {})",
+                      method, name);
   return std::unique_ptr<google::protobuf::Message>(prototype->New());
 }
 
 }  // namespace
 
-TemporalClient::TemporalClient(Executor& executor, journal::Sink& journal, TemporalClientOptions options)
+TemporalClient::TemporalClient(Executor& executor, journal::Sink& journal,
+                               TemporalClientOptions options)
     : impl_(std::make_shared<Impl>()) {
   // The operator service's messages must be linked in for CallJson to find them by name.
   operators::DeleteNamespaceRequest::descriptor();
@@ -285,11 +309,13 @@ void TemporalClient::Reconnect(std::optional<std::string> address) {
 
 void TemporalClient::ResetBackoff() { impl_->calls->ResetBackoff(); }
 
-void TemporalClient::Call(std::string_view method, std::string request, CallOptions options, Callback<std::string> done) {
+void TemporalClient::Call(std::string_view method, std::string request, CallOptions options,
+                          Callback<std::string> done) {
   impl_->calls->Start(method, request, options, {}, std::move(done));
 }
 
-void TemporalClient::CallJson(std::string_view method, std::string_view request_json, CallOptions options, Callback<std::string> done) {
+void TemporalClient::CallJson(std::string_view method, std::string_view request_json,
+                              CallOptions options, Callback<std::string> done) {
   const auto refuse = [&](Status status) {
     impl_->calls->executor.Post([calls = impl_->calls, done, status = std::move(status)] {
       if (!calls->closed && done) done(status);
@@ -298,14 +324,17 @@ void TemporalClient::CallJson(std::string_view method, std::string_view request_
   auto request = MessageOf(method, "Request");
   if (!request.ok()) return refuse(request.status());
   const std::string json(request_json.empty() ? "{}" : request_json);
-  if (const auto parsed = google::protobuf::util::JsonStringToMessage(json, request->get()); !parsed.ok()) {
-    return refuse(MakeStatus(StatusCode::kInvalidArgument, "request of {}: {}", method, parsed.ToString()));
+  if (const auto parsed = google::protobuf::util::JsonStringToMessage(json, request->get());
+      !parsed.ok()) {
+    return refuse(
+        MakeStatus(StatusCode::kInvalidArgument, "request of {}: {}", method, parsed.ToString()));
   }
   // The client's namespace, unless the request names one.
   const auto* field = (*request)->GetDescriptor()->FindFieldByName("namespace");
-  if (field != nullptr && field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_STRING && !field->is_repeated() &&
-      (*request)->GetReflection()->GetString(**request, field).empty()) {
-    (*request)->GetReflection()->SetString(request->get(), field, impl_->calls->NamespaceOf(options));
+  if (field != nullptr && field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_STRING &&
+      !field->is_repeated() && (*request)->GetReflection()->GetString(**request, field).empty()) {
+    (*request)->GetReflection()->SetString(request->get(), field,
+                                           impl_->calls->NamespaceOf(options));
   }
   Call(method, (*request)->SerializeAsString(), options,
        [done = std::move(done), name = std::string(method)](StatusOr<std::string> bytes) {
@@ -316,7 +345,8 @@ void TemporalClient::CallJson(std::string_view method, std::string_view request_
            return done(MakeStatus(StatusCode::kInternal, "{}: the answer cannot be parsed", name));
          }
          std::string text;
-         if (const auto printed = google::protobuf::util::MessageToJsonString(**response, &text); !printed.ok()) {
+         if (const auto printed = google::protobuf::util::MessageToJsonString(**response, &text);
+             !printed.ok()) {
            return done(MakeStatus(StatusCode::kInternal, "{}: {}", name, printed.ToString()));
          }
          done(std::move(text));
@@ -324,28 +354,34 @@ void TemporalClient::CallJson(std::string_view method, std::string_view request_
 }
 
 void TemporalClient::GetSystemInfo(CallOptions options, Callback<SystemInfo> done) {
-  TypedCall<service::GetSystemInfoResponse>(impl_->calls, "GetSystemInfo", service::GetSystemInfoRequest(), options, {},
-                                            [done = std::move(done)](StatusOr<service::GetSystemInfoResponse> answer) {
-                                              if (!answer.ok()) return done(answer.status());
-                                              done(SystemInfo{answer->server_version()});
-                                            });
+  TypedCall<service::GetSystemInfoResponse>(
+      impl_->calls, "GetSystemInfo", service::GetSystemInfoRequest(), options, {},
+      [done = std::move(done)](StatusOr<service::GetSystemInfoResponse> answer) {
+        if (!answer.ok()) return done(answer.status());
+        done(SystemInfo{answer->server_version()});
+      });
 }
 
 void TemporalClient::DescribeNamespace(std::string ns, CallOptions options, Done done) {
   service::DescribeNamespaceRequest request;
   request.set_namespace_(ns);
   options.ns = std::move(ns);
-  impl_->calls->Start("DescribeNamespace", request.SerializeAsString(), options, {}, Ignoring(std::move(done)));
+  impl_->calls->Start("DescribeNamespace", request.SerializeAsString(), options, {},
+                      Ignoring(std::move(done)));
 }
 
 void TemporalClient::RegisterNamespace(std::string ns, CallOptions options, Done done) {
   service::RegisterNamespaceRequest request;
   request.set_namespace_(ns);
-  *request.mutable_workflow_execution_retention_period() = TimeUtil::HoursToDuration(kRetentionHours);
+  *request.mutable_workflow_execution_retention_period() =
+      TimeUtil::HoursToDuration(kRetentionHours);
   options.ns = std::move(ns);
   impl_->calls->Start("RegisterNamespace", request.SerializeAsString(), options, {},
                       [done = std::move(done)](const StatusOr<std::string>& answer) {
-                        if (done) done(answer.status().code() == StatusCode::kAlreadyExists ? absl::OkStatus() : answer.status());
+                        if (done)
+                          done(answer.status().code() == StatusCode::kAlreadyExists
+                                   ? absl::OkStatus()
+                                   : answer.status());
                       });
 }
 
@@ -353,10 +389,12 @@ void TemporalClient::DeleteNamespace(std::string ns, CallOptions options, Done d
   operators::DeleteNamespaceRequest request;
   request.set_namespace_(ns);
   options.ns = std::move(ns);
-  impl_->calls->Start("operator/DeleteNamespace", request.SerializeAsString(), options, {}, Ignoring(std::move(done)));
+  impl_->calls->Start("operator/DeleteNamespace", request.SerializeAsString(), options, {},
+                      Ignoring(std::move(done)));
 }
 
-void TemporalClient::DescribeTaskQueue(std::string task_queue, CallOptions options, Callback<TaskQueueDescription> done) {
+void TemporalClient::DescribeTaskQueue(std::string task_queue, CallOptions options,
+                                       Callback<TaskQueueDescription> done) {
   // One call for each type; the first error is the answer.
   struct Both {
     TaskQueueDescription result;
@@ -368,15 +406,20 @@ void TemporalClient::DescribeTaskQueue(std::string task_queue, CallOptions optio
     service::DescribeTaskQueueRequest request;
     request.set_namespace_(impl_->calls->NamespaceOf(options));
     request.mutable_task_queue()->set_name(task_queue);
-    request.set_task_queue_type(workflow ? enums::TASK_QUEUE_TYPE_WORKFLOW : enums::TASK_QUEUE_TYPE_ACTIVITY);
+    request.set_task_queue_type(workflow ? enums::TASK_QUEUE_TYPE_WORKFLOW
+                                         : enums::TASK_QUEUE_TYPE_ACTIVITY);
     TypedCall<service::DescribeTaskQueueResponse>(
         impl_->calls, "DescribeTaskQueue", request, options, {.task_queue = task_queue},
-        [both, workflow, done, &clock = impl_->calls->executor.clock()](StatusOr<service::DescribeTaskQueueResponse> answer) {
+        [both, workflow, done, &clock = impl_->calls->executor.clock()](
+            StatusOr<service::DescribeTaskQueueResponse> answer) {
           if (answer.ok()) {
-            auto& pollers = workflow ? both->result.workflow_pollers : both->result.activity_pollers;
+            auto& pollers =
+                workflow ? both->result.workflow_pollers : both->result.activity_pollers;
             for (const auto& poller : answer->pollers()) {
-              const WallTime access(std::chrono::nanoseconds(TimeUtil::TimestampToNanoseconds(poller.last_access_time())));
-              pollers.push_back({poller.identity(), std::max(clock.WallNow() - access, Duration::zero())});
+              const WallTime access(std::chrono::nanoseconds(
+                  TimeUtil::TimestampToNanoseconds(poller.last_access_time())));
+              pollers.push_back(
+                  {poller.identity(), std::max(clock.WallNow() - access, Duration::zero())});
             }
           } else if (both->error.ok()) {
             both->error = answer.status();
@@ -391,7 +434,8 @@ void TemporalClient::DescribeTaskQueue(std::string task_queue, CallOptions optio
   }
 }
 
-void TemporalClient::StartWorkflow(StartRequest start, CallOptions options, Callback<std::string> done) {
+void TemporalClient::StartWorkflow(StartRequest start, CallOptions options,
+                                   Callback<std::string> done) {
   TemporalCalls& calls = *impl_->calls;
   service::StartWorkflowExecutionRequest request;
   request.set_namespace_(calls.NamespaceOf(options));
@@ -400,12 +444,17 @@ void TemporalClient::StartWorkflow(StartRequest start, CallOptions options, Call
   request.mutable_task_queue()->set_name(start.task_queue);
   request.set_identity(calls.options.identity);
   // The same for all of gRPC's own attempts at this call, another for the next one.
-  request.set_request_id(calls.options.name + "-" + start.workflow_id + "-" + std::to_string(++calls.requests));
+  request.set_request_id(calls.options.name + "-" + start.workflow_id + "-" +
+                         std::to_string(++calls.requests));
   for (const std::string& json : start.arguments_json) SetJson(request.mutable_input(), json);
-  if (start.execution_timeout > Duration::zero()) *request.mutable_workflow_execution_timeout() = ToProto(start.execution_timeout);
-  if (start.run_timeout > Duration::zero()) *request.mutable_workflow_run_timeout() = ToProto(start.run_timeout);
-  if (start.task_timeout > Duration::zero()) *request.mutable_workflow_task_timeout() = ToProto(start.task_timeout);
-  if (start.max_attempts > 0) request.mutable_retry_policy()->set_maximum_attempts(start.max_attempts);
+  if (start.execution_timeout > Duration::zero())
+    *request.mutable_workflow_execution_timeout() = ToProto(start.execution_timeout);
+  if (start.run_timeout > Duration::zero())
+    *request.mutable_workflow_run_timeout() = ToProto(start.run_timeout);
+  if (start.task_timeout > Duration::zero())
+    *request.mutable_workflow_task_timeout() = ToProto(start.task_timeout);
+  if (start.max_attempts > 0)
+    request.mutable_retry_policy()->set_maximum_attempts(start.max_attempts);
 
   journal::WorkflowEvent event{.what = "requested",
                                .workflow_id = start.workflow_id,
@@ -414,7 +463,8 @@ void TemporalClient::StartWorkflow(StartRequest start, CallOptions options, Call
                                .task_queue = start.task_queue};
   calls.journal.Append(calls.source, event);
   TypedCall<service::StartWorkflowExecutionResponse>(
-      impl_->calls, "StartWorkflowExecution", request, options, {.task_queue = start.task_queue, .workflow_id = start.workflow_id},
+      impl_->calls, "StartWorkflowExecution", request, options,
+      {.task_queue = start.task_queue, .workflow_id = start.workflow_id},
       [impl = impl_, event = std::move(event), begun = calls.executor.clock().Now(),
        done = std::move(done)](StatusOr<service::StartWorkflowExecutionResponse> answer) mutable {
         event.latency = impl->calls->executor.clock().Now() - begun;
@@ -435,12 +485,15 @@ void TemporalClient::StartWorkflow(StartRequest start, CallOptions options, Call
       });
 }
 
-void TemporalClient::AwaitResult(std::string workflow_id, std::string run_id, Duration limit, CallOptions options,
-                                 Callback<WorkflowOutcome> done) {
-  std::make_shared<Awaiting>(impl_->calls, std::move(workflow_id), std::move(run_id), limit, std::move(options), std::move(done))->Ask();
+void TemporalClient::AwaitResult(std::string workflow_id, std::string run_id, Duration limit,
+                                 CallOptions options, Callback<WorkflowOutcome> done) {
+  std::make_shared<Awaiting>(impl_->calls, std::move(workflow_id), std::move(run_id), limit,
+                             std::move(options), std::move(done))
+      ->Ask();
 }
 
-void TemporalClient::DescribeWorkflow(std::string workflow_id, CallOptions options, Callback<WorkflowDescription> done) {
+void TemporalClient::DescribeWorkflow(std::string workflow_id, CallOptions options,
+                                      Callback<WorkflowDescription> done) {
   service::DescribeWorkflowExecutionRequest request;
   request.set_namespace_(impl_->calls->NamespaceOf(options));
   request.mutable_execution()->set_workflow_id(workflow_id);
@@ -449,64 +502,75 @@ void TemporalClient::DescribeWorkflow(std::string workflow_id, CallOptions optio
       [done = std::move(done)](StatusOr<service::DescribeWorkflowExecutionResponse> answer) {
         if (!answer.ok()) return done(answer.status());
         const auto& info = answer->workflow_execution_info();
-        WorkflowDescription description{.status = StatusWord(info.status()),
-                                        .run_id = info.execution().run_id(),
-                                        .type = info.type().name(),
-                                        .task_queue = info.task_queue(),
-                                        .history_length = static_cast<std::uint64_t>(info.history_length())};
+        WorkflowDescription description{
+            .status = StatusWord(info.status()),
+            .run_id = info.execution().run_id(),
+            .type = info.type().name(),
+            .task_queue = info.task_queue(),
+            .history_length = static_cast<std::uint64_t>(info.history_length())};
         for (const auto& activity : answer->pending_activities()) {
-          description.pending_activities.push_back({.id = activity.activity_id(),
-                                                    .type = activity.activity_type().name(),
-                                                    .state = enums::PendingActivityState_Name(activity.state()),
-                                                    .attempt = activity.attempt(),
-                                                    .last_failure = TextOf(activity.last_failure())});
+          description.pending_activities.push_back(
+              {.id = activity.activity_id(),
+               .type = activity.activity_type().name(),
+               .state = enums::PendingActivityState_Name(activity.state()),
+               .attempt = activity.attempt(),
+               .last_failure = TextOf(activity.last_failure())});
         }
         done(std::move(description));
       });
 }
 
-void TemporalClient::SignalWorkflow(std::string workflow_id, std::string signal, std::string argument_json, CallOptions options,
-                                    Done done) {
+void TemporalClient::SignalWorkflow(std::string workflow_id, std::string signal,
+                                    std::string argument_json, CallOptions options, Done done) {
   TemporalCalls& calls = *impl_->calls;
   service::SignalWorkflowExecutionRequest request;
   request.set_namespace_(calls.NamespaceOf(options));
   request.mutable_workflow_execution()->set_workflow_id(workflow_id);
   request.set_signal_name(signal);
   request.set_identity(calls.options.identity);
-  request.set_request_id(calls.options.name + "-" + workflow_id + "-" + std::to_string(++calls.requests));
+  request.set_request_id(calls.options.name + "-" + workflow_id + "-" +
+                         std::to_string(++calls.requests));
   if (!argument_json.empty()) SetJson(request.mutable_input(), argument_json);
-  calls.Start("SignalWorkflowExecution", request.SerializeAsString(), options, {.workflow_id = workflow_id}, Ignoring(std::move(done)));
+  calls.Start("SignalWorkflowExecution", request.SerializeAsString(), options,
+              {.workflow_id = workflow_id}, Ignoring(std::move(done)));
 }
 
-void TemporalClient::QueryWorkflow(std::string workflow_id, std::string query, CallOptions options, Callback<std::string> done) {
+void TemporalClient::QueryWorkflow(std::string workflow_id, std::string query, CallOptions options,
+                                   Callback<std::string> done) {
   service::QueryWorkflowRequest request;
   request.set_namespace_(impl_->calls->NamespaceOf(options));
   request.mutable_execution()->set_workflow_id(workflow_id);
   request.mutable_query()->set_query_type(query);
-  TypedCall<service::QueryWorkflowResponse>(impl_->calls, "QueryWorkflow", request, options, {.workflow_id = workflow_id},
-                                            [done = std::move(done)](StatusOr<service::QueryWorkflowResponse> answer) {
-                                              if (!answer.ok()) return done(answer.status());
-                                              if (answer->has_query_rejected()) {
-                                                return done(MakeStatus(StatusCode::kFailedPrecondition, "the query was rejected: workflow is {}",
-                                                                       StatusWord(answer->query_rejected().status())));
-                                              }
-                                              done(JsonOf(answer->query_result()));
-                                            });
+  TypedCall<service::QueryWorkflowResponse>(
+      impl_->calls, "QueryWorkflow", request, options, {.workflow_id = workflow_id},
+      [done = std::move(done)](StatusOr<service::QueryWorkflowResponse> answer) {
+        if (!answer.ok()) return done(answer.status());
+        if (answer->has_query_rejected()) {
+          return done(MakeStatus(StatusCode::kFailedPrecondition,
+                                 "the query was rejected: workflow is {}",
+                                 StatusWord(answer->query_rejected().status())));
+        }
+        done(JsonOf(answer->query_result()));
+      });
 }
 
-void TemporalClient::UpdateWorkflow(std::string workflow_id, std::string update, std::string argument_json, CallOptions options,
+void TemporalClient::UpdateWorkflow(std::string workflow_id, std::string update,
+                                    std::string argument_json, CallOptions options,
                                     Callback<std::string> done) {
   TemporalCalls& calls = *impl_->calls;
   service::UpdateWorkflowExecutionRequest request;
   request.set_namespace_(calls.NamespaceOf(options));
   request.mutable_workflow_execution()->set_workflow_id(workflow_id);
-  request.mutable_wait_policy()->set_lifecycle_stage(enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED);
+  request.mutable_wait_policy()->set_lifecycle_stage(
+      enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED);
   auto* inner = request.mutable_request();
-  inner->mutable_meta()->set_update_id(calls.options.name + "-" + workflow_id + "-" + std::to_string(++calls.requests));
+  inner->mutable_meta()->set_update_id(calls.options.name + "-" + workflow_id + "-" +
+                                       std::to_string(++calls.requests));
   inner->mutable_meta()->set_identity(calls.options.identity);
   inner->mutable_input()->set_name(update);
   if (!argument_json.empty()) SetJson(inner->mutable_input()->mutable_args(), argument_json);
-  const SteadyTime end = calls.executor.clock().Now() + options.deadline.value_or(calls.options.deadline);
+  const SteadyTime end =
+      calls.executor.clock().Now() + options.deadline.value_or(calls.options.deadline);
   AskUpdate(impl_->calls, request, end, options, std::move(done));
 }
 
@@ -516,27 +580,34 @@ void TemporalClient::CancelWorkflow(std::string workflow_id, CallOptions options
   request.set_namespace_(calls.NamespaceOf(options));
   request.mutable_workflow_execution()->set_workflow_id(workflow_id);
   request.set_identity(calls.options.identity);
-  request.set_request_id(calls.options.name + "-" + workflow_id + "-" + std::to_string(++calls.requests));
-  calls.Start("RequestCancelWorkflowExecution", request.SerializeAsString(), options, {.workflow_id = workflow_id}, Ignoring(std::move(done)));
+  request.set_request_id(calls.options.name + "-" + workflow_id + "-" +
+                         std::to_string(++calls.requests));
+  calls.Start("RequestCancelWorkflowExecution", request.SerializeAsString(), options,
+              {.workflow_id = workflow_id}, Ignoring(std::move(done)));
 }
 
-void TemporalClient::TerminateWorkflow(std::string workflow_id, std::string reason, CallOptions options, Done done) {
+void TemporalClient::TerminateWorkflow(std::string workflow_id, std::string reason,
+                                       CallOptions options, Done done) {
   service::TerminateWorkflowExecutionRequest request;
   request.set_namespace_(impl_->calls->NamespaceOf(options));
   request.mutable_workflow_execution()->set_workflow_id(workflow_id);
   request.set_reason(reason);
   request.set_identity(impl_->calls->options.identity);
-  impl_->calls->Start("TerminateWorkflowExecution", request.SerializeAsString(), options, {.workflow_id = workflow_id},
-                      Ignoring(std::move(done)));
+  impl_->calls->Start("TerminateWorkflowExecution", request.SerializeAsString(), options,
+                      {.workflow_id = workflow_id}, Ignoring(std::move(done)));
 }
 
 namespace {
 
-void AskHistory(const std::shared_ptr<TemporalCalls>& calls, const service::GetWorkflowExecutionHistoryRequest& request, CallOptions how,
-                std::shared_ptr<temporal::api::history::v1::History> so_far, TemporalClient::Callback<std::string> done) {
+void AskHistory(const std::shared_ptr<TemporalCalls>& calls,
+                const service::GetWorkflowExecutionHistoryRequest& request, CallOptions how,
+                std::shared_ptr<temporal::api::history::v1::History> so_far,
+                TemporalClient::Callback<std::string> done) {
   TypedCall<service::GetWorkflowExecutionHistoryResponse>(
-      calls, "GetWorkflowExecutionHistory", request, how, {.workflow_id = request.execution().workflow_id()},
-      [calls, request, how, so_far, done](StatusOr<service::GetWorkflowExecutionHistoryResponse> answer) {
+      calls, "GetWorkflowExecutionHistory", request, how,
+      {.workflow_id = request.execution().workflow_id()},
+      [calls, request, how, so_far,
+       done](StatusOr<service::GetWorkflowExecutionHistoryResponse> answer) {
         if (!answer.ok()) return done(answer.status());
         so_far->MergeFrom(answer->history());
         if (!answer->next_page_token().empty()) {
@@ -545,7 +616,8 @@ void AskHistory(const std::shared_ptr<TemporalCalls>& calls, const service::GetW
           return AskHistory(calls, next, how, so_far, done);
         }
         std::string text;
-        if (const auto printed = google::protobuf::util::MessageToJsonString(*so_far, &text); !printed.ok()) {
+        if (const auto printed = google::protobuf::util::MessageToJsonString(*so_far, &text);
+            !printed.ok()) {
           return done(MakeStatus(StatusCode::kInternal, "history: {}", printed.ToString()));
         }
         done(std::move(text));
@@ -554,12 +626,14 @@ void AskHistory(const std::shared_ptr<TemporalCalls>& calls, const service::GetW
 
 }  // namespace
 
-void TemporalClient::History(std::string workflow_id, std::string run_id, CallOptions options, Callback<std::string> done) {
+void TemporalClient::History(std::string workflow_id, std::string run_id, CallOptions options,
+                             Callback<std::string> done) {
   service::GetWorkflowExecutionHistoryRequest request;
   request.set_namespace_(impl_->calls->NamespaceOf(options));
   request.mutable_execution()->set_workflow_id(workflow_id);
   request.mutable_execution()->set_run_id(run_id);
-  AskHistory(impl_->calls, request, options, std::make_shared<temporal::api::history::v1::History>(), std::move(done));
+  AskHistory(impl_->calls, request, options,
+             std::make_shared<temporal::api::history::v1::History>(), std::move(done));
 }
 
 }  // namespace squall::harness

@@ -12,7 +12,8 @@ namespace {
 
 using nlohmann::json;
 
-// Fills WorkerEvent's fields by their names in the journal; `bad` names the first one of a wrong type.
+// Fills WorkerEvent's fields by their names in the journal; `bad` names the first one of a wrong
+// type.
 struct FieldReader {
   const json& object;
   std::string bad;
@@ -25,16 +26,21 @@ struct FieldReader {
     if (bad.empty()) bad = name;
   }
   void operator()(const char* name, std::string& value) {
-    if (const json* found = Find(name)) found->is_string() ? void(value = found->get<std::string>()) : Refuse(name);
+    if (const json* found = Find(name))
+      found->is_string() ? void(value = found->get<std::string>()) : Refuse(name);
   }
   void operator()(const char* name, std::int64_t& value) {
-    if (const json* found = Find(name)) found->is_number_integer() ? void(value = found->get<std::int64_t>()) : Refuse(name);
+    if (const json* found = Find(name))
+      found->is_number_integer() ? void(value = found->get<std::int64_t>()) : Refuse(name);
   }
   void operator()(const char* name, std::optional<int>& value) {
-    if (const json* found = Find(name)) found->is_number_integer() ? void(value = found->get<int>()) : Refuse(name);
+    if (const json* found = Find(name))
+      found->is_number_integer() ? void(value = found->get<int>()) : Refuse(name);
   }
   void operator()(const char* name, Duration& value) {
-    if (const json* found = Find(name)) found->is_number_integer() ? void(value = Duration(found->get<std::int64_t>())) : Refuse(name);
+    if (const json* found = Find(name))
+      found->is_number_integer() ? void(value = Duration(found->get<std::int64_t>()))
+                                 : Refuse(name);
   }
 };
 
@@ -49,8 +55,11 @@ StatusOr<ChildOptions> MakeChild(const WorkerOptions& options) {
   child.stop_grace = options.stop_grace;
   child.ready.limit = options.ready_limit;
 
-  const auto given = [](const std::string& text) { return text.empty() ? std::nullopt : std::optional<std::string>(text); };
-  // The SDKs' names. What is not given is removed: nothing of the caller's own settings may reach a worker under test.
+  const auto given = [](const std::string& text) {
+    return text.empty() ? std::nullopt : std::optional<std::string>(text);
+  };
+  // The SDKs' names. What is not given is removed: nothing of the caller's own settings may reach a
+  // worker under test.
   child.environment = {
       {"TEMPORAL_ADDRESS", options.address},
       {"TEMPORAL_NAMESPACE", options.ns},
@@ -87,7 +96,8 @@ StatusOr<ChildOptions> MakeChild(const WorkerOptions& options) {
       continue;
     }
     StatusOr<std::string> value = ExpandTemplate(*text, values);
-    if (!value.ok()) return Annotate(value.status(), fmt::format("worker {}: variable {}", options.name, name));
+    if (!value.ok())
+      return Annotate(value.status(), fmt::format("worker {}: variable {}", options.name, name));
     child.environment[name] = *std::move(value);
   }
 
@@ -108,12 +118,15 @@ StatusOr<ChildOptions> MakeChild(const WorkerOptions& options) {
       break;
     }
     case WorkerKind::kCommand:
-      if (options.command.empty()) return MakeStatus(StatusCode::kInvalidArgument, "worker {}: no command", options.name);
+      if (options.command.empty())
+        return MakeStatus(StatusCode::kInvalidArgument, "worker {}: no command", options.name);
       break;
   }
   for (const std::string& text : options.command) {
     StatusOr<std::string> argument = ExpandTemplate(text, values);
-    if (!argument.ok()) return Annotate(argument.status(), fmt::format("worker {}: argument '{}'", options.name, text));
+    if (!argument.ok())
+      return Annotate(argument.status(),
+                      fmt::format("worker {}: argument '{}'", options.name, text));
     child.argv.push_back(*std::move(argument));
   }
   return child;
@@ -123,10 +136,14 @@ StatusOr<ChildOptions> MakeChild(const WorkerOptions& options) {
 
 std::string_view WorkerKindName(WorkerKind kind) {
   switch (kind) {
-    case WorkerKind::kSquallWorker: return "squall-worker";
-    case WorkerKind::kSquallHost: return "squall-host";
-    case WorkerKind::kPython: return "python";
-    case WorkerKind::kCommand: return "command";
+    case WorkerKind::kSquallWorker:
+      return "squall-worker";
+    case WorkerKind::kSquallHost:
+      return "squall-host";
+    case WorkerKind::kPython:
+      return "python";
+    case WorkerKind::kCommand:
+      return "command";
   }
   return "?";
 }
@@ -139,20 +156,25 @@ StatusOr<std::string> ExpandTemplate(std::string_view text, const TemplateValues
       text.remove_prefix(2);
       continue;
     }
-    if (text.front() == '}') return MakeStatus(StatusCode::kInvalidArgument, "'}}' without '{{' (a brace is written twice)");
+    if (text.front() == '}')
+      return MakeStatus(StatusCode::kInvalidArgument,
+                        "'}}' without '{{' (a brace is written twice)");
     if (text.front() != '{') {
       result += text.front();
       text.remove_prefix(1);
       continue;
     }
     const std::size_t end = text.find('}');
-    if (end == std::string_view::npos) return MakeStatus(StatusCode::kInvalidArgument, "'{{' without '}}' (a brace is written twice)");
+    if (end == std::string_view::npos)
+      return MakeStatus(StatusCode::kInvalidArgument,
+                        "'{{' without '}}' (a brace is written twice)");
     const std::string name(text.substr(1, end - 1));
     const auto value = values.find(name);
     if (value == values.end()) {
       std::vector<std::string> names;
       for (const auto& [known, ignored] : values) names.push_back(known);
-      return MakeStatus(StatusCode::kInvalidArgument, "nothing is known as '{{{}}}'{}", name, DidYouMean(name, names));
+      return MakeStatus(StatusCode::kInvalidArgument, "nothing is known as '{{{}}}'{}", name,
+                        DidYouMean(name, names));
     }
     result += value->second;
     text.remove_prefix(end + 1);
@@ -162,27 +184,34 @@ StatusOr<std::string> ExpandTemplate(std::string_view text, const TemplateValues
 
 StatusOr<std::optional<journal::WorkerEvent>> ParseLifecycleLine(std::string_view line) {
   static constexpr std::string_view kKey = "\"squall_event\"";
-  if (!line.starts_with('{') || line.find(kKey) == std::string_view::npos) return std::optional<journal::WorkerEvent>();
+  if (!line.starts_with('{') || line.find(kKey) == std::string_view::npos)
+    return std::optional<journal::WorkerEvent>();
   const json object = json::parse(line, nullptr, /*allow_exceptions=*/false);
-  if (object.is_discarded() || !object.is_object()) return MakeStatus(StatusCode::kInvalidArgument, "a lifecycle line is not JSON: {}", line);
+  if (object.is_discarded() || !object.is_object())
+    return MakeStatus(StatusCode::kInvalidArgument, "a lifecycle line is not JSON: {}", line);
   const auto word = object.find("squall_event");
   // The key may stand deeper, in somebody's log: then it is not ours.
   if (word == object.end()) return std::optional<journal::WorkerEvent>();
-  if (!word->is_string()) return MakeStatus(StatusCode::kInvalidArgument, "squall_event is not a text: {}", line);
+  if (!word->is_string())
+    return MakeStatus(StatusCode::kInvalidArgument, "squall_event is not a text: {}", line);
   journal::WorkerEvent event{.what = word->get<std::string>()};
   const auto& words = journal::WorkerEvent::kWords;
   if (std::find(words.begin(), words.end(), event.what) == words.end()) {
     const std::vector<std::string> known(words.begin(), words.end());
-    return MakeStatus(StatusCode::kInvalidArgument, "no such lifecycle event: '{}'{}", event.what, DidYouMean(event.what, known));
+    return MakeStatus(StatusCode::kInvalidArgument, "no such lifecycle event: '{}'{}", event.what,
+                      DidYouMean(event.what, known));
   }
   FieldReader reader{object, ""};
   event.Visit(reader);
-  if (!reader.bad.empty()) return MakeStatus(StatusCode::kInvalidArgument, "lifecycle field '{}' has the wrong type: {}", reader.bad, line);
+  if (!reader.bad.empty())
+    return MakeStatus(StatusCode::kInvalidArgument, "lifecycle field '{}' has the wrong type: {}",
+                      reader.bad, line);
   return std::optional<journal::WorkerEvent>(std::move(event));
 }
 
 struct WorkerUnderTest::Impl {
-  Impl(AsioExecutor& executor, journal::Sink& the_journal, WorkerOptions the_options, ChildOptions child)
+  Impl(AsioExecutor& executor, journal::Sink& the_journal, WorkerOptions the_options,
+       ChildOptions child)
       : journal(the_journal), options(std::move(the_options)), source("worker:" + options.name) {
     child.on_line = [this](Stream stream, std::string_view line) { OnLine(stream, line); };
     child.on_exit = options.on_exit;
@@ -200,8 +229,12 @@ struct WorkerUnderTest::Impl {
     if (stream != Stream::kStdout) return;
     StatusOr<std::optional<journal::WorkerEvent>> parsed = ParseLifecycleLine(line);
     if (!parsed.ok()) {
-      journal.Append(source, journal::LogEvent{.what = "stdout", .process = options.name, .level = "ERROR",
-                                               .line = "[squall: " + std::string(Message(parsed.status())) + "]"});
+      journal.Append(
+          source,
+          journal::LogEvent{.what = "stdout",
+                            .process = options.name,
+                            .level = "ERROR",
+                            .line = "[squall: " + std::string(Message(parsed.status())) + "]"});
       return;
     }
     if (!parsed->has_value()) return;
@@ -219,10 +252,12 @@ struct WorkerUnderTest::Impl {
   std::unique_ptr<ChildProcess> process;
 };
 
-StatusOr<std::unique_ptr<WorkerUnderTest>> WorkerUnderTest::Create(AsioExecutor& executor, journal::Sink& journal, WorkerOptions options) {
+StatusOr<std::unique_ptr<WorkerUnderTest>> WorkerUnderTest::Create(AsioExecutor& executor,
+                                                                   journal::Sink& journal,
+                                                                   WorkerOptions options) {
   SQUALL_ASSIGN_OR_RETURN(ChildOptions child, MakeChild(options));
-  return std::unique_ptr<WorkerUnderTest>(
-      new WorkerUnderTest(std::make_shared<Impl>(executor, journal, std::move(options), std::move(child))));
+  return std::unique_ptr<WorkerUnderTest>(new WorkerUnderTest(
+      std::make_shared<Impl>(executor, journal, std::move(options), std::move(child))));
 }
 
 WorkerUnderTest::WorkerUnderTest(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -234,9 +269,15 @@ void WorkerUnderTest::Start(Done done) {
     if (done) done(status);
   });
 }
-void WorkerUnderTest::Stop(Intent intent, ChildProcess::ExitCallback done) { impl_->process->Stop(intent, std::move(done)); }
-void WorkerUnderTest::Kill(Intent intent, ChildProcess::ExitCallback done) { impl_->process->Kill(intent, std::move(done)); }
-Status WorkerUnderTest::Signal(int signal, Intent intent) { return impl_->process->Signal(signal, intent); }
+void WorkerUnderTest::Stop(Intent intent, ChildProcess::ExitCallback done) {
+  impl_->process->Stop(intent, std::move(done));
+}
+void WorkerUnderTest::Kill(Intent intent, ChildProcess::ExitCallback done) {
+  impl_->process->Kill(intent, std::move(done));
+}
+Status WorkerUnderTest::Signal(int signal, Intent intent) {
+  return impl_->process->Signal(signal, intent);
+}
 Status WorkerUnderTest::Pause(Intent) { return impl_->process->Pause(); }
 Status WorkerUnderTest::Resume(Intent) { return impl_->process->Resume(); }
 ChildProcess& WorkerUnderTest::process() { return *impl_->process; }

@@ -1,5 +1,6 @@
-// Temporal's own dev server as a server under test: ready by evidence, restarted on its port with and without its data,
-// paused, killed, gone. Needs the Temporal CLI (`make run` installs it); skipped without.
+// Temporal's own dev server as a server under test: ready by evidence, restarted on its port with
+// and without its data, paused, killed, gone. Needs the Temporal CLI (`make run` installs it);
+// skipped without.
 #include <signal.h>
 
 #include <filesystem>
@@ -22,7 +23,10 @@ class DevServerTest : public TargetTest {
     if (const auto cli = FindTemporalCli(); !cli.ok()) GTEST_SKIP() << Message(cli.status());
   }
   std::unique_ptr<ServerUnderTest> Make(bool keep_data) {
-    return MakeServerOf({.name = "temporal", .kind = ServerKind::kDevServer, .namespaces = {"default", "orders"}, .keep_data = keep_data,
+    return MakeServerOf({.name = "temporal",
+                         .kind = ServerKind::kDevServer,
+                         .namespaces = {"default", "orders"},
+                         .keep_data = keep_data,
                          .work_directory = folder_.path()});
   }
   Status Kill(ServerUnderTest& server) {
@@ -40,7 +44,8 @@ TEST_F(DevServerTest, KeepsItsDataAndItsPortOverKillsAndLosesThemWhenTold) {
   EXPECT_GT(server->pid(), 0);
   const std::string address = server->address();
   for (const char* ns : {"default", "orders"}) {
-    EXPECT_OK(Wait<Status>([&](Done done) { server->client().DescribeNamespace(ns, {}, done); })) << ns;
+    EXPECT_OK(Wait<Status>([&](Done done) { server->client().DescribeNamespace(ns, {}, done); }))
+        << ns;
   }
   ASSERT_OK(StartWorkflow(server->client(), "kept"));
   for (int life = 0; life < 2; ++life) {
@@ -66,11 +71,13 @@ TEST_F(DevServerTest, InMemoryItForgetsAndASilentOneAnswersAgain) {
   ASSERT_OK(Start(*server));
   ASSERT_OK(StartWorkflow(server->client(), "w"));
   ASSERT_OK(server->Pause(Intent::kInjected));
-  EXPECT_THAT(Info(server->client(), {.deadline = 200ms}), StatusIs(StatusCode::kDeadlineExceeded, _));
+  EXPECT_THAT(Info(server->client(), {.deadline = 200ms}),
+              StatusIs(StatusCode::kDeadlineExceeded, _));
   ASSERT_OK(server->Resume(Intent::kInjected));
   EXPECT_OK(Info(server->client(), {.deadline = Scaled(20s)}));
   ASSERT_OK(Kill(*server));
-  EXPECT_THAT(StartAgain(*server, true), StatusIs(StatusCode::kUnimplemented, HasSubstr("without a database file")));
+  EXPECT_THAT(StartAgain(*server, true),
+              StatusIs(StatusCode::kUnimplemented, HasSubstr("without a database file")));
   ASSERT_OK(StartAgain(*server, false));
   EXPECT_THAT(Describe(server->client(), "w"), StatusIs(StatusCode::kNotFound, _));
 }
@@ -85,7 +92,8 @@ TEST_F(DevServerTest, TwoServeSideBySideBehindFaultyLinks) {
   EXPECT_NE(server->address(), other->address());
   const auto upstream = ParseHostPort(server->address());
   ASSERT_OK(upstream);
-  auto proxy = TcpProxy::Create(executor_, journal_, {.link = "c->temporal", .upstream = *upstream});
+  auto proxy =
+      TcpProxy::Create(executor_, journal_, {.link = "c->temporal", .upstream = *upstream});
   ASSERT_OK(proxy);
   TemporalClient client(executor_, journal_, {.name = "c", .address = (*proxy)->address()});
   EXPECT_OK(Info(client, {.deadline = Scaled(20s)}));

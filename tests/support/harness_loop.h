@@ -1,5 +1,6 @@
 #pragma once
-// What tests of harness/ share: one loop on the test's thread with a journal in memory, and waiting by event on it.
+// What tests of harness/ share: one loop on the test's thread with a journal in memory, and waiting
+// by event on it.
 
 #include <gtest/gtest.h>
 
@@ -17,14 +18,17 @@ namespace squall::testing {
 
 class HarnessLoop : public ::testing::Test {
  protected:
-  // Events also come from other threads (servers in process); each wakes the loop, so that what waits for one looks.
+  // Events also come from other threads (servers in process); each wakes the loop, so that what
+  // waits for one looks.
   HarnessLoop() {
     journal_.SetObserver([this](const journal::Event&) { executor_.Post([] {}); });
   }
   // Serves the loop until `done` holds; a failure of the test otherwise.
-  void Await(const std::function<bool()>& done, std::string_view what, Duration limit = std::chrono::seconds(10)) {
-    ASSERT_TRUE(executor_.RunUntil(done, Scaled(limit))) << "waited " << FormatDuration(Scaled(limit)) << " for " << what << "; journal:\n"
-                                                         << JournalText();
+  void Await(const std::function<bool()>& done, std::string_view what,
+             Duration limit = std::chrono::seconds(10)) {
+    ASSERT_TRUE(executor_.RunUntil(done, Scaled(limit)))
+        << "waited " << FormatDuration(Scaled(limit)) << " for " << what << "; journal:\n"
+        << JournalText();
   }
   // Serves what is ready and what that makes ready, until the loop has nothing more to do at once.
   void Settle() {
@@ -63,7 +67,9 @@ class HarnessLoop : public ::testing::Test {
 // A folder that goes with the test.
 class TemporaryFolder {
  public:
-  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / ("squall-test-" + Rng(SeedFromSystem()).Hex(12))) {
+  TemporaryFolder()
+      : path_(std::filesystem::temp_directory_path() /
+              ("squall-test-" + Rng(SeedFromSystem()).Hex(12))) {
     std::filesystem::create_directories(path_);
   }
   ~TemporaryFolder() {

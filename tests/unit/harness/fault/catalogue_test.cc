@@ -18,12 +18,14 @@ TEST(FaultCatalogueTest, IsSortedWithoutDoublesAndEveryRowIsWhole) {
     EXPECT_TRUE(seen.insert(last).second) << info.name;
     EXPECT_FALSE(info.doc.empty()) << info.name;
     EXPECT_TRUE(info.doc.ends_with('.')) << info.name;
-    EXPECT_TRUE(info.restored_by.ends_with('.')) << info.name << " does not say what restores service";
+    EXPECT_TRUE(info.restored_by.ends_with('.'))
+        << info.name << " does not say what restores service";
     std::set<std::string_view> parameters;
     for (const FaultParameter& parameter : info.parameters) {
       EXPECT_TRUE(parameters.insert(parameter.name).second) << info.name << "." << parameter.name;
       EXPECT_TRUE(parameter.doc.ends_with('.')) << info.name << "." << parameter.name;
-      EXPECT_TRUE(!parameter.required || parameter.default_text.empty()) << info.name << "." << parameter.name;
+      EXPECT_TRUE(!parameter.required || parameter.default_text.empty())
+          << info.name << "." << parameter.name;
     }
     EXPECT_EQ(FindFault(info.target, info.name), &info);
   }

@@ -1,4 +1,5 @@
-// Faults as handles: on a link with a server behind it, on a worker that is a shell, and on the fake server.
+// Faults as handles: on a link with a server behind it, on a worker that is a shell, and on the
+// fake server.
 #include "harness/fault/fault.h"
 
 #include <signal.h>
@@ -22,32 +23,53 @@ class FaultTest : public TargetTest, public FaultTargets {
   void SetUp() override {
     server_ = MakeServerOf({.name = "temporal"});
     ASSERT_OK(Start(*server_));
-    external_ = MakeServerOf({.name = "production", .kind = ServerKind::kAddress, .address = server_->address()});
+    external_ = MakeServerOf(
+        {.name = "production", .kind = ServerKind::kAddress, .address = server_->address()});
     const StatusOr<HostPort> upstream = ParseHostPort(server_->address());
     ASSERT_OK(upstream);
-    auto proxy = TcpProxy::Create(executor_, journal_, {.link = "c->temporal", .upstream = *upstream});
+    auto proxy =
+        TcpProxy::Create(executor_, journal_, {.link = "c->temporal", .upstream = *upstream});
     ASSERT_OK(proxy);
     proxy_ = *std::move(proxy);
-    auto worker = WorkerUnderTest::Create(executor_, journal_,
-                                          {.name = "w", .kind = WorkerKind::kCommand, .command = {"sh", "-c", "trap 'exit 7' INT TERM; echo up; while :; do sleep 1000 & wait; done"},
-                                           .ready_word = "", .work_directory = folder_.path()});
+    auto worker = WorkerUnderTest::Create(
+        executor_, journal_,
+        {.name = "w",
+         .kind = WorkerKind::kCommand,
+         .command = {"sh", "-c",
+                     "trap 'exit 7' INT TERM; echo up; while :; do sleep 1000 & wait; done"},
+         .ready_word = "",
+         .work_directory = folder_.path()});
     ASSERT_OK(worker);
     worker_ = *std::move(worker);
     ASSERT_OK(Wait<Status>([&](Done done) { worker_->Start(done); }));
     Await([&] { return Count<journal::LogEvent>("stdout") == 1; }, "the worker");
-    client_ = std::make_unique<TemporalClient>(executor_, journal_, TemporalClientOptions{.name = "c", .address = proxy_->address()});
+    client_ = std::make_unique<TemporalClient>(
+        executor_, journal_, TemporalClientOptions{.name = "c", .address = proxy_->address()});
     ASSERT_OK(Info(*client_));
   }
 
-  TcpProxy* Link(std::string_view name) override { return name == "c->temporal" ? proxy_.get() : nullptr; }
-  WorkerUnderTest* Worker(std::string_view name) override { return name == "w" ? worker_.get() : nullptr; }
-  ServerUnderTest* Server(std::string_view name) override { return name == "temporal" ? server_.get() : name == "production" ? external_.get() : nullptr; }
-  std::vector<std::string> Names() override { return {"c->temporal", "w", "temporal", "production"}; }
-
-  StatusOr<std::unique_ptr<FaultHandle>> Create(std::string fault, std::string target, FaultParameters parameters = {}, std::string id = "f") {
-    return FaultHandle::Create(executor_, journal_, *this, {std::move(id), std::move(fault), std::move(target), std::move(parameters)});
+  TcpProxy* Link(std::string_view name) override {
+    return name == "c->temporal" ? proxy_.get() : nullptr;
   }
-  std::unique_ptr<FaultHandle> Injected(std::string fault, std::string target, FaultParameters parameters = {}, std::string id = "f") {
+  WorkerUnderTest* Worker(std::string_view name) override {
+    return name == "w" ? worker_.get() : nullptr;
+  }
+  ServerUnderTest* Server(std::string_view name) override {
+    return name == "temporal" ? server_.get() : name == "production" ? external_.get() : nullptr;
+  }
+  std::vector<std::string> Names() override {
+    return {"c->temporal", "w", "temporal", "production"};
+  }
+
+  StatusOr<std::unique_ptr<FaultHandle>> Create(std::string fault, std::string target,
+                                                FaultParameters parameters = {},
+                                                std::string id = "f") {
+    return FaultHandle::Create(
+        executor_, journal_, *this,
+        {std::move(id), std::move(fault), std::move(target), std::move(parameters)});
+  }
+  std::unique_ptr<FaultHandle> Injected(std::string fault, std::string target,
+                                        FaultParameters parameters = {}, std::string id = "f") {
     auto handle = Create(fault, target, std::move(parameters), std::move(id));
     EXPECT_OK(handle);
     if (!handle.ok()) return nullptr;
@@ -63,7 +85,9 @@ class FaultTest : public TargetTest, public FaultTargets {
     return words;
   }
   // Through the link.
-  Status Call(Duration deadline = 10s) { return Info(*client_, {.deadline = Scaled(deadline)}).status(); }
+  Status Call(Duration deadline = 10s) {
+    return Info(*client_, {.deadline = Scaled(deadline)}).status();
+  }
   void AwaitService() {
     Status last;
     for (int i = 0; i < 20; ++i) {
@@ -112,7 +136,8 @@ TEST_F(FaultTest, HealingIsWaitedForByAllWhoAskAlsoBeforeTheInjectionIsDone) {
   auto handle = Create("refuse", "c->temporal");
   ASSERT_OK(handle);
   std::vector<std::string> order;
-  (*handle)->Inject([&](const Status& status) { order.push_back("injected " + status.ToString()); });
+  (*handle)->Inject(
+      [&](const Status& status) { order.push_back("injected " + status.ToString()); });
   (*handle)->Heal([&](const Status& status) { order.push_back("one " + status.ToString()); });
   (*handle)->Heal([&](const Status& status) { order.push_back("two " + status.ToString()); });
   Await([&] { return order.size() == 3; }, "three answers");
@@ -127,7 +152,8 @@ TEST_F(FaultTest, IsInjectedOnlyOnceAndHealedWithoutAnInjectionItIsNothing) {
   EXPECT_OK(Heal(**handle));
   EXPECT_THAT(Words(), IsEmpty());
   EXPECT_OK(Wait<Status>([&](Done done) { (*handle)->Inject(done); }));
-  EXPECT_THAT(Wait<Status>([&](Done done) { (*handle)->Inject(done); }), StatusIs(StatusCode::kFailedPrecondition, _));
+  EXPECT_THAT(Wait<Status>([&](Done done) { (*handle)->Inject(done); }),
+              StatusIs(StatusCode::kFailedPrecondition, _));
 }
 
 TEST_F(FaultTest, EveryLinkFaultDoesWhatItSays) {
@@ -179,7 +205,8 @@ TEST_F(FaultTest, KilledAndTerminatedWorkersEndForThatReason) {
   // A fault on what does not run is an error, not a success.
   auto again = Create("kill", "w", {}, "again");
   ASSERT_OK(again);
-  EXPECT_THAT(Wait<Status>([&](Done done) { (*again)->Inject(done); }), StatusIs(StatusCode::kFailedPrecondition, HasSubstr("does not run")));
+  EXPECT_THAT(Wait<Status>([&](Done done) { (*again)->Inject(done); }),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("does not run")));
   EXPECT_EQ(Words().back(), "failed");
   for (const char* name : {"interrupt", "terminate"}) {
     const std::size_t lines = Count<journal::LogEvent>("stdout");
@@ -228,7 +255,8 @@ TEST_F(FaultTest, HealingWhatAStepHasRestoredIsNothing) {
 TEST_F(FaultTest, ARestartIsOverWhenItIsInjected) {
   ASSERT_OK(StartWorkflow(server_->client(), "w"));
   const SteadyTime begin = clock_.Now();
-  const auto kept = Injected("restart", "temporal", {{"down_for", Duration(50ms)}, {"kill", true}}, "kept");
+  const auto kept =
+      Injected("restart", "temporal", {{"down_for", Duration(50ms)}, {"kill", true}}, "kept");
   EXPECT_GE(clock_.Now() - begin, 50ms);
   EXPECT_TRUE(server_->running());
   EXPECT_FALSE(kept->active());
@@ -247,7 +275,10 @@ TEST_F(FaultTest, APausedServerIsSilent) {
 }
 
 TEST_F(FaultTest, ADeletedNamespaceComesBackUnderItsName) {
-  const auto describe = [&] { return Wait<Status>([&](Done done) { server_->client().DescribeNamespace("default", {}, done); }); };
+  const auto describe = [&] {
+    return Wait<Status>(
+        [&](Done done) { server_->client().DescribeNamespace("default", {}, done); });
+  };
   const auto fault = Injected("namespace_delete", "temporal", {{"namespace", "default"}});
   EXPECT_THAT(describe(), StatusIs(StatusCode::kNotFound, _));
   EXPECT_OK(Heal(*fault));
@@ -255,33 +286,47 @@ TEST_F(FaultTest, ADeletedNamespaceComesBackUnderItsName) {
 }
 
 TEST_F(FaultTest, ChosenCallsAreRefused) {
-  const auto fault = Injected("rpc_error", "temporal", {{"methods", std::vector<std::string>{"GetSystem*"}}, {"code", "UNAUTHENTICATED"}});
+  const auto fault =
+      Injected("rpc_error", "temporal",
+               {{"methods", std::vector<std::string>{"GetSystem*"}}, {"code", "UNAUTHENTICATED"}});
   EXPECT_THAT(Call(), StatusIs(StatusCode::kUnauthenticated, "injected"));
   EXPECT_EQ(Count<journal::FaultEvent>("hit"), 1u);
   EXPECT_OK(Heal(*fault));
   EXPECT_OK(Call());
-  auto bad = Create("rpc_error", "temporal", {{"methods", std::vector<std::string>{"X"}}, {"code", "UNAVAILBLE"}}, "g");
+  auto bad = Create("rpc_error", "temporal",
+                    {{"methods", std::vector<std::string>{"X"}}, {"code", "UNAVAILBLE"}}, "g");
   ASSERT_OK(bad);
-  EXPECT_THAT(Wait<Status>([&](Done done) { (*bad)->Inject(done); }), StatusIs(StatusCode::kInvalidArgument, HasSubstr("UNAVAILBLE")));
+  EXPECT_THAT(Wait<Status>([&](Done done) { (*bad)->Inject(done); }),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("UNAVAILBLE")));
 }
 
 TEST_F(FaultTest, NothingIsInjectedIntoWhatSquallDidNotStart) {
   for (const FaultInfo& info : FaultCatalogue()) {
     if (info.target != FaultTarget::kServer) continue;
-    EXPECT_THAT(Create(std::string(info.name), "production"), StatusIs(StatusCode::kPermissionDenied, HasSubstr("did not start"))) << info.name;
+    EXPECT_THAT(Create(std::string(info.name), "production"),
+                StatusIs(StatusCode::kPermissionDenied, HasSubstr("did not start")))
+        << info.name;
   }
   EXPECT_THAT(Words(), IsEmpty());
 }
 
 TEST_F(FaultTest, MistakesAreNamed) {
-  EXPECT_THAT(Create("refuse", "c->temporl"), StatusIs(StatusCode::kNotFound, HasSubstr("'c->temporal'")));
-  EXPECT_THAT(Create("refuze", "c->temporal"), StatusIs(StatusCode::kNotFound, AllOf(HasSubstr("for a link"), HasSubstr("'refuse'"))));
+  EXPECT_THAT(Create("refuse", "c->temporl"),
+              StatusIs(StatusCode::kNotFound, HasSubstr("'c->temporal'")));
+  EXPECT_THAT(
+      Create("refuze", "c->temporal"),
+      StatusIs(StatusCode::kNotFound, AllOf(HasSubstr("for a link"), HasSubstr("'refuse'"))));
   EXPECT_THAT(Create("refuse", "w"), StatusIs(StatusCode::kNotFound, HasSubstr("for a worker")));
-  EXPECT_THAT(Create("latency", "c->temporal"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("'delay' is missing")));
-  EXPECT_THAT(Create("latency", "c->temporal", {{"dealy", Duration(1ms)}}), StatusIs(StatusCode::kInvalidArgument, HasSubstr("'delay'")));
-  EXPECT_THAT(Create("latency", "c->temporal", {{"delay", std::int64_t{5}}}), StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a duration")));
-  EXPECT_THAT(Create("cut", "c->temporal", {{"after", std::int64_t{-1}}}), StatusIs(StatusCode::kInvalidArgument, HasSubstr("negative")));
-  EXPECT_THAT(Create("stall", "c->temporal", {{"direction", "sideways"}}), StatusIs(StatusCode::kInvalidArgument, HasSubstr("both, up, down")));
+  EXPECT_THAT(Create("latency", "c->temporal"),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("'delay' is missing")));
+  EXPECT_THAT(Create("latency", "c->temporal", {{"dealy", Duration(1ms)}}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("'delay'")));
+  EXPECT_THAT(Create("latency", "c->temporal", {{"delay", std::int64_t{5}}}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a duration")));
+  EXPECT_THAT(Create("cut", "c->temporal", {{"after", std::int64_t{-1}}}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("negative")));
+  EXPECT_THAT(Create("stall", "c->temporal", {{"direction", "sideways"}}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("both, up, down")));
 }
 
 }  // namespace

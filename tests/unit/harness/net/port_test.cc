@@ -27,7 +27,8 @@ class Listener {
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ok_ = ::bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 && ::listen(fd_, 8) == 0;
+    ok_ = ::bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+          ::listen(fd_, 8) == 0;
   }
   ~Listener() { ::close(fd_); }
   bool ok() const { return ok_; }
@@ -50,10 +51,13 @@ TEST(ParseHostPortTest, TakesNamesAddressesAndBrackets) {
 }
 
 TEST(ParseHostPortTest, SaysWhatIsWrong) {
-  for (const auto& [text, why] : {std::pair{"localhost", "no port"}, std::pair{":7233", "no host"}, std::pair{"a:0", "1 to 65535"},
-                                  std::pair{"a:65536", "1 to 65535"}, std::pair{"a:72x", "1 to 65535"}, std::pair{"a:", "1 to 65535"},
-                                  std::pair{"::1:7233", "brackets"}, std::pair{"http://a:7233", "scheme"}}) {
-    EXPECT_THAT(ParseHostPort(text), StatusIs(StatusCode::kInvalidArgument, HasSubstr(why))) << text;
+  for (const auto& [text, why] :
+       {std::pair{"localhost", "no port"}, std::pair{":7233", "no host"},
+        std::pair{"a:0", "1 to 65535"}, std::pair{"a:65536", "1 to 65535"},
+        std::pair{"a:72x", "1 to 65535"}, std::pair{"a:", "1 to 65535"},
+        std::pair{"::1:7233", "brackets"}, std::pair{"http://a:7233", "scheme"}}) {
+    EXPECT_THAT(ParseHostPort(text), StatusIs(StatusCode::kInvalidArgument, HasSubstr(why)))
+        << text;
   }
 }
 
@@ -81,7 +85,8 @@ TEST_F(ConnectProbeTest, SeesAListenerThatComesLater) {
   StatusOr<PortLease> lease = PortLease::Take();
   ASSERT_OK(lease);
   std::optional<Status> result;
-  ConnectProbe probe(executor_, {"127.0.0.1", lease->port()}, Scaled(10s), [&](Status status) { result = std::move(status); });
+  ConnectProbe probe(executor_, {"127.0.0.1", lease->port()}, Scaled(10s),
+                     [&](Status status) { result = std::move(status); });
   std::unique_ptr<Listener> listener;
   executor_.After(30ms, [&] { listener = std::make_unique<Listener>(lease->port(), true); });
   Await([&] { return result.has_value(); }, "the probe");
@@ -93,14 +98,18 @@ TEST_F(ConnectProbeTest, GivesUpWithTheLastError) {
   StatusOr<PortLease> lease = PortLease::Take();
   ASSERT_OK(lease);
   std::optional<Status> result;
-  ConnectProbe probe(executor_, {"127.0.0.1", lease->port()}, 50ms, [&](Status status) { result = std::move(status); });
+  ConnectProbe probe(executor_, {"127.0.0.1", lease->port()}, 50ms,
+                     [&](Status status) { result = std::move(status); });
   Await([&] { return result.has_value(); }, "the probe");
   EXPECT_THAT(*result, StatusIs(StatusCode::kDeadlineExceeded, HasSubstr("Connection refused")));
 }
 
 TEST_F(ConnectProbeTest, SaysNothingOnceItIsDestroyed) {
   bool called = false;
-  { ConnectProbe probe(executor_, {"127.0.0.1", 1}, Duration::zero(), [&](Status) { called = true; }); }
+  {
+    ConnectProbe probe(executor_, {"127.0.0.1", 1}, Duration::zero(),
+                       [&](Status) { called = true; });
+  }
   Settle();
   EXPECT_FALSE(called);
 }

@@ -21,37 +21,41 @@ namespace squall::harness {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-// One end of a connection. `received` grows until `ended`; `error` is then eof, connection_reset, ...
+// One end of a connection. `received` grows until `ended`; `error` is then eof, connection_reset,
+// ...
 class Peer : public std::enable_shared_from_this<Peer> {
  public:
   explicit Peer(tcp::socket socket) : socket_(std::move(socket)) {}
 
   static std::shared_ptr<Peer> Connect(AsioExecutor& executor, std::uint16_t port) {
     auto peer = std::make_shared<Peer>(tcp::socket(executor.io()));
-    peer->socket_.async_connect({asio::ip::address_v4::loopback(), port}, [peer](const boost::system::error_code& result) {
-      if (result) {
-        peer->error = result;
-        peer->ended = true;
-        return;
-      }
-      peer->connected = true;
-      peer->Read();
-    });
+    peer->socket_.async_connect({asio::ip::address_v4::loopback(), port},
+                                [peer](const boost::system::error_code& result) {
+                                  if (result) {
+                                    peer->error = result;
+                                    peer->ended = true;
+                                    return;
+                                  }
+                                  peer->connected = true;
+                                  peer->Read();
+                                });
     return peer;
   }
 
   void Read() {
-    socket_.async_read_some(asio::buffer(buffer_), [self = shared_from_this()](const boost::system::error_code& result, std::size_t bytes) {
-      self->received.append(self->buffer_.data(), bytes);
-      self->arrivals.push_back(self->clock_.Now());
-      if (result) {
-        self->error = result;
-        self->ended = true;
-        return;
-      }
-      if (self->echo) self->Send(std::string(self->buffer_.data(), bytes));
-      if (self->reading) self->Read();
-    });
+    socket_.async_read_some(
+        asio::buffer(buffer_),
+        [self = shared_from_this()](const boost::system::error_code& result, std::size_t bytes) {
+          self->received.append(self->buffer_.data(), bytes);
+          self->arrivals.push_back(self->clock_.Now());
+          if (result) {
+            self->error = result;
+            self->ended = true;
+            return;
+          }
+          if (self->echo) self->Send(std::string(self->buffer_.data(), bytes));
+          if (self->reading) self->Read();
+        });
   }
 
   void Send(std::string data) {
@@ -62,12 +66,14 @@ class Peer : public std::enable_shared_from_this<Peer> {
     if (outgoing_.empty()) return;
     writing_ = true;
     auto chunk = std::make_shared<std::string>(std::exchange(outgoing_, {}));
-    asio::async_write(socket_, asio::buffer(*chunk), [self = shared_from_this(), chunk](const boost::system::error_code& result, std::size_t bytes) {
-      self->sent += bytes;
-      self->writing_ = false;
-      if (result) self->write_error = result;
-      if (!result) self->Write();
-    });
+    asio::async_write(socket_, asio::buffer(*chunk),
+                      [self = shared_from_this(), chunk](const boost::system::error_code& result,
+                                                         std::size_t bytes) {
+                        self->sent += bytes;
+                        self->writing_ = false;
+                        if (result) self->write_error = result;
+                        if (!result) self->Write();
+                      });
   }
   void ShutdownSend() {
     boost::system::error_code ignored;
@@ -136,13 +142,17 @@ class PeerServer {
 
 class TcpProxyTest : public ::squall::testing::HarnessLoop {
  protected:
-  std::unique_ptr<TcpProxy> Proxy(std::uint16_t upstream, std::uint64_t seed = 1, std::string link = "w->t") {
-    StatusOr<std::unique_ptr<TcpProxy>> proxy =
-        TcpProxy::Create(executor_, journal_, {.link = std::move(link), .upstream = {"127.0.0.1", upstream}, .seed = seed});
+  std::unique_ptr<TcpProxy> Proxy(std::uint16_t upstream, std::uint64_t seed = 1,
+                                  std::string link = "w->t") {
+    StatusOr<std::unique_ptr<TcpProxy>> proxy = TcpProxy::Create(
+        executor_, journal_,
+        {.link = std::move(link), .upstream = {"127.0.0.1", upstream}, .seed = seed});
     EXPECT_OK(proxy);
     return std::move(proxy).value();
   }
-  std::shared_ptr<Peer> Connect(const TcpProxy& proxy) { return Peer::Connect(executor_, proxy.port()); }
+  std::shared_ptr<Peer> Connect(const TcpProxy& proxy) {
+    return Peer::Connect(executor_, proxy.port());
+  }
   // Connected through to the upstream.
   std::shared_ptr<Peer> Established(const TcpProxy& proxy) {
     const std::uint64_t before = proxy.counters().established;

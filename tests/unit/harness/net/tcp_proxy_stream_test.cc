@@ -32,7 +32,8 @@ TEST_F(TcpProxyTest, AStallOneWayLetsTheOtherPass) {
   AwaitText(client, "unasked");
   EXPECT_EQ(Upstream(0)->received, "");
   ASSERT_OK(proxy->Remove("up"));
-  ASSERT_OK(proxy->Set({.id = "down", .kind = NetFaultKind::kStall, .direction = Direction::kDown}));
+  ASSERT_OK(
+      proxy->Set({.id = "down", .kind = NetFaultKind::kStall, .direction = Direction::kDown}));
   Await([&] { return Upstream(0)->received == "question"; }, "the question");
   Await([&] { return proxy->hits("down") == 1; }, "the answer to meet the stall");
   EXPECT_EQ(client->received, "unasked");
@@ -72,7 +73,8 @@ TEST_F(TcpProxyTest, AWriteThatWaitsForTheReceiverDoesNotSlipThroughAStall) {
   Await([&] { return deaf.peers.at(0)->received.size() >= at_stall; }, "what had passed before");
   Settle();
   EXPECT_EQ(deaf.peers.at(0)->received.size(), at_stall);
-  EXPECT_LT(client->sent, data.size()) << "the proxy must not swallow what the receiver does not take";
+  EXPECT_LT(client->sent, data.size())
+      << "the proxy must not swallow what the receiver does not take";
   ASSERT_OK(proxy->Remove("f"));
   Await([&] { return deaf.peers.at(0)->received.size() == data.size(); }, "the rest");
   EXPECT_TRUE(deaf.peers.at(0)->received == data);
@@ -82,14 +84,20 @@ TEST_F(TcpProxyTest, LatencyIsDrawnFromTheSeedAndKeepsTheOrder) {
   constexpr int kMessages = 20;
   const auto proxy = Proxy(server_.port(), 42);
   const auto client = Established(*proxy);
-  ASSERT_OK(proxy->Set({.id = "f", .kind = NetFaultKind::kLatency, .direction = Direction::kUp, .latency = 20ms, .jitter = 15ms}));
-  // The same draws, made here: each message must be at least that late, never more than the ones before it allow.
+  ASSERT_OK(proxy->Set({.id = "f",
+                        .kind = NetFaultKind::kLatency,
+                        .direction = Direction::kUp,
+                        .latency = 20ms,
+                        .jitter = 15ms}));
+  // The same draws, made here: each message must be at least that late, never more than the ones
+  // before it allow.
   Rng rng = Rng(42).Split("w->t").Split("f");
   const auto upstream = Upstream(0);
   std::string expected;
   Duration shortest = 1h, longest = 0ns;
   for (int i = 0; i < kMessages; ++i) {
-    const Duration delay = 20ms + Duration(static_cast<Duration::rep>((2 * rng.Uniform() - 1) * 15e6));
+    const Duration delay =
+        20ms + Duration(static_cast<Duration::rep>((2 * rng.Uniform() - 1) * 15e6));
     EXPECT_GE(delay, 5ms);
     EXPECT_LE(delay, 35ms);
     shortest = std::min(shortest, delay);
@@ -120,7 +128,10 @@ TEST_F(TcpProxyTest, HealingLatencyLetsWhatIsHeldFlow) {
 TEST_F(TcpProxyTest, BandwidthLimitsAndHealingLetsTheRestFlow) {
   const auto proxy = Proxy(server_.port());
   const auto client = Established(*proxy);
-  ASSERT_OK(proxy->Set({.id = "f", .kind = NetFaultKind::kBandwidth, .direction = Direction::kUp, .bytes_per_second = 100'000}));
+  ASSERT_OK(proxy->Set({.id = "f",
+                        .kind = NetFaultKind::kBandwidth,
+                        .direction = Direction::kUp,
+                        .bytes_per_second = 100'000}));
   const std::string data = Pattern(20'000);
   const SteadyTime begin = clock_.Now();
   client->Send(data);
@@ -135,19 +146,25 @@ TEST_F(TcpProxyTest, BandwidthLimitsAndHealingLetsTheRestFlow) {
   AwaitText(client, data + data);
 }
 
-class CutTest : public TcpProxyTest, public ::testing::WithParamInterface<std::tuple<std::uint64_t, CutWith>> {};
+class CutTest : public TcpProxyTest,
+                public ::testing::WithParamInterface<std::tuple<std::uint64_t, CutWith>> {};
 
 TEST_P(CutTest, IsExactToTheByteDownwards) {
   const auto [bytes, how] = GetParam();
   const auto proxy = Proxy(server_.port());
-  ASSERT_OK(proxy->Set({.id = "f", .kind = NetFaultKind::kCut, .direction = Direction::kDown, .cut_after_bytes = bytes, .cut_with = how}));
+  ASSERT_OK(proxy->Set({.id = "f",
+                        .kind = NetFaultKind::kCut,
+                        .direction = Direction::kDown,
+                        .cut_after_bytes = bytes,
+                        .cut_with = how}));
   const auto client = Established(*proxy);
   const std::string data = Pattern(400'000);
   client->Send(data);
   AwaitEnd(client);
   EXPECT_TRUE(client->received == data.substr(0, bytes)) << client->received.size();
   if (how == CutWith::kReset) {
-    Await([&] { return client->error != asio::error::eof || client->write_error; }, "the reset to be told");
+    Await([&] { return client->error != asio::error::eof || client->write_error; },
+          "the reset to be told");
   } else {
     EXPECT_EQ(client->error, asio::error::eof);
     client->Close();
@@ -170,7 +187,11 @@ TEST_P(CutTest, IsExactToTheByteUpwards) {
   const auto [bytes, how] = GetParam();
   PeerServer sink(executor_, false);
   const auto proxy = Proxy(sink.port());
-  ASSERT_OK(proxy->Set({.id = "f", .kind = NetFaultKind::kCut, .direction = Direction::kUp, .cut_after_bytes = bytes, .cut_with = how}));
+  ASSERT_OK(proxy->Set({.id = "f",
+                        .kind = NetFaultKind::kCut,
+                        .direction = Direction::kUp,
+                        .cut_after_bytes = bytes,
+                        .cut_with = how}));
   const auto client = Established(*proxy);
   const std::string data = Pattern(400'000);
   client->Send(data);
@@ -183,7 +204,8 @@ INSTANTIATE_TEST_SUITE_P(Sizes, CutTest,
                          ::testing::Combine(::testing::Values(0, 1, 9, 1000, 16384, 100'001),
                                             ::testing::Values(CutWith::kFin, CutWith::kReset)),
                          [](const auto& param) {
-                           return std::to_string(std::get<0>(param.param)) + (std::get<1>(param.param) == CutWith::kFin ? "Fin" : "Reset");
+                           return std::to_string(std::get<0>(param.param)) +
+                                  (std::get<1>(param.param) == CutWith::kFin ? "Fin" : "Reset");
                          });
 
 TEST_F(TcpProxyTest, ACutCountsFromNowOnAnOpenConnection) {
@@ -191,7 +213,10 @@ TEST_F(TcpProxyTest, ACutCountsFromNowOnAnOpenConnection) {
   const auto client = Established(*proxy);
   client->Send("before");
   AwaitText(client, "before");
-  ASSERT_OK(proxy->Set({.id = "f", .kind = NetFaultKind::kCut, .direction = Direction::kDown, .cut_after_bytes = 3}));
+  ASSERT_OK(proxy->Set({.id = "f",
+                        .kind = NetFaultKind::kCut,
+                        .direction = Direction::kDown,
+                        .cut_after_bytes = 3}));
   client->Send("after");
   AwaitEnd(client);
   EXPECT_EQ(client->received, "beforeaft");
@@ -215,7 +240,10 @@ TEST_F(TcpProxyTest, SlowCloseDelaysTheEndAlone) {
 TEST_F(TcpProxyTest, ConnectionsCanBeClosedAfterWhatIsHeldOrResetAtOnce) {
   const auto proxy = Proxy(server_.port());
   const auto polite = Established(*proxy);
-  ASSERT_OK(proxy->Set({.id = "late", .kind = NetFaultKind::kLatency, .direction = Direction::kUp, .latency = 20ms}));
+  ASSERT_OK(proxy->Set({.id = "late",
+                        .kind = NetFaultKind::kLatency,
+                        .direction = Direction::kUp,
+                        .latency = 20ms}));
   polite->Send("on the way");
   Await([&] { return proxy->hits("late") == 1; }, "data held");
   proxy->CloseConnections(CutWith::kFin, "close");
@@ -236,9 +264,15 @@ TEST_F(TcpProxyTest, ConnectionsCanBeClosedAfterWhatIsHeldOrResetAtOnce) {
 TEST_F(TcpProxyTest, FaultsOnTheStreamAddUp) {
   const auto proxy = Proxy(server_.port());
   const auto client = Established(*proxy);
-  ASSERT_OK(proxy->Set({.id = "a", .kind = NetFaultKind::kLatency, .direction = Direction::kUp, .latency = 10ms}));
-  ASSERT_OK(proxy->Set({.id = "b", .kind = NetFaultKind::kLatency, .direction = Direction::kUp, .latency = 15ms}));
-  ASSERT_OK(proxy->Set({.id = "c", .kind = NetFaultKind::kCut, .direction = Direction::kDown, .cut_after_bytes = 2, .cut_with = CutWith::kFin}));
+  ASSERT_OK(proxy->Set(
+      {.id = "a", .kind = NetFaultKind::kLatency, .direction = Direction::kUp, .latency = 10ms}));
+  ASSERT_OK(proxy->Set(
+      {.id = "b", .kind = NetFaultKind::kLatency, .direction = Direction::kUp, .latency = 15ms}));
+  ASSERT_OK(proxy->Set({.id = "c",
+                        .kind = NetFaultKind::kCut,
+                        .direction = Direction::kDown,
+                        .cut_after_bytes = 2,
+                        .cut_with = CutWith::kFin}));
   const SteadyTime sent = clock_.Now();
   client->Send("abc");
   AwaitEnd(client);

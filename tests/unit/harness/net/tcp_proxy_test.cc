@@ -1,4 +1,5 @@
-// The door of the proxy: passing, refusing, resetting, black holes, and whom a fault chooses. All over real sockets.
+// The door of the proxy: passing, refusing, resetting, black holes, and whom a fault chooses. All
+// over real sockets.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -67,7 +68,8 @@ TEST_F(TcpProxyTest, AnUpstreamThatRefusesResetsTheClientAndIsTimedAsAnAttempt) 
   AwaitEnd(client);
   EXPECT_EQ(client->error, asio::error::connection_reset);
   EXPECT_THAT(Words(), ElementsAre("listening", "attempt", "accepted", "failed", "reset"));
-  EXPECT_THAT(Events<journal::ConnectionEvent>("failed").at(0).detail, HasSubstr("Connection refused"));
+  EXPECT_THAT(Events<journal::ConnectionEvent>("failed").at(0).detail,
+              HasSubstr("Connection refused"));
   EXPECT_EQ(proxy->counters().failed, 1u);
 }
 
@@ -98,7 +100,9 @@ TEST_F(TcpProxyTest, RefuseClosesTheDoorResetsWhatIsOpenAndComesBackOnTheSamePor
     Await([&] { return proxy->counters().open == 0; }, "the end");
     EXPECT_EQ(proxy->hits(id), 1u);
     const auto resets = Events<journal::ConnectionEvent>("reset");
-    EXPECT_EQ(std::count_if(resets.begin(), resets.end(), [&](const auto& event) { return event.fault_id == id; }), 1);
+    EXPECT_EQ(std::count_if(resets.begin(), resets.end(),
+                            [&](const auto& event) { return event.fault_id == id; }),
+              1);
   }
 }
 
@@ -188,7 +192,8 @@ TEST_F(TcpProxyTest, AFullBacklogLetsConnectHang) {
   Await([&] { return client->connected; }, "the kernel's next SYN");
   client->Send("hello");
   AwaitText(client, "hello");
-  EXPECT_EQ(proxy->counters().attempts, 1u) << "the connection that filled the backlog is not an attempt";
+  EXPECT_EQ(proxy->counters().attempts, 1u)
+      << "the connection that filled the backlog is not an attempt";
 }
 
 TEST_F(TcpProxyTest, TheDoorFaultSetLastRules) {
@@ -214,8 +219,8 @@ TEST_F(TcpProxyTest, TheDoorFaultSetLastRules) {
 }
 
 TEST_F(TcpProxyTest, AClosedLinkRefusesUntilItIsOpened) {
-  StatusOr<std::unique_ptr<TcpProxy>> proxy =
-      TcpProxy::Create(executor_, journal_, {.link = "l", .upstream = {"127.0.0.1", server_.port()}, .open = false});
+  StatusOr<std::unique_ptr<TcpProxy>> proxy = TcpProxy::Create(
+      executor_, journal_, {.link = "l", .upstream = {"127.0.0.1", server_.port()}, .open = false});
   ASSERT_OK(proxy);
   const auto refused = Connect(**proxy);
   AwaitEnd(refused);
@@ -276,19 +281,25 @@ TEST_F(TcpProxyTest, TheUpstreamCanBeChanged) {
   proxy->SetUpstream({"127.0.0.1", other.port()});
   const auto second = Established(*proxy);
   second->Send("to the other");
-  Await([&] { return other.peers.size() == 1 && other.peers[0]->received == "to the other"; }, "the other upstream");
+  Await([&] { return other.peers.size() == 1 && other.peers[0]->received == "to the other"; },
+        "the other upstream");
   first->Send("as before");
   AwaitText(first, "as before");
 }
 
 TEST_F(TcpProxyTest, NonsenseIsRefused) {
   const auto proxy = Proxy(server_.port());
-  EXPECT_THAT(proxy->Set({.kind = NetFaultKind::kStall}), StatusIs(StatusCode::kInvalidArgument, HasSubstr("id")));
-  EXPECT_THAT(proxy->Set({.id = "f", .kind = NetFaultKind::kBandwidth}), StatusIs(StatusCode::kInvalidArgument, HasSubstr("above 0")));
-  EXPECT_THAT(proxy->Set({.id = "f", .kind = NetFaultKind::kLatency, .latency = -1ms}), StatusIs(StatusCode::kInvalidArgument, _));
-  EXPECT_THAT(proxy->Set({.id = "f", .kind = NetFaultKind::kRefuse, .probability = 0.5}), StatusIs(StatusCode::kInvalidArgument, HasSubstr("kernel")));
+  EXPECT_THAT(proxy->Set({.kind = NetFaultKind::kStall}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("id")));
+  EXPECT_THAT(proxy->Set({.id = "f", .kind = NetFaultKind::kBandwidth}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("above 0")));
+  EXPECT_THAT(proxy->Set({.id = "f", .kind = NetFaultKind::kLatency, .latency = -1ms}),
+              StatusIs(StatusCode::kInvalidArgument, _));
+  EXPECT_THAT(proxy->Set({.id = "f", .kind = NetFaultKind::kRefuse, .probability = 0.5}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("kernel")));
   ASSERT_OK(proxy->Set({.id = "f", .kind = NetFaultKind::kStall}));
-  EXPECT_THAT(proxy->Set({.id = "f", .kind = NetFaultKind::kReset}), StatusIs(StatusCode::kAlreadyExists, _));
+  EXPECT_THAT(proxy->Set({.id = "f", .kind = NetFaultKind::kReset}),
+              StatusIs(StatusCode::kAlreadyExists, _));
   EXPECT_THAT(proxy->active(), ElementsAre("f"));
 }
 

@@ -1,5 +1,6 @@
-// Nothing outlives its owner: the owner is killed with SIGKILL, and everything below it must be gone within two seconds,
-// a daemon included that left group, session and parent and ignores signals.
+// Nothing outlives its owner: the owner is killed with SIGKILL, and everything below it must be
+// gone within two seconds, a daemon included that left group, session and parent and ignores
+// signals.
 #include "harness/process/guardian.h"
 
 #include <poll.h>
@@ -36,7 +37,9 @@ class Watched {
   bool GoneBy(const Clock& clock, SteadyTime when) const {
     const Duration left = std::max(when - clock.Now(), Duration::zero());
     pollfd wait{fd_, POLLIN, 0};
-    return ::poll(&wait, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count())) == 1;
+    return ::poll(&wait, 1,
+                  static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count())) ==
+           1;
   }
 
  private:
@@ -45,13 +48,15 @@ class Watched {
 
 class GuardianTest : public ::squall::testing::HarnessLoop {
  protected:
-  // Starts squall_test_child and collects the pids that it prints: "program 12 guardian 11" gives both, by name; a name that
-  // comes again gets a number ("program2").
+  // Starts squall_test_child and collects the pids that it prints: "program 12 guardian 11" gives
+  // both, by name; a name that comes again gets a number ("program2").
   void Start(std::vector<std::string> arguments, std::string last_name) {
     arguments.insert(arguments.begin(), std::getenv("SQUALL_TEST_CHILD"));
     child_ = std::make_unique<ChildProcess>(
         executor_, journal_,
-        ChildOptions{.name = "top", .argv = std::move(arguments), .on_line = [this](Stream, std::string_view line) { Collect(line); }});
+        ChildOptions{.name = "top",
+                     .argv = std::move(arguments),
+                     .on_line = [this](Stream, std::string_view line) { Collect(line); }});
     child_->Start(nullptr);
     Await([&] { return pids_.contains(last_name); }, last_name);
   }
@@ -62,7 +67,8 @@ class GuardianTest : public ::squall::testing::HarnessLoop {
       const std::size_t space = std::min(line.find(' '), line.size());
       const std::string_view word = line.substr(0, space);
       std::int64_t pid = 0;
-      if (std::from_chars(word.data(), word.data() + word.size(), pid).ec == std::errc() && !name.empty()) {
+      if (std::from_chars(word.data(), word.data() + word.size(), pid).ec == std::errc() &&
+          !name.empty()) {
         std::string key = name;
         for (int i = 2; pids_.contains(key); ++i) key = name + std::to_string(i);
         pids_[key] = pid;
@@ -82,7 +88,8 @@ class GuardianTest : public ::squall::testing::HarnessLoop {
     const SteadyTime begin = clock_.Now();
     ASSERT_EQ(::kill(static_cast<pid_t>(pids_.at(victim)), SIGKILL), 0);
     for (const auto& [name, one] : watched) {
-      EXPECT_TRUE(one.GoneBy(clock_, begin + Scaled(kGoneWithin))) << name << " " << pids_.at(name) << " lives on";
+      EXPECT_TRUE(one.GoneBy(clock_, begin + Scaled(kGoneWithin)))
+          << name << " " << pids_.at(name) << " lives on";
     }
     RecordProperty("gone_within_ms", static_cast<int>((clock_.Now() - begin) / 1ms));
   }
@@ -118,10 +125,12 @@ TEST_F(GuardianTest, EverythingDiesWhenTheProgramIsKilled) {
 }
 
 TEST_F(GuardianTest, ANestedTreeDiesWhenTheOuterGuardianIsKilled) {
-  // squall run, its program, the guardian of one subject, its program, a worker that daemonised something.
+  // squall run, its program, the guardian of one subject, its program, a worker that daemonised
+  // something.
   Start({"owner", "owner", "daemon"}, "daemon");
   Await([&] { return pids_.contains("child2"); }, "the inner child");
-  ASSERT_EQ(pids_.size(), 7u) << "guardian, program, child (the inner guardian, again as guardian2), program2, child2, daemon";
+  ASSERT_EQ(pids_.size(), 7u) << "guardian, program, child (the inner guardian, again as "
+                                 "guardian2), program2, child2, daemon";
   ExpectAllGoneAfterKilling("guardian");
 }
 
@@ -168,7 +177,10 @@ TEST_F(GuardianTest, StraysAreFoundAndKilledByTheProgramItself) {
 TEST_F(GuardianTest, IsRefusedOnceThreadsRun) {
   child_ = std::make_unique<ChildProcess>(
       executor_, journal_,
-      ChildOptions{.name = "top", .argv = {std::getenv("SQUALL_TEST_CHILD"), "threads"}, .on_line = [this](Stream, std::string_view line) { lines_.emplace_back(line); }});
+      ChildOptions{
+          .name = "top",
+          .argv = {std::getenv("SQUALL_TEST_CHILD"), "threads"},
+          .on_line = [this](Stream, std::string_view line) { lines_.emplace_back(line); }});
   child_->Start(nullptr);
   EXPECT_EQ(End().code, 0);
   ASSERT_EQ(lines_.size(), 1u);
@@ -179,7 +191,9 @@ TEST_F(GuardianTest, DescendantsAreListedParentsFirst) {
   bool up = false;
   child_ = std::make_unique<ChildProcess>(
       executor_, journal_,
-      ChildOptions{.name = "top", .argv = {"sh", "-c", "sleep 1000 & echo up; wait"}, .on_line = [&](Stream, std::string_view) { up = true; }});
+      ChildOptions{.name = "top",
+                   .argv = {"sh", "-c", "sleep 1000 & echo up; wait"},
+                   .on_line = [&](Stream, std::string_view) { up = true; }});
   child_->Start(nullptr);
   Await([&] { return up; }, "the shell");
   const std::vector<Descendant> found = FindDescendants(::getpid());

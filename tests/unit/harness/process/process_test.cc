@@ -38,7 +38,9 @@ bool Dead(std::int64_t pid, Duration limit = 2s) {
   const int fd = OpenPidfd(pid);
   if (fd < 0) return true;
   pollfd wait{fd, POLLIN, 0};
-  const int events = ::poll(&wait, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(Scaled(limit)).count()));
+  const int events =
+      ::poll(&wait, 1,
+             static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(Scaled(limit)).count()));
   ::close(fd);
   return events == 1;
 }
@@ -112,7 +114,8 @@ TEST_F(ProcessTest, KillAndStopHaveTheirReasons) {
 TEST_F(ProcessTest, StopOfOneThatDoesNotRunCallsBack) {
   ChildProcess child(executor_, journal_, Shell("exit 0"));
   bool stopped = false;
-  child.Stop(Intent::kAsked, [&](const ProcessExit& exit) { stopped = exit.Describe() == "did not run"; });
+  child.Stop(Intent::kAsked,
+             [&](const ProcessExit& exit) { stopped = exit.Describe() == "did not run"; });
   Await([&] { return stopped; }, "the answer");
 }
 
@@ -135,7 +138,9 @@ TEST_F(ProcessTest, AProcessThatIgnoresTheStopSignalIsKilledAfterTheGrace) {
 
 TEST_F(ProcessTest, ReadyByALineOfOutput) {
   ChildOptions options = Shell("echo loading; echo serving >&2; sleep 1000");
-  options.ready.line = [](Stream stream, std::string_view line) { return stream == Stream::kStderr && line == "serving"; };
+  options.ready.line = [](Stream stream, std::string_view line) {
+    return stream == Stream::kStderr && line == "serving";
+  };
   ChildProcess child(executor_, journal_, std::move(options));
   ASSERT_OK(Begin(child));
   EXPECT_EQ(child.state(), ChildProcess::State::kReady);
@@ -146,26 +151,30 @@ TEST_F(ProcessTest, DeathWhileStartingIsToldAtOnceWithCodeAndOutput) {
   ChildOptions options = Shell("echo cannot bind >&2; exit 7");
   options.ready = {.line = [](Stream, std::string_view) { return false; }, .limit = 1h};
   ChildProcess child(executor_, journal_, std::move(options));
-  EXPECT_THAT(Begin(child), StatusIs(StatusCode::kFailedPrecondition, AllOf(HasSubstr("code 7"), HasSubstr("cannot bind"))));
+  EXPECT_THAT(Begin(child), StatusIs(StatusCode::kFailedPrecondition,
+                                     AllOf(HasSubstr("code 7"), HasSubstr("cannot bind"))));
   EXPECT_EQ(Count<journal::ProcessEvent>("ready"), 0u);
 }
 
 TEST_F(ProcessTest, MissingEvidenceIsNamedAndTheProcessLeftAlive) {
   ChildOptions options = Shell("echo nearly; sleep 1000");
-  options.ready = {.line = [](Stream, std::string_view line) { return line == "serving"; }, .limit = 100ms};
+  options.ready = {.line = [](Stream, std::string_view line) { return line == "serving"; },
+                   .limit = 100ms};
   ChildProcess child(executor_, journal_, std::move(options));
-  EXPECT_THAT(Begin(child), StatusIs(StatusCode::kDeadlineExceeded, HasSubstr("the line of output")));
+  EXPECT_THAT(Begin(child),
+              StatusIs(StatusCode::kDeadlineExceeded, HasSubstr("the line of output")));
   EXPECT_TRUE(child.alive());
 }
 
 TEST_F(ProcessTest, ReadyByPortOnALeaseThatIsStillHeldAndAgainAfterARestart) {
   StatusOr<PortLease> lease = PortLease::Take();
   ASSERT_OK(lease);
-  ChildProcess child(executor_, journal_,
-                     {.name = "s",
-                      .role = "server",
-                      .argv = {std::getenv("SQUALL_TEST_CHILD"), "listen", std::to_string(lease->port())},
-                      .ready = {.tcp_port = lease->port()}});
+  ChildProcess child(
+      executor_, journal_,
+      {.name = "s",
+       .role = "server",
+       .argv = {std::getenv("SQUALL_TEST_CHILD"), "listen", std::to_string(lease->port())},
+       .ready = {.tcp_port = lease->port()}});
   for (int life = 1; life <= 3; ++life) {
     ASSERT_OK(Begin(child)) << "life " << life;
     child.Kill(Intent::kInjected, nullptr);
@@ -176,13 +185,14 @@ TEST_F(ProcessTest, ReadyByPortOnALeaseThatIsStillHeldAndAgainAfterARestart) {
 TEST_F(ProcessTest, AProbeIsAskedUntilItIsOk) {
   ChildOptions options = Shell("sleep 1000");
   int asked = 0;
-  options.ready = {.probe =
-                       [&](std::function<void(Status)> answer) {
-                         executor_.Post([&asked, answer] {
-                           answer(++asked < 3 ? absl::UnavailableError("not yet") : absl::OkStatus());
-                         });
-                       },
-                   .probe_pause = 1ms};
+  options.ready = {
+      .probe =
+          [&](std::function<void(Status)> answer) {
+            executor_.Post([&asked, answer] {
+              answer(++asked < 3 ? absl::UnavailableError("not yet") : absl::OkStatus());
+            });
+          },
+      .probe_pause = 1ms};
   ChildProcess child(executor_, journal_, std::move(options));
   ASSERT_OK(Begin(child));
   EXPECT_EQ(asked, 3);
@@ -201,9 +211,11 @@ TEST_F(ProcessTest, StoppedWhileStartingIsCancelled) {
 
 TEST_F(ProcessTest, ProgramsAndFoldersThatAreMissingAreNamed) {
   ChildProcess missing(executor_, journal_, {.name = "x", .argv = {"no-such-program-of-squall"}});
-  EXPECT_THAT(Begin(missing), StatusIs(StatusCode::kNotFound, HasSubstr("no-such-program-of-squall")));
+  EXPECT_THAT(Begin(missing),
+              StatusIs(StatusCode::kNotFound, HasSubstr("no-such-program-of-squall")));
   EXPECT_EQ(Count<journal::ProcessEvent>("start_failed"), 1u);
-  ChildProcess homeless(executor_, journal_, {.name = "y", .argv = {"true"}, .working_directory = "/no/such/folder"});
+  ChildProcess homeless(executor_, journal_,
+                        {.name = "y", .argv = {"true"}, .working_directory = "/no/such/folder"});
   EXPECT_THAT(Begin(homeless), StatusIs(StatusCode::kNotFound, HasSubstr("/no/such/folder")));
   TemporaryFolder folder;
   const std::string script = folder.path() + "/script";
@@ -284,7 +296,8 @@ TEST_F(ProcessTest, LogFilesKeepAllLives) {
 TEST_F(ProcessTest, EnvironmentAndFolderAreAsAsked) {
   ::setenv("SQUALL_TEST_INHERITED", "yes", 1);
   TemporaryFolder folder;
-  ChildOptions options = Shell("echo \"$SQUALL_TEST_INHERITED|$SQUALL_TEST_SET|${PATH:+path}|$(pwd -P)\"");
+  ChildOptions options =
+      Shell("echo \"$SQUALL_TEST_INHERITED|$SQUALL_TEST_SET|${PATH:+path}|$(pwd -P)\"");
   options.environment = {{"SQUALL_TEST_SET", "a b"}, {"SQUALL_TEST_INHERITED", std::nullopt}};
   options.working_directory = std::filesystem::canonical(folder.path());
   Run(options);
@@ -294,7 +307,8 @@ TEST_F(ProcessTest, EnvironmentAndFolderAreAsAsked) {
   Run(options);
   ::unsetenv("SQUALL_TEST_INHERITED");
   const std::string here = std::filesystem::canonical(folder.path());
-  EXPECT_THAT(lines_, ElementsAre("|a b|path|" + here, "yes|a b|path|" + here, "|a b|path|" + here));
+  EXPECT_THAT(lines_,
+              ElementsAre("|a b|path|" + here, "yes|a b|path|" + here, "|a b|path|" + here));
 }
 
 TEST_F(ProcessTest, NothingButTheThreeStreamsIsInheritedAndStdinIsEmpty) {
@@ -312,7 +326,8 @@ TEST_F(ProcessTest, TheRestOfTheGroupDiesWithItsLeaderAndItsOpenPipeDelaysNothin
 }
 
 TEST_F(ProcessTest, PauseStopsTheWholeGroupAndResumeContinuesIt) {
-  ChildOptions options = Shell("sh -c 'echo up; read line < /dev/null; while :; do sleep 1000; done'; exit 0");
+  ChildOptions options =
+      Shell("sh -c 'echo up; read line < /dev/null; while :; do sleep 1000; done'; exit 0");
   options.ready.line = [](Stream, std::string_view line) { return line == "up"; };
   ChildProcess child(executor_, journal_, std::move(options));
   ASSERT_OK(Begin(child));
@@ -331,7 +346,8 @@ TEST_F(ProcessTest, PauseStopsTheWholeGroupAndResumeContinuesIt) {
 
 // Four busy processes on few processors: when Pause has returned none of them writes any more.
 TEST_F(ProcessTest, WhatIsPausedDoesNothingAnyMore) {
-  ChildOptions options = Shell("for i in 1 2 3; do (while :; do echo x; done) & done; while :; do echo x; done");
+  ChildOptions options =
+      Shell("for i in 1 2 3; do (while :; do echo x; done) & done; while :; do echo x; done");
   options.journal_lines = false;
   ChildProcess child(executor_, journal_, std::move(options));
   ASSERT_OK(Begin(child));
@@ -395,7 +411,8 @@ TEST_F(ProcessTest, TheDestructorKillsWhatDoesNotStop) {
 }
 
 TEST_F(ProcessTest, ItMayBeDestroyedOrStartedAgainFromItsOwnCallbacks) {
-  auto child = std::make_unique<ChildProcess>(executor_, journal_, ChildOptions{.name = "n", .argv = {"true"}});
+  auto child = std::make_unique<ChildProcess>(executor_, journal_,
+                                              ChildOptions{.name = "n", .argv = {"true"}});
   int lives = 0;
   ChildOptions options{.name = "again", .argv = {"true"}};
   std::unique_ptr<ChildProcess> again;
@@ -419,7 +436,8 @@ TEST_F(ProcessTest, ItMayBeDestroyedOrStartedAgainFromItsOwnCallbacks) {
   Settle();
 }
 
-// A restart reuses the descriptors of the life before at once; no event of that one may be taken for the new one's.
+// A restart reuses the descriptors of the life before at once; no event of that one may be taken
+// for the new one's.
 TEST_F(ProcessTest, TheNextLifeIsNotEndedByTheLastOnesEvents) {
   ChildProcess child(executor_, journal_, Shell("sleep 1000"));
   for (int i = 0; i < 100; ++i) {
@@ -431,7 +449,8 @@ TEST_F(ProcessTest, TheNextLifeIsNotEndedByTheLastOnesEvents) {
 
 TEST_F(ProcessTest, FiftyLivesLeaveNoDescriptorBehind) {
   const auto count = [] {
-    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
+                         std::filesystem::directory_iterator());
   };
   ChildProcess child(executor_, journal_, Shell("exit 0"));
   ASSERT_OK(Begin(child));

@@ -1,12 +1,11 @@
 // A program for the tests of harness/process. squall_test_child MODE [argument...]:
 //   listen PORT        says "binding", listens on 127.0.0.1:PORT and waits
-//   daemon             starts a grandchild that leaves group, session and parent, and waits; prints "daemon PID"
-//   exit CODE          ends with it
-//   abort              ends by SIGABRT
-//   owner MODE...      enters the guardian, then owns a ChildProcess running squall_test_child MODE...; passes its lines on
-//   guarded MODE...    enters the guardian, then does MODE itself
-//   strays             enters the guardian, starts a daemon whose parent ends, tells what FindDescendants sees, kills it
-//   threads            enters the guardian with a second thread running; prints the error
+//   daemon             starts a grandchild that leaves group, session and parent, and waits; prints
+//   "daemon PID" exit CODE          ends with it abort              ends by SIGABRT owner MODE...
+//   enters the guardian, then owns a ChildProcess running squall_test_child MODE...; passes its
+//   lines on guarded MODE...    enters the guardian, then does MODE itself strays enters the
+//   guardian, starts a daemon whose parent ends, tells what FindDescendants sees, kills it threads
+//   enters the guardian with a second thread running; prints the error
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -52,14 +51,16 @@ int Listen(int port) {
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(fd, 10) != 0) {
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(fd, 10) != 0) {
     std::perror("listen");
     return 1;
   }
   WaitForEver();
 }
 
-// The classic: fork, setsid, fork; the middle one ends, so that the daemon has no living ancestor but a subreaper.
+// The classic: fork, setsid, fork; the middle one ends, so that the daemon has no living ancestor
+// but a subreaper.
 pid_t Daemonise() {
   int pipe_fds[2];
   if (::pipe(pipe_fds) != 0) std::abort();
@@ -85,14 +86,17 @@ pid_t Daemonise() {
 }
 
 int Own(std::vector<std::string> mode, const char* self) {
-  if (const squall::Status status = squall::harness::EnterGuardian(); !status.ok()) return Fail(status);
+  if (const squall::Status status = squall::harness::EnterGuardian(); !status.ok())
+    return Fail(status);
   Say("program " + std::to_string(::getpid()) + " guardian " + std::to_string(::getppid()));
   squall::RealClock clock;
   squall::harness::AsioExecutor executor(clock);
   squall::journal::NullSink journal;
   mode.insert(mode.begin(), self);
   ChildProcess child(executor, journal,
-                     {.name = "child", .argv = mode, .on_line = [](auto, std::string_view line) { Say(std::string(line)); }});
+                     {.name = "child", .argv = mode, .on_line = [](auto, std::string_view line) {
+                        Say(std::string(line));
+                      }});
   child.Start([&](squall::Status status) {
     if (!status.ok()) std::exit(Fail(status));
     Say("child " + std::to_string(child.pid()));
@@ -102,15 +106,19 @@ int Own(std::vector<std::string> mode, const char* self) {
 }
 
 int Strays() {
-  if (const squall::Status status = squall::harness::EnterGuardian(); !status.ok()) return Fail(status);
+  if (const squall::Status status = squall::harness::EnterGuardian(); !status.ok())
+    return Fail(status);
   const pid_t daemon = Daemonise();
   int seen = 0;
-  for (const auto& one : squall::harness::FindDescendants()) seen += one.pid == daemon && one.parent == ::getpid();
+  for (const auto& one : squall::harness::FindDescendants())
+    seen += one.pid == daemon && one.parent == ::getpid();
   Say("seen " + std::to_string(seen));
   squall::RealClock clock;
-  const auto killed = squall::harness::KillDescendants(clock, squall::Scaled(std::chrono::seconds(5)));
+  const auto killed =
+      squall::harness::KillDescendants(clock, squall::Scaled(std::chrono::seconds(5)));
   if (!killed.ok()) return Fail(killed.status());
-  Say("killed " + std::to_string(*killed) + " left " + std::to_string(squall::harness::FindDescendants().size()));
+  Say("killed " + std::to_string(*killed) + " left " +
+      std::to_string(squall::harness::FindDescendants().size()));
   return 0;
 }
 
@@ -126,7 +134,8 @@ int Threads() {
 
 int Run(const std::vector<std::string>& arguments, const char* self) {
   const std::string mode = arguments.empty() ? "" : arguments[0];
-  const std::vector<std::string> rest(arguments.begin() + (arguments.empty() ? 0 : 1), arguments.end());
+  const std::vector<std::string> rest(arguments.begin() + (arguments.empty() ? 0 : 1),
+                                      arguments.end());
   if (mode == "listen") return Listen(std::stoi(rest.at(0)));
   if (mode == "daemon") {
     Say("daemon " + std::to_string(Daemonise()));
@@ -140,7 +149,8 @@ int Run(const std::vector<std::string>& arguments, const char* self) {
   }
   if (mode == "owner") return Own(rest, self);
   if (mode == "guarded") {
-    if (const squall::Status status = squall::harness::EnterGuardian(); !status.ok()) return Fail(status);
+    if (const squall::Status status = squall::harness::EnterGuardian(); !status.ok())
+      return Fail(status);
     Say("program " + std::to_string(::getpid()) + " guardian " + std::to_string(::getppid()));
     return Run(rest, self);
   }

@@ -22,13 +22,14 @@ TEST_F(FilesTest, CertificatesAreWrittenByNameAndKeysAreTheOwnersAlone) {
     std::ostringstream text;
     text << in.rdbuf();
     EXPECT_EQ(text.str(), Certificates().Find(name)->certificate_chain_pem) << name;
-    struct stat status{};
+    struct stat status {};
     ASSERT_EQ(::stat(files->key.at(name).c_str(), &status), 0) << name;
     EXPECT_EQ(status.st_mode & 0777, 0600u) << name;
   }
   EXPECT_NE(files->wrong_ca_pem, files->certificate.at("wrong_ca"));
   EXPECT_OK(WriteCertificates(Certificates(), files->directory)) << "again, into the same folder";
-  EXPECT_THAT(WriteCertificates(Certificates(), "/proc/nowhere"), StatusIs(StatusCode::kUnavailable, _));
+  EXPECT_THAT(WriteCertificates(Certificates(), "/proc/nowhere"),
+              StatusIs(StatusCode::kUnavailable, _));
 }
 
 }  // namespace

@@ -16,10 +16,13 @@ class IngressTest : public TargetTest {
     ASSERT_OK(ingress);
     ingress_ = *std::move(ingress);
   }
-  IngressUnderTestOptions Options() { return {.upstream = server_->address(), .certificates = &Certificates()}; }
+  IngressUnderTestOptions Options() {
+    return {.upstream = server_->address(), .certificates = &Certificates()};
+  }
   // A call through the ingress on a new connection.
   Status Call(std::optional<ClientTls> tls) {
-    TemporalClient client(executor_, journal_, {.name = "c", .address = ingress_->address(), .tls = std::move(tls)});
+    TemporalClient client(executor_, journal_,
+                          {.name = "c", .address = ingress_->address(), .tls = std::move(tls)});
     return Info(client).status();
   }
   ClientTls Trusting() { return {.ca_pem = Certificates().ca_pem, .server_name = "localhost"}; }
@@ -30,7 +33,8 @@ class IngressTest : public TargetTest {
 
 TEST_F(IngressTest, TerminatesTlsInFrontOfAPlaintextServer) {
   EXPECT_OK(Call(Trusting()));
-  EXPECT_THAT(Call(std::nullopt), StatusIs(StatusCode::kUnavailable, _)) << "plaintext on the TLS port";
+  EXPECT_THAT(Call(std::nullopt), StatusIs(StatusCode::kUnavailable, _))
+      << "plaintext on the TLS port";
   ClientTls wrong = Trusting();
   wrong.ca_pem = Certificates().wrong_ca_pem;
   EXPECT_THAT(Call(wrong), StatusIs(StatusCode::kUnavailable, _));
@@ -63,21 +67,25 @@ TEST_F(IngressTest, ItsSettingsChangeOnTheSamePort) {
 TEST_F(IngressTest, BadSettingsAreRefusedAndTheOldOnesStay) {
   IngressUnderTestOptions bad = Options();
   bad.identity = "nobody";
-  EXPECT_THAT(ingress_->Reconfigure(bad), StatusIs(StatusCode::kInvalidArgument, HasSubstr("nobody")));
+  EXPECT_THAT(ingress_->Reconfigure(bad),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("nobody")));
   bad = Options();
   bad.transport = "http9";
-  EXPECT_THAT(ingress_->Reconfigure(bad), StatusIs(StatusCode::kInvalidArgument, HasSubstr("http9")));
+  EXPECT_THAT(ingress_->Reconfigure(bad),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("http9")));
   EXPECT_OK(Call(Trusting()));
   bad = Options();
   bad.identity = "";
-  EXPECT_THAT(IngressUnderTest::Start(executor_, journal_, bad), StatusIs(StatusCode::kInvalidArgument, HasSubstr("terminates TLS")));
+  EXPECT_THAT(IngressUnderTest::Start(executor_, journal_, bad),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("terminates TLS")));
 }
 
 TEST_F(IngressTest, TheUpstreamCanBeChanged) {
   const auto other = MakeServerOf({.name = "other"});
   ASSERT_OK(Start(*other));
   ingress_->SetUpstream(other->address());
-  TemporalClient client(executor_, journal_, {.name = "c", .address = ingress_->address(), .tls = Trusting()});
+  TemporalClient client(executor_, journal_,
+                        {.name = "c", .address = ingress_->address(), .tls = Trusting()});
   ASSERT_OK(StartWorkflow(client, "there"));
   EXPECT_OK(Describe(other->client(), "there"));
   EXPECT_THAT(Describe(server_->client(), "there"), StatusIs(StatusCode::kNotFound, _));

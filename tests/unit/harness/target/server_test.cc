@@ -15,7 +15,12 @@ using ::testing::StartsWith;
 
 class FakeServerTest : public TargetTest, public ::testing::WithParamInterface<ServerKind> {
  protected:
-  ServerOptions Options() { return {.kind = GetParam(), .namespaces = {"default", "orders"}, .keep_data = false, .work_directory = folder_.path()}; }
+  ServerOptions Options() {
+    return {.kind = GetParam(),
+            .namespaces = {"default", "orders"},
+            .keep_data = false,
+            .work_directory = folder_.path()};
+  }
   std::string LastReason() {
     const auto exits = Events<journal::ProcessEvent>("exited");
     return exits.empty() ? "" : exits.back().reason;
@@ -72,8 +77,10 @@ TEST_P(FakeServerTest, PausedItAcceptsAndIsSilentAndResumedItAnswers) {
   ASSERT_OK(server->Pause(Intent::kInjected));
   EXPECT_TRUE(server->paused());
   std::optional<StatusOr<SystemInfo>> held;
-  server->client().GetSystemInfo({.deadline = Scaled(30s)}, [&](StatusOr<SystemInfo> info) { held = std::move(info); });
-  EXPECT_THAT(Info(server->client(), {.deadline = 100ms}), StatusIs(StatusCode::kDeadlineExceeded, _));
+  server->client().GetSystemInfo({.deadline = Scaled(30s)},
+                                 [&](StatusOr<SystemInfo> info) { held = std::move(info); });
+  EXPECT_THAT(Info(server->client(), {.deadline = 100ms}),
+              StatusIs(StatusCode::kDeadlineExceeded, _));
   EXPECT_FALSE(held.has_value());
   ASSERT_OK(server->Resume(Intent::kInjected));
   Await([&] { return held.has_value(); }, "the held call");
@@ -88,11 +95,14 @@ TEST_P(FakeServerTest, PausedItAcceptsAndIsSilentAndResumedItAnswers) {
 TEST_P(FakeServerTest, NamespacesComeAndGo) {
   const auto server = MakeServerOf(Options());
   ASSERT_OK(Start(*server));
-  const auto describe = [&] { return Wait<Status>([&](Done done) { server->client().DescribeNamespace("later", {}, done); }); };
+  const auto describe = [&] {
+    return Wait<Status>([&](Done done) { server->client().DescribeNamespace("later", {}, done); });
+  };
   EXPECT_THAT(describe(), StatusIs(StatusCode::kNotFound, HasSubstr("later")));
   ASSERT_OK(Wait<Status>([&](Done done) { server->RegisterNamespace("later", done); }));
   EXPECT_OK(describe());
-  EXPECT_OK(Wait<Status>([&](Done done) { server->RegisterNamespace("later", done); })) << "a second time is no error";
+  EXPECT_OK(Wait<Status>([&](Done done) { server->RegisterNamespace("later", done); }))
+      << "a second time is no error";
   ASSERT_OK(Wait<Status>([&](Done done) { server->DeleteNamespace("later", done); }));
   EXPECT_THAT(describe(), StatusIs(StatusCode::kNotFound, _));
 }
@@ -107,19 +117,31 @@ TEST_P(FakeServerTest, ServesMutualTlsWithAnApiKey) {
   ASSERT_OK(Start(*server));
   EXPECT_OK(Info(server->client()));
   // Without the certificate, and without the key, others are not let in.
-  TemporalClient bare(executor_, journal_, {.name = "bare", .address = server->address(),
-                                            .tls = ClientTls{.ca_pem = Certificates().ca_pem, .server_name = "localhost"}, .api_key = "secret-key"});
+  TemporalClient bare(
+      executor_, journal_,
+      {.name = "bare",
+       .address = server->address(),
+       .tls = ClientTls{.ca_pem = Certificates().ca_pem, .server_name = "localhost"},
+       .api_key = "secret-key"});
   EXPECT_THAT(Info(bare), StatusIs(StatusCode::kUnavailable, _));
-  TemporalClient keyless(executor_, journal_,
-                         {.name = "keyless", .address = server->address(),
-                          .tls = ClientTls{.ca_pem = Certificates().ca_pem, .certificate_chain_pem = Certificates().client.certificate_chain_pem,
-                                           .private_key_pem = Certificates().client.private_key_pem, .server_name = "localhost"}});
+  TemporalClient keyless(
+      executor_, journal_,
+      {.name = "keyless",
+       .address = server->address(),
+       .tls = ClientTls{.ca_pem = Certificates().ca_pem,
+                        .certificate_chain_pem = Certificates().client.certificate_chain_pem,
+                        .private_key_pem = Certificates().client.private_key_pem,
+                        .server_name = "localhost"}});
   EXPECT_THAT(Info(keyless), StatusIs(StatusCode::kUnauthenticated, _));
   EXPECT_THAT(JournalText(), Not(HasSubstr("secret-key")));
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, FakeServerTest, ::testing::Values(ServerKind::kFakeInProcess, ServerKind::kFakeProcess),
-                         [](const auto& param) { return param.param == ServerKind::kFakeInProcess ? "InProcess" : "Process"; });
+INSTANTIATE_TEST_SUITE_P(Kinds, FakeServerTest,
+                         ::testing::Values(ServerKind::kFakeInProcess, ServerKind::kFakeProcess),
+                         [](const auto& param) {
+                           return param.param == ServerKind::kFakeInProcess ? "InProcess"
+                                                                            : "Process";
+                         });
 
 class ServerTest : public TargetTest {};
 
@@ -136,26 +158,32 @@ TEST_F(ServerTest, TheFakeInProcessKeepsItsDataWhenAsked) {
 }
 
 TEST_F(ServerTest, AProgramInMemoryCannotKeepItsData) {
-  const auto server = MakeServerOf({.kind = ServerKind::kFakeProcess, .work_directory = folder_.path()});
+  const auto server =
+      MakeServerOf({.kind = ServerKind::kFakeProcess, .work_directory = folder_.path()});
   ASSERT_OK(Start(*server));
   ASSERT_OK(Wait<Status>([&](Done done) { server->Kill(Intent::kInjected, done); }));
-  EXPECT_THAT(Wait<Status>([&](Done done) { server->StartAgain(true, done); }), StatusIs(StatusCode::kUnimplemented, HasSubstr("in memory")));
+  EXPECT_THAT(Wait<Status>([&](Done done) { server->StartAgain(true, done); }),
+              StatusIs(StatusCode::kUnimplemented, HasSubstr("in memory")));
 }
 
 TEST_F(ServerTest, ChosenCallsAreRefusedWithTheFaultsIdAndAcceptedAgainAlsoAfterARestart) {
   const auto server = MakeServerOf({});
   ASSERT_OK(Start(*server));
   ASSERT_OK(server->RefuseRpcs("deny", {"Start*", "GetSystemInfo"}, 7, "not you"));
-  EXPECT_THAT(StartWorkflow(server->client(), "w"), StatusIs(StatusCode::kPermissionDenied, "not you"));
+  EXPECT_THAT(StartWorkflow(server->client(), "w"),
+              StatusIs(StatusCode::kPermissionDenied, "not you"));
   EXPECT_THAT(Info(server->client()), StatusIs(StatusCode::kPermissionDenied, _));
-  EXPECT_THAT(Describe(server->client(), "w"), StatusIs(StatusCode::kNotFound, _)) << "other calls are handled";
+  EXPECT_THAT(Describe(server->client(), "w"), StatusIs(StatusCode::kNotFound, _))
+      << "other calls are handled";
   EXPECT_EQ(Count<journal::FaultEvent>("hit"), 1u);
   std::size_t marked = 0;
-  for (const auto& rpc : Events<journal::RpcEvent>("answered")) marked += rpc.side == "server" && rpc.fault_id == "deny";
+  for (const auto& rpc : Events<journal::RpcEvent>("answered"))
+    marked += rpc.side == "server" && rpc.fault_id == "deny";
   EXPECT_EQ(marked, 2u);
   ASSERT_OK(Wait<Status>([&](Done done) { server->Kill(Intent::kInjected, done); }));
   ASSERT_OK(Wait<Status>([&](Done done) { server->StartAgain(false, done); }));
-  EXPECT_THAT(Info(server->client(), {.wait_for_ready = true}), StatusIs(StatusCode::kPermissionDenied, _));
+  EXPECT_THAT(Info(server->client(), {.wait_for_ready = true}),
+              StatusIs(StatusCode::kPermissionDenied, _));
   ASSERT_OK(server->AcceptRpcs("deny"));
   EXPECT_OK(Info(server->client()));
 }
@@ -163,38 +191,59 @@ TEST_F(ServerTest, ChosenCallsAreRefusedWithTheFaultsIdAndAcceptedAgainAlsoAfter
 TEST_F(ServerTest, AServerAtAnAddressIsUsedAndNeverTouched) {
   const auto server = MakeServerOf({.name = "theirs"});
   ASSERT_OK(Start(*server));
-  const auto external = MakeServerOf({.name = "external", .kind = ServerKind::kAddress, .address = server->address()});
+  const auto external = MakeServerOf(
+      {.name = "external", .kind = ServerKind::kAddress, .address = server->address()});
   ASSERT_OK(Start(*external));
   EXPECT_FALSE(external->owned());
   EXPECT_OK(StartWorkflow(external->client(), "w"));
-  EXPECT_THAT(Wait<Status>([&](Done done) { external->Kill(Intent::kInjected, done); }), StatusIs(StatusCode::kPermissionDenied, HasSubstr("not started by squall")));
+  EXPECT_THAT(Wait<Status>([&](Done done) { external->Kill(Intent::kInjected, done); }),
+              StatusIs(StatusCode::kPermissionDenied, HasSubstr("not started by squall")));
   EXPECT_THAT(external->Pause(Intent::kInjected), StatusIs(StatusCode::kPermissionDenied, _));
-  EXPECT_THAT(Wait<Status>([&](Done done) { external->Stop(Intent::kInjected, done); }), StatusIs(StatusCode::kPermissionDenied, _));
-  EXPECT_OK(Wait<Status>([&](Done done) { external->Stop(Intent::kAsked, done); })) << "the end of a scenario leaves it as it is";
+  EXPECT_THAT(Wait<Status>([&](Done done) { external->Stop(Intent::kInjected, done); }),
+              StatusIs(StatusCode::kPermissionDenied, _));
+  EXPECT_OK(Wait<Status>([&](Done done) { external->Stop(Intent::kAsked, done); }))
+      << "the end of a scenario leaves it as it is";
   EXPECT_OK(Info(server->client()));
 }
 
 TEST_F(ServerTest, AnExternalServerWithoutTheNamespaceIsAnErrorAndNothingIsRegisteredThere) {
   const auto server = MakeServerOf({.name = "theirs"});
   ASSERT_OK(Start(*server));
-  const auto external = MakeServerOf({.name = "external", .kind = ServerKind::kAddress, .namespaces = {"absent"}, .address = server->address()});
+  const auto external = MakeServerOf({.name = "external",
+                                      .kind = ServerKind::kAddress,
+                                      .namespaces = {"absent"},
+                                      .address = server->address()});
   EXPECT_THAT(Start(*external), StatusIs(StatusCode::kNotFound, HasSubstr("absent")));
-  EXPECT_THAT(Wait<Status>([&](Done done) { server->client().DescribeNamespace("absent", {}, done); }), StatusIs(StatusCode::kNotFound, _));
+  EXPECT_THAT(
+      Wait<Status>([&](Done done) { server->client().DescribeNamespace("absent", {}, done); }),
+      StatusIs(StatusCode::kNotFound, _));
 }
 
 TEST_F(ServerTest, WhatIsMissingIsNamed) {
-  EXPECT_THAT(MakeServer(executor_, journal_, {.kind = ServerKind::kAddress, .address = "nonsense"}), StatusIs(StatusCode::kInvalidArgument, HasSubstr("nonsense")));
+  EXPECT_THAT(
+      MakeServer(executor_, journal_, {.kind = ServerKind::kAddress, .address = "nonsense"}),
+      StatusIs(StatusCode::kInvalidArgument, HasSubstr("nonsense")));
   ::setenv("SQUALL_TEMPORAL_CLI", "/no/such/temporal", 1);
-  EXPECT_THAT(MakeServer(executor_, journal_, {.kind = ServerKind::kDevServer}), StatusIs(StatusCode::kNotFound, HasSubstr("/no/such/temporal")));
+  EXPECT_THAT(MakeServer(executor_, journal_, {.kind = ServerKind::kDevServer}),
+              StatusIs(StatusCode::kNotFound, HasSubstr("/no/such/temporal")));
   ::unsetenv("SQUALL_TEMPORAL_CLI");
-  const auto dead = MakeServerOf({.name = "external", .kind = ServerKind::kAddress, .address = "127.0.0.1:1", .ready_limit = 50ms});
-  EXPECT_THAT(Start(*dead), StatusIs(StatusCode::kDeadlineExceeded, HasSubstr("external does not serve")));
-  EXPECT_THAT(FindOurProgram("squall-nonsense"), StatusIs(StatusCode::kNotFound, HasSubstr("squall-nonsense")));
+  const auto dead = MakeServerOf({.name = "external",
+                                  .kind = ServerKind::kAddress,
+                                  .address = "127.0.0.1:1",
+                                  .ready_limit = 50ms});
+  EXPECT_THAT(Start(*dead),
+              StatusIs(StatusCode::kDeadlineExceeded, HasSubstr("external does not serve")));
+  EXPECT_THAT(FindOurProgram("squall-nonsense"),
+              StatusIs(StatusCode::kNotFound, HasSubstr("squall-nonsense")));
 }
 
 TEST_F(ServerTest, AServerProgramThatEndsWhileItStartsIsToldAtOnce) {
-  const auto server = MakeServerOf({.kind = ServerKind::kFakeProcess, .work_directory = folder_.path(), .arguments = {"--no-such-option"}, .ready_limit = 1h});
-  EXPECT_THAT(Start(*server), StatusIs(StatusCode::kFailedPrecondition, HasSubstr("no-such-option")));
+  const auto server = MakeServerOf({.kind = ServerKind::kFakeProcess,
+                                    .work_directory = folder_.path(),
+                                    .arguments = {"--no-such-option"},
+                                    .ready_limit = 1h});
+  EXPECT_THAT(Start(*server),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("no-such-option")));
 }
 
 }  // namespace

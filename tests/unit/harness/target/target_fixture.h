@@ -27,19 +27,26 @@ class TargetTest : public ::squall::testing::HarnessLoop {
   Status Start(ServerUnderTest& server) {
     return Wait<Status>([&](Done done) { server.Start(done); });
   }
-  StatusOr<std::string> StartWorkflow(TemporalClient& client, std::string id, CallOptions how = {}) {
+  StatusOr<std::string> StartWorkflow(TemporalClient& client, std::string id,
+                                      CallOptions how = {}) {
     return Wait<StatusOr<std::string>>([&](auto done) {
-      client.StartWorkflow({.workflow_id = std::move(id), .type = "Ping", .task_queue = "q", .arguments_json = {"1"}}, how, done);
+      client.StartWorkflow({.workflow_id = std::move(id),
+                            .type = "Ping",
+                            .task_queue = "q",
+                            .arguments_json = {"1"}},
+                           how, done);
     });
   }
   StatusOr<WorkflowDescription> Describe(TemporalClient& client, std::string id) {
-    return Wait<StatusOr<WorkflowDescription>>([&](auto done) { client.DescribeWorkflow(std::move(id), {}, done); });
+    return Wait<StatusOr<WorkflowDescription>>(
+        [&](auto done) { client.DescribeWorkflow(std::move(id), {}, done); });
   }
   StatusOr<SystemInfo> Info(TemporalClient& client, CallOptions how = {}) {
     return Wait<StatusOr<SystemInfo>>([&](auto done) { client.GetSystemInfo(how, done); });
   }
   std::unique_ptr<ServerUnderTest> MakeServerOf(ServerOptions options) {
-    StatusOr<std::unique_ptr<ServerUnderTest>> server = MakeServer(executor_, journal_, std::move(options));
+    StatusOr<std::unique_ptr<ServerUnderTest>> server =
+        MakeServer(executor_, journal_, std::move(options));
     EXPECT_OK(server);
     return server.ok() ? *std::move(server) : nullptr;
   }

@@ -15,10 +15,15 @@ class TemporalClientTest : public TargetTest {
   void SetUp() override {
     server_ = MakeServerOf({});
     ASSERT_OK(Start(*server_));
-    client_ = std::make_unique<TemporalClient>(executor_, journal_, TemporalClientOptions{.name = "c", .address = server_->address()});
+    client_ = std::make_unique<TemporalClient>(
+        executor_, journal_, TemporalClientOptions{.name = "c", .address = server_->address()});
   }
-  void Kill() { ASSERT_OK(Wait<Status>([&](Done done) { server_->Kill(Intent::kInjected, done); })); }
-  void StartAgain(bool keep_data) { ASSERT_OK(Wait<Status>([&](Done done) { server_->StartAgain(keep_data, done); })); }
+  void Kill() {
+    ASSERT_OK(Wait<Status>([&](Done done) { server_->Kill(Intent::kInjected, done); }));
+  }
+  void StartAgain(bool keep_data) {
+    ASSERT_OK(Wait<Status>([&](Done done) { server_->StartAgain(keep_data, done); }));
+  }
 
   std::unique_ptr<ServerUnderTest> server_;
   std::unique_ptr<TemporalClient> client_;
@@ -26,7 +31,8 @@ class TemporalClientTest : public TargetTest {
 
 TEST_F(TemporalClientTest, CallsAreJournaledWithMethodCodeAndLatency) {
   ASSERT_OK(StartWorkflow(*client_, "w"));
-  EXPECT_THAT(StartWorkflow(*client_, "w2", {.ns = "nowhere"}), StatusIs(StatusCode::kNotFound, HasSubstr("nowhere")));
+  EXPECT_THAT(StartWorkflow(*client_, "w2", {.ns = "nowhere"}),
+              StatusIs(StatusCode::kNotFound, HasSubstr("nowhere")));
   std::vector<journal::RpcEvent> calls;
   for (const auto& rpc : Events<journal::RpcEvent>()) {
     if (rpc.side == "client" && rpc.endpoint == "c") calls.push_back(rpc);
@@ -56,18 +62,23 @@ TEST_F(TemporalClientTest, AResultIsAwaitedAcrossAnOutage) {
   const StatusOr<std::string> run = StartWorkflow(*client_, "w");
   ASSERT_OK(run);
   std::optional<StatusOr<WorkflowOutcome>> outcome;
-  client_->AwaitResult("w", *run, Scaled(60s), {}, [&](StatusOr<WorkflowOutcome> result) { outcome = std::move(result); });
+  client_->AwaitResult("w", *run, Scaled(60s), {},
+                       [&](StatusOr<WorkflowOutcome> result) { outcome = std::move(result); });
   Settle();
   Kill();
-  Await([&] {
-    for (const auto& rpc : Events<journal::RpcEvent>("failed")) {
-      if (rpc.endpoint == "c" && rpc.method == "GetWorkflowExecutionHistory") return true;
-    }
-    return false;
-  }, "the long poll to meet the outage");
+  Await(
+      [&] {
+        for (const auto& rpc : Events<journal::RpcEvent>("failed")) {
+          if (rpc.endpoint == "c" && rpc.method == "GetWorkflowExecutionHistory") return true;
+        }
+        return false;
+      },
+      "the long poll to meet the outage");
   EXPECT_FALSE(outcome.has_value());
   StartAgain(true);
-  ASSERT_OK(Wait<Status>([&](auto done) { server_->client().TerminateWorkflow("w", "enough", {.wait_for_ready = true}, done); }));
+  ASSERT_OK(Wait<Status>([&](auto done) {
+    server_->client().TerminateWorkflow("w", "enough", {.wait_for_ready = true}, done);
+  }));
   Await([&] { return outcome.has_value(); }, "the outcome");
   ASSERT_OK(*outcome);
   EXPECT_EQ((*outcome)->what, "terminated");
@@ -80,7 +91,8 @@ TEST_F(TemporalClientTest, AWorkflowThatTheServerForgotIsLost) {
   ASSERT_OK(StartWorkflow(*client_, "w"));
   Kill();
   StartAgain(false);
-  const auto outcome = Wait<StatusOr<WorkflowOutcome>>([&](auto done) { client_->AwaitResult("w", "", Scaled(30s), {}, done); });
+  const auto outcome = Wait<StatusOr<WorkflowOutcome>>(
+      [&](auto done) { client_->AwaitResult("w", "", Scaled(30s), {}, done); });
   EXPECT_THAT(outcome, StatusIs(StatusCode::kNotFound, _));
   ASSERT_EQ(Count<journal::WorkflowEvent>("lost"), 1u);
   EXPECT_EQ(Events<journal::WorkflowEvent>("lost")[0].workflow_id, "w");
@@ -88,10 +100,12 @@ TEST_F(TemporalClientTest, AWorkflowThatTheServerForgotIsLost) {
 
 TEST_F(TemporalClientTest, AwaitingEndsAtItsLimitWithTheLastError) {
   ASSERT_OK(StartWorkflow(*client_, "w"));
-  EXPECT_THAT(Wait<StatusOr<WorkflowOutcome>>([&](auto done) { client_->AwaitResult("w", "", 50ms, {}, done); }),
+  EXPECT_THAT(Wait<StatusOr<WorkflowOutcome>>(
+                  [&](auto done) { client_->AwaitResult("w", "", 50ms, {}, done); }),
               StatusIs(StatusCode::kDeadlineExceeded, HasSubstr("has not ended within")));
   Kill();
-  EXPECT_THAT(Wait<StatusOr<WorkflowOutcome>>([&](auto done) { client_->AwaitResult("w", "", 300ms, {}, done); }),
+  EXPECT_THAT(Wait<StatusOr<WorkflowOutcome>>(
+                  [&](auto done) { client_->AwaitResult("w", "", 300ms, {}, done); }),
               StatusIs(StatusCode::kDeadlineExceeded, HasSubstr("last error")));
 }
 
@@ -101,7 +115,8 @@ TEST_F(TemporalClientTest, WhileTheServerIsDownACallFailsAtOnceOrWaits) {
   EXPECT_THAT(Info(*client_, {.deadline = Scaled(30s)}), StatusIs(StatusCode::kUnavailable, _));
   EXPECT_LT(clock_.Now() - begin, Scaled(10s));
   std::optional<StatusOr<SystemInfo>> waiting;
-  client_->GetSystemInfo({.deadline = Scaled(30s), .wait_for_ready = true}, [&](StatusOr<SystemInfo> info) { waiting = std::move(info); });
+  client_->GetSystemInfo({.deadline = Scaled(30s), .wait_for_ready = true},
+                         [&](StatusOr<SystemInfo> info) { waiting = std::move(info); });
   Settle();
   EXPECT_FALSE(waiting.has_value());
   StartAgain(true);
@@ -110,13 +125,17 @@ TEST_F(TemporalClientTest, WhileTheServerIsDownACallFailsAtOnceOrWaits) {
 }
 
 TEST_F(TemporalClientTest, TaskQueuesTellTheirPollers) {
-  const auto none = Wait<StatusOr<TaskQueueDescription>>([&](auto done) { client_->DescribeTaskQueue("q", {}, done); });
+  const auto none = Wait<StatusOr<TaskQueueDescription>>(
+      [&](auto done) { client_->DescribeTaskQueue("q", {}, done); });
   ASSERT_OK(none);
   EXPECT_THAT(none->workflow_pollers, IsEmpty());
   // A poll of our own, which nobody will answer with a task.
-  client_->CallJson("PollActivityTaskQueue", R"({"taskQueue": {"name": "q"}, "identity": "somebody"})", {.deadline = Scaled(30s)}, nullptr);
+  client_->CallJson("PollActivityTaskQueue",
+                    R"({"taskQueue": {"name": "q"}, "identity": "somebody"})",
+                    {.deadline = Scaled(30s)}, nullptr);
   Await([&] { return Count<journal::PollerEvent>("arrived") == 1; }, "the poll");
-  const auto one = Wait<StatusOr<TaskQueueDescription>>([&](auto done) { client_->DescribeTaskQueue("q", {}, done); });
+  const auto one = Wait<StatusOr<TaskQueueDescription>>(
+      [&](auto done) { client_->DescribeTaskQueue("q", {}, done); });
   ASSERT_OK(one);
   ASSERT_EQ(one->activity_pollers.size(), 1u);
   EXPECT_EQ(one->activity_pollers[0].identity, "somebody");
@@ -125,14 +144,21 @@ TEST_F(TemporalClientTest, TaskQueuesTellTheirPollers) {
 }
 
 TEST_F(TemporalClientTest, AnyMethodCanBeCalledInJson) {
-  const auto answer = Wait<StatusOr<std::string>>([&](auto done) { client_->CallJson("DescribeNamespace", R"({"namespace": "default"})", {}, done); });
+  const auto answer = Wait<StatusOr<std::string>>([&](auto done) {
+    client_->CallJson("DescribeNamespace", R"({"namespace": "default"})", {}, done);
+  });
   ASSERT_OK(answer);
   EXPECT_THAT(*answer, AllOf(HasSubstr("namespaceInfo"), HasSubstr("\"default\"")));
-  EXPECT_THAT(Wait<StatusOr<std::string>>([&](auto done) { client_->CallJson("DescribeNamespace", "{}", {}, done); }), ::squall::testing::IsOk())
+  EXPECT_THAT(Wait<StatusOr<std::string>>(
+                  [&](auto done) { client_->CallJson("DescribeNamespace", "{}", {}, done); }),
+              ::squall::testing::IsOk())
       << "the client's own namespace is filled in";
-  EXPECT_THAT(Wait<StatusOr<std::string>>([&](auto done) { client_->CallJson("NoSuchMethod", "{}", {}, done); }),
+  EXPECT_THAT(Wait<StatusOr<std::string>>(
+                  [&](auto done) { client_->CallJson("NoSuchMethod", "{}", {}, done); }),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("NoSuchMethod")));
-  EXPECT_THAT(Wait<StatusOr<std::string>>([&](auto done) { client_->CallJson("DescribeNamespace", R"({"nonsense": 1})", {}, done); }),
+  EXPECT_THAT(Wait<StatusOr<std::string>>([&](auto done) {
+                client_->CallJson("DescribeNamespace", R"({"nonsense": 1})", {}, done);
+              }),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("nonsense")));
 }
 
@@ -140,9 +166,11 @@ TEST_F(TemporalClientTest, AHistoryIsWholeAndInJson) {
   ASSERT_OK(StartWorkflow(*client_, "w"));
   ASSERT_OK(Wait<Status>([&](auto done) { client_->SignalWorkflow("w", "go", "1", {}, done); }));
   ASSERT_OK(Wait<Status>([&](auto done) { client_->CancelWorkflow("w", {}, done); }));
-  const auto history = Wait<StatusOr<std::string>>([&](auto done) { client_->History("w", "", {}, done); });
+  const auto history =
+      Wait<StatusOr<std::string>>([&](auto done) { client_->History("w", "", {}, done); });
   ASSERT_OK(history);
-  EXPECT_THAT(*history, AllOf(HasSubstr("EVENT_TYPE_WORKFLOW_EXECUTION_STARTED"), HasSubstr("EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED"),
+  EXPECT_THAT(*history, AllOf(HasSubstr("EVENT_TYPE_WORKFLOW_EXECUTION_STARTED"),
+                              HasSubstr("EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED"),
                               HasSubstr("EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED")));
   const auto description = Describe(*client_, "w");
   ASSERT_OK(description);
@@ -152,7 +180,9 @@ TEST_F(TemporalClientTest, AHistoryIsWholeAndInJson) {
 
 TEST_F(TemporalClientTest, AQueryWithoutAWorkerFailsWithinItsDeadline) {
   ASSERT_OK(StartWorkflow(*client_, "w"));
-  EXPECT_THAT(Wait<StatusOr<std::string>>([&](auto done) { client_->QueryWorkflow("w", "state", {.deadline = 100ms}, done); }),
+  EXPECT_THAT(Wait<StatusOr<std::string>>([&](auto done) {
+                client_->QueryWorkflow("w", "state", {.deadline = 100ms}, done);
+              }),
               ::testing::Not(::squall::testing::IsOk()));
 }
 
@@ -160,7 +190,8 @@ TEST_F(TemporalClientTest, ReconnectingEndsWhatIsOpenAndGoesWhereItIsTold) {
   const auto other = MakeServerOf({.name = "other"});
   ASSERT_OK(Start(*other));
   std::optional<Status> open;
-  client_->CallJson("PollActivityTaskQueue", R"({"taskQueue": {"name": "q"}})", {.deadline = Scaled(30s)},
+  client_->CallJson("PollActivityTaskQueue", R"({"taskQueue": {"name": "q"}})",
+                    {.deadline = Scaled(30s)},
                     [&](const StatusOr<std::string>& answer) { open = answer.status(); });
   Await([&] { return Count<journal::PollerEvent>("arrived") == 1; }, "the poll");
   client_->Reconnect(other->address());
@@ -173,7 +204,8 @@ TEST_F(TemporalClientTest, ReconnectingEndsWhatIsOpenAndGoesWhereItIsTold) {
 
 TEST_F(TemporalClientTest, DestroyedItCallsNobodyAndEveryClientHasItsOwnConnection) {
   bool called = false;
-  client_->CallJson("PollActivityTaskQueue", R"({"taskQueue": {"name": "q"}})", {.deadline = Scaled(30s)},
+  client_->CallJson("PollActivityTaskQueue", R"({"taskQueue": {"name": "q"}})",
+                    {.deadline = Scaled(30s)},
                     [&](const StatusOr<std::string>&) { called = true; });
   Await([&] { return Count<journal::PollerEvent>("arrived") == 1; }, "the poll");
   TemporalClient second(executor_, journal_, {.name = "second", .address = server_->address()});

@@ -17,9 +17,13 @@ TEST(ExpandTemplateTest, ReplacesNamesAndKeepsDoubledBraces) {
   const auto expanded = ExpandTemplate("{name}@{address} {{\"json\": {{}}}}", values);
   ASSERT_OK(expanded);
   EXPECT_EQ(*expanded, "w@127.0.0.1:7 {\"json\": {}}");
-  EXPECT_THAT(ExpandTemplate("{adress}", values), StatusIs(StatusCode::kInvalidArgument, AllOf(HasSubstr("{adress}"), HasSubstr("'address'"))));
-  EXPECT_THAT(ExpandTemplate("a{name", values), StatusIs(StatusCode::kInvalidArgument, HasSubstr("without '}'")));
-  EXPECT_THAT(ExpandTemplate("a}", values), StatusIs(StatusCode::kInvalidArgument, HasSubstr("without '{'")));
+  EXPECT_THAT(
+      ExpandTemplate("{adress}", values),
+      StatusIs(StatusCode::kInvalidArgument, AllOf(HasSubstr("{adress}"), HasSubstr("'address'"))));
+  EXPECT_THAT(ExpandTemplate("a{name", values),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("without '}'")));
+  EXPECT_THAT(ExpandTemplate("a}", values),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("without '{'")));
 }
 
 TEST(ParseLifecycleLineTest, ReadsEveryField) {
@@ -37,7 +41,8 @@ TEST(ParseLifecycleLineTest, ReadsEveryField) {
 }
 
 TEST(ParseLifecycleLineTest, OtherOutputIsNone) {
-  for (const char* line : {"", "started", "{}", "{\"event\":\"started\"}", "{not json at all", "[1]", "{\"a\":{\"squall_event\":\"started\"}}"}) {
+  for (const char* line : {"", "started", "{}", "{\"event\":\"started\"}", "{not json at all",
+                           "[1]", "{\"a\":{\"squall_event\":\"started\"}}"}) {
     const auto event = ParseLifecycleLine(line);
     ASSERT_OK(event) << line;
     EXPECT_FALSE(event->has_value()) << line;
@@ -45,10 +50,15 @@ TEST(ParseLifecycleLineTest, OtherOutputIsNone) {
 }
 
 TEST(ParseLifecycleLineTest, WhatClaimsToBeOneAndIsNotIsAnError) {
-  EXPECT_THAT(ParseLifecycleLine(R"({"squall_event":"startet"})"), StatusIs(StatusCode::kInvalidArgument, AllOf(HasSubstr("startet"), HasSubstr("'started'"))));
-  EXPECT_THAT(ParseLifecycleLine(R"({"squall_event":"started","pid":"12"})"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("'pid'")));
-  EXPECT_THAT(ParseLifecycleLine(R"({"squall_event":3})"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a text")));
-  EXPECT_THAT(ParseLifecycleLine(R"({"squall_event":"started")"), StatusIs(StatusCode::kInvalidArgument, HasSubstr("not JSON")));
+  EXPECT_THAT(
+      ParseLifecycleLine(R"({"squall_event":"startet"})"),
+      StatusIs(StatusCode::kInvalidArgument, AllOf(HasSubstr("startet"), HasSubstr("'started'"))));
+  EXPECT_THAT(ParseLifecycleLine(R"({"squall_event":"started","pid":"12"})"),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("'pid'")));
+  EXPECT_THAT(ParseLifecycleLine(R"({"squall_event":3})"),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a text")));
+  EXPECT_THAT(ParseLifecycleLine(R"({"squall_event":"started")"),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("not JSON")));
 }
 
 class WorkerTest : public TargetTest {
@@ -83,8 +93,10 @@ class WorkerTest : public TargetTest {
 
 TEST_F(WorkerTest, IsReadyByItsLifecycleLineAndTellsItsEvents) {
   WorkerOptions options = Shell(
-      "echo loading; echo '{{\"squall_event\":\"connecting\"}}'; echo '{{\"squall_event\":\"started\",\"task_queue\":\"q\"}}'; "
-      "echo '{{\"squall_event\":\"effect\",\"task\":\"{name}\",\"workflow_id\":\"wf\"}}'; sleep 1000");
+      "echo loading; echo '{{\"squall_event\":\"connecting\"}}'; echo "
+      "'{{\"squall_event\":\"started\",\"task_queue\":\"q\"}}'; "
+      "echo '{{\"squall_event\":\"effect\",\"task\":\"{name}\",\"workflow_id\":\"wf\"}}'; sleep "
+      "1000");
   options.ready_word = "started";
   std::vector<std::string> heard;
   options.on_event = [&](const journal::WorkerEvent& event) { heard.push_back(event.what); };
@@ -113,18 +125,22 @@ TEST_F(WorkerTest, HasTheSdksVariablesAndNothingOfTheCallers) {
   WorkerOptions options = Shell("env | grep -E '^(TEMPORAL_|MINE)' | sort; pwd -P");
   options.tls = true;
   options.ca_file = "/ca.pem";
-  options.environment = {{"MINE", "{task_queue}-{work_directory}"}, {"TEMPORAL_NAMESPACE", std::nullopt}};
+  options.environment = {{"MINE", "{task_queue}-{work_directory}"},
+                         {"TEMPORAL_NAMESPACE", std::nullopt}};
   const auto worker = Make(options);
   ASSERT_OK(StartWorker(*worker));
   AwaitExit(*worker);
   ::unsetenv("TEMPORAL_API_KEY");
   ::unsetenv("TEMPORAL_PROFILE");
-  EXPECT_THAT(Lines(), ElementsAre("MINE=q-" + folder_.path(), "TEMPORAL_ADDRESS=127.0.0.1:7", "TEMPORAL_TASK_QUEUE=q", "TEMPORAL_TLS=true",
-                                   "TEMPORAL_TLS_SERVER_CA_CERT_PATH=/ca.pem", std::filesystem::canonical(folder_.path()).string()));
+  EXPECT_THAT(Lines(), ElementsAre("MINE=q-" + folder_.path(), "TEMPORAL_ADDRESS=127.0.0.1:7",
+                                   "TEMPORAL_TASK_QUEUE=q", "TEMPORAL_TLS=true",
+                                   "TEMPORAL_TLS_SERVER_CA_CERT_PATH=/ca.pem",
+                                   std::filesystem::canonical(folder_.path()).string()));
 }
 
 TEST_F(WorkerTest, KillPauseAndSignalsCarryTheirReason) {
-  const auto worker = Make(Shell("trap 'exit 9' INT; echo up; while :; do sleep 1000 & wait; done"));
+  const auto worker =
+      Make(Shell("trap 'exit 9' INT; echo up; while :; do sleep 1000 & wait; done"));
   ASSERT_OK(StartWorker(*worker));
   Await([&] { return !Lines().empty(); }, "the trap");
   ASSERT_OK(worker->Pause(Intent::kInjected));
@@ -135,16 +151,20 @@ TEST_F(WorkerTest, KillPauseAndSignalsCarryTheirReason) {
   EXPECT_EQ(worker->process().last_exit()->reason, "injected");
   ASSERT_OK(StartWorker(*worker));
   bool killed = false;
-  worker->Kill(Intent::kAsked, [&](const ProcessExit& exit) { killed = exit.signal == SIGKILL && exit.reason == "asked"; });
+  worker->Kill(Intent::kAsked, [&](const ProcessExit& exit) {
+    killed = exit.signal == SIGKILL && exit.reason == "asked";
+  });
   Await([&] { return killed; }, "the kill");
 }
 
 TEST_F(WorkerTest, MistakesAreFoundBeforeAnythingStarts) {
-  EXPECT_THAT(WorkerUnderTest::Create(executor_, journal_, {.kind = WorkerKind::kCommand}), StatusIs(StatusCode::kInvalidArgument, HasSubstr("no command")));
+  EXPECT_THAT(WorkerUnderTest::Create(executor_, journal_, {.kind = WorkerKind::kCommand}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("no command")));
   WorkerOptions options = Shell("true");
   options.command.push_back("{prot}");
   options.values["port"] = "1";
-  EXPECT_THAT(WorkerUnderTest::Create(executor_, journal_, options), StatusIs(StatusCode::kInvalidArgument, HasSubstr("'port'")));
+  EXPECT_THAT(WorkerUnderTest::Create(executor_, journal_, options),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("'port'")));
 }
 
 }  // namespace
