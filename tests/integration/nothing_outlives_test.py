@@ -36,6 +36,19 @@ def marked(mark):
     return found
 
 
+def hosts(mark):
+    """Those of them that are hosts under test: when one lives, a scenario is in its middle."""
+    found = []
+    for pid in marked(mark):
+        try:
+            with open(f"/proc/{pid}/comm") as f:
+                if f.read().strip() == "squall-host":
+                    found.append(pid)
+        except OSError:
+            continue
+    return found
+
+
 def describe(pids):
     lines = []
     for pid in pids:
@@ -69,8 +82,8 @@ def run_and_signal(signum):
             start_new_session=True,
             # A background child of a shell inherits SIGINT ignored; squall must see it.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-        # Mid-scenario: squall, at least one subject's child and at least one worker or host of it.
-        busy = wait_until(lambda: len(marked(mark)) >= 4, 30 * SCALE)
+        # Mid-scenario: two subjects run side by side, each with its host.
+        busy = wait_until(lambda: len(hosts(mark)) >= 2, 30 * SCALE)
         assert busy, f"squall never got going:\n{process.stdout.read() if process.poll() is not None else describe(marked(mark))}"
         os.kill(process.pid, signum)
         if signum == signal.SIGKILL:
