@@ -65,7 +65,14 @@ std::shared_ptr<Namespace> Namespaces::Add(const std::string& name) {
   return ns;
 }
 
+Namespaces::~Namespaces() { Clear(); }
+
 void Namespaces::Clear() {
+  // Namespaces own their runs and runs point back: without this neither would ever be freed.
+  for (const auto& [name, ns] : by_name_) {
+    ns->executions.clear();
+    ns->by_visibility.clear();
+  }
   by_name_.clear();
   by_id_.clear();
 }

@@ -39,6 +39,9 @@ struct Namespace {
 class Namespaces {
  public:
   explicit Namespaces(Core& core) : core_(core) {}
+  ~Namespaces();
+  Namespaces(const Namespaces&) = delete;
+  Namespaces& operator=(const Namespaces&) = delete;
 
   std::shared_ptr<Namespace> Add(const std::string& name);
   void Clear();
