@@ -38,7 +38,7 @@ prove-flakes: configure ## 20 runs of all scenarios in both worlds: no flake, no
 bench: ## Figures side by side with the real dev server (release build)
 	@$(MAKE) --no-print-directory PRESET=release configure
 	@cmake --build --preset release --target squall-bench
-	@build/release/bin/squall-bench
+	@SQUALL_SOURCE_DIR=$(CURDIR) build/release/bin/squall-bench
 
 asan-ubsan: ## Unit and integration tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory PRESET=asan-ubsan test

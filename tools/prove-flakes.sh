@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every scenario in both worlds again and again, and after each round looks for what must not be there: a failed or
 # flaky subject, a process, a listening port or a temporary folder that was not there before.
-# Usage: prove-flakes.sh PATH-TO-SQUALL ROUNDS [squall run arguments]
+# Usage: [JOBS=n] prove-flakes.sh PATH-TO-SQUALL ROUNDS [squall run arguments]
 set -uo pipefail
 squall=$(readlink -f "$1"); rounds=$2; shift 2
 root=$(mktemp -d)
@@ -17,7 +17,7 @@ before=$(ports)
 bad=0
 for round in $(seq 1 "$rounds"); do
   started=$SECONDS
-  if "$squall" run --world all --jobs "$(nproc)" --out "$root/out-$round" "$@" > "$root/round-$round.txt" 2>&1; then
+  if "$squall" run --world all --jobs "${JOBS:-$(nproc)}" --out "$root/out-$round" "$@" > "$root/round-$round.txt" 2>&1; then
     verdict=ok
   else
     verdict="exit $?"; bad=$((bad + 1))
