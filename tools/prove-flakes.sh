@@ -24,7 +24,7 @@ for round in $(seq 1 "$rounds"); do
   fi
   left=""
   # shellcheck disable=SC2009
-  extra=$(comm -13 <(printf '%s\n' "$mine") <(marked) | while read -r p; do [ -e "$p" ] && tr '\0' ' ' < "${p%environ}cmdline"; done)
+  extra=$(comm -13 <(printf '%s\n' "$mine") <(marked) | while read -r p; do [ -e "$p" ] && tr "\0" " " < "${p%environ}cmdline"; done 2>/dev/null)
   [ -z "$extra" ] || left="processes: $extra"
   new_ports=$(comm -13 <(printf '%s\n' "$before") <(ports))
   [ -z "$new_ports" ] || left="$left ports: $new_ports"
