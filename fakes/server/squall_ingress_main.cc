@@ -1,32 +1,20 @@
 // squall-ingress: a cloud ingress look-alike as a program of its own. Its options are explained by
 // --help.
 
-#include <sys/prctl.h>
-#include <unistd.h>
-
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
-#include <csignal>
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <sstream>
 #include <string>
 #include <utility>
 
 #include "base/util/rng.h"
 #include "base/wire/certificates.h"
 #include "fakes/server/ingress_server.h"
+#include "fakes/server/program.h"
 
 namespace squall::fakes {
 namespace {
-
-// Exit codes of all programs under test (docs/scenarios.md): 0 asked to stop, and
-constexpr int kFailed = 1;
-constexpr int kWrongUsage = 2;
-constexpr int kCouldNotStart = 3;
 
 constexpr const char* kDescription =
     "A cloud ingress look-alike: terminates TLS on 127.0.0.1 and forwards plaintext to one "
@@ -56,9 +44,7 @@ struct Arguments {
   IngressTransport transport = IngressTransport::kHttp2;
   bool silent = false;
   bool no_tickets = false;
-  std::string journal;
   std::string mint;
-  bool die_with_parent = false;
 };
 
 void Declare(CLI::App& app, Arguments& args) {
@@ -76,43 +62,11 @@ void Declare(CLI::App& app, Arguments& args) {
   app.add_flag("--silent", args.silent, "Accept connections and never answer: internal-only");
   app.add_flag("--no-session-tickets", args.no_tickets, "Make every client do a full handshake");
   app.add_option("--name", args.name, "Name in the journal")->capture_default_str();
-  app.add_option("--journal", args.journal, "Write every connection to this new file (JSONL)");
   app.add_option(
       "--mint", args.mint,
       "Write test certificates (right, expired, wrong name, ...) to this folder and exit");
-  app.add_flag("--die-with-parent", args.die_with_parent,
-               "Be killed when the process that started this one dies");
   app.description(kDescription);
   app.footer(kFooter);
-}
-
-int Complain(int code, std::string_view text) {
-  std::fprintf(stderr, "squall-ingress: %.*s\n", static_cast<int>(text.size()), text.data());
-  return code;
-}
-
-StatusOr<std::string> ReadText(const std::string& path, std::string_view what) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  if (in) text << in.rdbuf();
-  if (!in || !text) {
-    return MakeStatus(StatusCode::kInvalidArgument, "cannot read {} {}", what,
-                      path.empty() ? "(not given)" : path);
-  }
-  return std::move(text).str();
-}
-
-Status WriteText(const std::filesystem::path& path, const std::string& text, bool secret) {
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  if (secret && out) {
-    std::error_code ignored;
-    std::filesystem::permissions(
-        path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, ignored);
-  }
-  out << text;
-  out.flush();
-  if (!out) return MakeStatus(StatusCode::kUnavailable, "cannot write {}", path.string());
-  return absl::OkStatus();
 }
 
 Status Mint(const std::filesystem::path& folder) {
@@ -165,60 +119,26 @@ StatusOr<IngressServerOptions> ToOptions(const Arguments& args) {
 }
 
 int Main(int argc, char** argv) {
-  const pid_t parent = ::getppid();
-  // Signals wait until they are asked for below; threads started from here on inherit that.
-  sigset_t stop_signals;
-  sigemptyset(&stop_signals);
-  sigaddset(&stop_signals, SIGTERM);
-  sigaddset(&stop_signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
-
+  Program program("squall-ingress");
   Arguments args;
-  CLI::App app;
-  Declare(app, args);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& done) {  // --help
-    return app.exit(done);
-  } catch (const CLI::ParseError& error) {
-    return Complain(kWrongUsage, std::string(error.what()) + " (see --help)");
-  }
-  if (args.die_with_parent) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) return Complain(kCouldNotStart, "the parent is gone already");
-  }
+  Declare(program.options(), args);
+  if (const std::optional<int> code = program.Parse(argc, argv)) return *code;
   if (!args.mint.empty()) {
     const Status minted = Mint(args.mint);
-    return minted.ok() ? 0 : Complain(kFailed, Message(minted));
+    return minted.ok() ? 0 : program.Complain(kFailed, Message(minted));
   }
   StatusOr<IngressServerOptions> options = ToOptions(args);
-  if (!options.ok()) return Complain(kWrongUsage, Message(options.status()));
+  if (!options.ok()) return program.Complain(kWrongUsage, Message(options.status()));
+  const StatusOr<journal::Sink*> journal = program.OpenJournal();
+  if (!journal.ok()) return program.Complain(kWrongUsage, Message(journal.status()));
+  options->journal = *journal;
 
-  const RealClock clock;
-  std::unique_ptr<journal::Journal> journal;
-  if (!args.journal.empty()) {
-    StatusOr<std::unique_ptr<journal::Journal>> created =
-        journal::Journal::Create(clock, args.journal);
-    if (!created.ok()) return Complain(kWrongUsage, Message(created.status()));
-    journal = *std::move(created);
-    options->journal = journal.get();
-  }
   StatusOr<std::unique_ptr<IngressServer>> server = IngressServer::Start(*std::move(options));
-  if (!server.ok()) {
-    const bool usage = server.status().code() == StatusCode::kInvalidArgument;
-    return Complain(usage ? kWrongUsage : kCouldNotStart, Message(server.status()));
-  }
-  std::printf(R"({"squall_event":"ready","port":%d,"address":"%s","pid":%d,"tls":true})"
-              "\n",
-              (*server)->port(), (*server)->address().c_str(), static_cast<int>(::getpid()));
-  std::fflush(stdout);
-  int signal = 0;
-  sigwait(&stop_signals, &signal);
+  if (!server.ok()) return program.ComplainOfStart(server.status());
+  program.PrintReady({(*server)->port(), (*server)->address(), /*tls=*/true});
+  program.WaitForStop();
   server->reset();
-  if (journal != nullptr && !journal->status().ok()) {
-    return Complain(kFailed, Message(journal->status()));
-  }
-  return 0;
+  return program.Finish();
 }
 
 }  // namespace

@@ -1,26 +1,15 @@
 // squall-server: a fake Temporal server as a program of its own. Its options are explained by
 // --help.
 
-#include <fcntl.h>
-#include <sys/prctl.h>
-#include <unistd.h>
-
-#include <CLI/CLI.hpp>
-#include <csignal>
-#include <cstdio>
-#include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "fakes/server/fake_server.h"
+#include "fakes/server/program.h"
 
 namespace squall::fakes {
 namespace {
-
-// Exit codes of all programs under test (docs/scenarios.md): 0 asked to stop, and
-constexpr int kWrongUsage = 2;
-constexpr int kCouldNotStart = 3;
 
 constexpr const char* kDescription =
     "A fake Temporal server: Temporal's gRPC service on 127.0.0.1, in memory, in milliseconds.\n"
@@ -47,8 +36,6 @@ struct Arguments {
   std::uint64_t seed = 1;
   std::string tls_cert, tls_key, client_ca;
   std::string api_key_file;
-  std::string journal;
-  bool die_with_parent = false;
 };
 
 void Declare(CLI::App& app, Arguments& args) {
@@ -74,27 +61,8 @@ void Declare(CLI::App& app, Arguments& args) {
       ->needs(cert);
   app.add_option("--api-key-file", args.api_key_file,
                  "Accept only calls with one of these API keys (one per line, # comments)");
-  app.add_option("--journal", args.journal,
-                 "Write every connection, call and state change to this new file (JSONL)");
-  app.add_flag("--die-with-parent", args.die_with_parent,
-               "Be killed when the process that started this one dies");
   app.description(kDescription);
   app.footer(kFooter);
-}
-
-int Complain(int code, std::string_view text) {
-  std::fprintf(stderr, "squall-server: %.*s\n", static_cast<int>(text.size()), text.data());
-  return code;
-}
-
-StatusOr<std::string> ReadText(const std::string& path, std::string_view what) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  if (in) text << in.rdbuf();
-  if (!in || !text) {
-    return MakeStatus(StatusCode::kInvalidArgument, "cannot read {} {}", what, path);
-  }
-  return std::move(text).str();
 }
 
 StatusOr<std::vector<std::string>> ReadKeys(const std::string& path) {
@@ -141,61 +109,24 @@ StatusOr<FakeServerOptions> ToOptions(const Arguments& args) {
 }
 
 int Main(int argc, char** argv) {
-  const pid_t parent = ::getppid();
-  // Signals wait until they are asked for below; threads started from here on inherit that.
-  sigset_t stop_signals;
-  sigemptyset(&stop_signals);
-  sigaddset(&stop_signals, SIGTERM);
-  sigaddset(&stop_signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
-
+  Program program("squall-server");
   Arguments args;
-  CLI::App app;
-  Declare(app, args);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& done) {  // --help
-    return app.exit(done);
-  } catch (const CLI::ParseError& error) {
-    return Complain(kWrongUsage, std::string(error.what()) + " (see --help)");
-  }
-  if (args.die_with_parent) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) return Complain(kCouldNotStart, "the parent is gone already");
-  }
+  Declare(program.options(), args);
+  if (const std::optional<int> code = program.Parse(argc, argv)) return *code;
   StatusOr<FakeServerOptions> options = ToOptions(args);
-  if (!options.ok()) return Complain(kWrongUsage, Message(options.status()));
+  if (!options.ok()) return program.Complain(kWrongUsage, Message(options.status()));
+  const StatusOr<journal::Sink*> journal = program.OpenJournal();
+  if (!journal.ok()) return program.Complain(kWrongUsage, Message(journal.status()));
+  options->journal = *journal;
 
-  const RealClock clock;
-  std::unique_ptr<journal::Journal> journal;
-  if (!args.journal.empty()) {
-    StatusOr<std::unique_ptr<journal::Journal>> created =
-        journal::Journal::Create(clock, args.journal);
-    if (!created.ok()) return Complain(kWrongUsage, Message(created.status()));
-    journal = *std::move(created);
-    options->journal = journal.get();
-  }
   const bool tls = options->tls.has_value();
   StatusOr<std::unique_ptr<FakeServer>> server = FakeServer::Start(*std::move(options));
-  if (!server.ok()) {
-    const bool usage = server.status().code() == StatusCode::kInvalidArgument;
-    return Complain(usage ? kWrongUsage : kCouldNotStart, Message(server.status()));
-  }
-  if (args.print_ready) {
-    std::printf(R"({"squall_event":"ready","port":%d,"address":"%s","pid":%d,"tls":%s})"
-                "\n",
-                (*server)->port(), (*server)->address().c_str(), static_cast<int>(::getpid()),
-                tls ? "true" : "false");
-    std::fflush(stdout);
-  }
-  int signal = 0;
-  sigwait(&stop_signals, &signal);
+  if (!server.ok()) return program.ComplainOfStart(server.status());
+  if (args.print_ready) program.PrintReady({(*server)->port(), (*server)->address(), tls});
+  program.WaitForStop();
   (*server)->Shutdown();
   server->reset();
-  if (journal != nullptr && !journal->status().ok()) {
-    return Complain(1, Message(journal->status()));
-  }
-  return 0;
+  return program.Finish();
 }
 
 }  // namespace
