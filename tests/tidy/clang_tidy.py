@@ -2,9 +2,10 @@
 """Runs clang-tidy over our own files of a build folder, in parallel; a file without findings is skipped the next time.
 
     clang_tidy.py --clang-tidy clang-tidy-14 --build BUILD [--jobs N] [PATH...]
+    clang_tidy.py --self-test
 
-PATH: only files whose path from the root begins so ("base/wire"). A file is checked again when it, a header of ours or
-.clang-tidy has changed since its last clean run.
+PATH: only files whose path from the root begins so ("base/wire"). A file is checked again when it, a header of ours that
+it includes (directly or through others) or .clang-tidy has changed since its last clean run.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 import tree
 
@@ -50,11 +52,109 @@ def database_for_clang(build):
     return folder
 
 
-def stamp_of(relative, common):
-    return hashlib.sha256(common + (tree.ROOT / relative).read_bytes()).hexdigest()
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.M)
+
+
+class Stamps:
+    """What the verdict on a source file depends on, as a digest. Files are read once, so one of these lives as long as the
+    files stay as they are."""
+
+    def __init__(self, root):
+        self.root = root
+        self.settings = (root / ".clang-tidy").read_bytes()
+        self.known = {}  # path -> (digest of its bytes, what it includes of ours); None: not ours
+
+    def look(self, path):
+        if path not in self.known:
+            try:
+                data = (self.root / path).read_bytes()
+            except OSError:
+                data = None
+            self.known[path] = None if data is None else (hashlib.sha256(data).digest(), list(self.includes(path, data)))
+        return self.known[path]
+
+    def includes(self, path, data):
+        """Beside the file that includes, or from the root; which of both exists is seen when it is looked at."""
+        beside = os.path.dirname(path)
+        for name in INCLUDE.findall(data.decode("utf-8", "replace")):
+            for folder in (beside, ""):
+                yield os.path.normpath(os.path.join(folder, name))
+
+    def closure(self, path):
+        """The file and all of our headers that it includes, sorted."""
+        seen, todo = set(), [path]
+        while todo:
+            one = todo.pop()
+            if one in seen or one.startswith("..") or not self.look(one):
+                continue
+            seen.add(one)
+            todo.extend(self.known[one][1])
+        return sorted(seen)
+
+    def of(self, path):
+        digest = hashlib.sha256(self.settings)
+        for one in self.closure(path):
+            digest.update(one.encode() + b"\0" + self.known[one][0])
+        return digest.hexdigest()
+
+
+# (name, what is changed or removed (None), which of the sources are to be checked again). The tree before the change:
+TREE = {
+    ".clang-tidy": "Checks: '*'",
+    "base/a.h": '#pragma once\n#include <vector>\n#include "temporal/api/x.pb.h"\n',
+    "base/b.h": '#pragma once\n  # include "base/a.h"\n#include "base/c.h"\n',
+    "base/c.h": '#pragma once\n#include "base/b.h"\n',
+    "base/lonely.h": "#pragma once\n",
+    "base/a.cc": '#include "base/a.h"\n',
+    "base/b.cc": '#include "base/b.h"\n',
+    "base/near.h": "#pragma once\n",
+    "base/near.cc": '#include "near.h"\n// #include "base/lonely.h" is not, in a comment\n',
+}
+CASES = [
+    ("nothing", {}, []),
+    ("the source itself", {"base/a.cc": "int a;"}, ["base/a.cc"]),
+    ("a header that one includes", {"base/near.h": "int n;"}, ["base/near.cc"]),
+    ("a header through a header", {"base/a.h": "int a;"}, ["base/a.cc", "base/b.cc"]),
+    ("headers in a circle", {"base/c.h": "int c;"}, ["base/b.cc"]),
+    ("a header that nobody includes", {"base/lonely.h": "int l;"}, []),
+    ("a header that goes away", {"base/a.h": None}, ["base/a.cc", "base/b.cc"]),
+    ("a header that comes to stand nearer", {"base/base/a.h": ""}, ["base/a.cc", "base/b.cc"]),
+    ("the settings", {".clang-tidy": "Checks: '-*'"}, ["base/a.cc", "base/b.cc", "base/near.cc"]),
+]  # fmt: skip
+
+
+def self_test():
+    failures = 0
+    for name, change, expected in CASES:
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+
+            def write(files):
+                for path, text in files.items():
+                    if text is None:
+                        (root / path).unlink()
+                        continue
+                    (root / path).parent.mkdir(parents=True, exist_ok=True)
+                    (root / path).write_text(text, encoding="utf-8")
+
+            sources = [path for path in TREE if path.endswith(".cc")]
+            write(TREE)
+            before, again = Stamps(root), Stamps(root)
+            old = {path: before.of(path) for path in sources}
+            same = all(again.of(path) == old[path] for path in sources)
+            write(change)
+            after = Stamps(root)
+            dirty = [path for path in sources if after.of(path) != old[path]]
+        if dirty != expected or not same:
+            failures += 1
+            print(f"self-test '{name}': expected {expected}, got {dirty}")
+    print(f"self-test: {len(CASES) - failures} of {len(CASES)} cases as expected")
+    return 1 if failures else 0
 
 
 def main():
+    if sys.argv[1:] == ["--self-test"]:
+        return self_test()
     parser = argparse.ArgumentParser()
     parser.add_argument("--clang-tidy", required=True)
     parser.add_argument("--build", required=True, type=pathlib.Path)
@@ -62,15 +162,12 @@ def main():
     parser.add_argument("paths", nargs="*")
     args = parser.parse_args()
 
-    digest = hashlib.sha256((tree.ROOT / ".clang-tidy").read_bytes())
-    for header in tree.files(folders=tree.CODE_FOLDERS, suffixes=(".h",)):
-        digest.update((tree.ROOT / header).read_bytes())
-    common = digest.digest()
     stamps_path = args.build / "clang-tidy-clean.json"
     stamps = json.loads(stamps_path.read_text()) if stamps_path.exists() else {}
 
     files = our_commands(args.build, args.paths)
-    todo = [f for f in files if stamps.get(f[0]) != stamp_of(f[0], common)]
+    seen = Stamps(tree.ROOT)  # before the runs: what is edited meanwhile is checked again the next time
+    todo = [f for f in files if stamps.get(f[0]) != seen.of(f[0])]
     print(f"clang-tidy: {len(files)} files, {len(files) - len(todo)} unchanged since they were clean", flush=True)
 
     database = database_for_clang(args.build)
@@ -85,7 +182,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         for number, (relative, code, out, err) in enumerate(pool.map(run, todo), 1):
             if code == 0:
-                stamps[relative] = stamp_of(relative, common)
+                stamps[relative] = seen.of(relative)
                 stamps_path.write_text(json.dumps(stamps, indent=0, sort_keys=True))
             else:
                 bad += 1
