@@ -63,13 +63,34 @@ virtual_environment() {
   cp tools/requirements.txt "$stamp"
 }
 
+# Cargo's line for each crate becomes a count: one line that changes on a terminal, one per hundred crates elsewhere. All
+# else that cargo says (retries, errors) is shown as it comes.
+crate_progress() {
+  local line count=0
+  while IFS= read -r line; do
+    case $line in
+      *" Downloaded "*" v"[0-9]*)
+        count=$((count + 1))
+        if [ -t 1 ]; then
+          printf '\r[setup] %d crates ' "$count"
+        elif [ $((count % 100)) = 0 ]; then
+          say "$count crates"
+        fi ;;
+      *" Downloaded "* | *" Downloading "* | *" Updating "*) ;;
+      *) printf '%s\n' "$line" >&2 ;;
+    esac
+  done
+  if [ -t 1 ] && [ "$count" -gt 0 ]; then printf '\n'; fi
+}
+
 crates() {
   local cache stamp
   cache=${SQUALL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/squall}
   stamp=$cache/fetched-$(sha256sum core/bridge/Cargo.lock | cut -c1-12)
   [ -e "$stamp" ] && return 0
-  say "fetching the Rust crates of the production core"
-  cargo fetch --locked --manifest-path core/bridge/Cargo.toml || die "cargo could not fetch the crates of core/bridge/Cargo.lock"
+  say "fetching the Rust crates of the production core (up to $(grep -c '^checksum' core/bridge/Cargo.lock))"
+  cargo --color never fetch --locked --manifest-path core/bridge/Cargo.toml 2>&1 | crate_progress ||
+    die "cargo could not fetch the crates of core/bridge/Cargo.lock"
   mkdir -p "$cache" && : > "$stamp"
 }
 
