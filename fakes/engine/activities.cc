@@ -550,6 +550,8 @@ workflowpb::PendingActivityInfo Activities::Describe(const Activity& activity) c
   *options->mutable_start_to_close_timeout() = activity.attributes.start_to_close_timeout();
   *options->mutable_heartbeat_timeout() = activity.attributes.heartbeat_timeout();
   *options->mutable_retry_policy() = activity.attributes.retry_policy();
+  // The real server does not tell these here.
+  options->mutable_retry_policy()->clear_non_retryable_error_types();
   return info;
 }
 

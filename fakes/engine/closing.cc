@@ -247,6 +247,7 @@ void Closing::Close(Run& run, historypb::HistoryEvent event, enums::WorkflowExec
   core_.CancelTimer(run.run_timer);
   core_.CancelTimer(run.execution_timer);
   core_.CancelTimer(run.backoff_timer);
+  run.task_at_close = run.task;
   core_.tasks.Clear(run);
   core_.activities.DropAll(run);
   for (auto& [id, timer] : run.timers) core_.CancelTimer(timer.timer);

@@ -14,6 +14,7 @@ void Core::RunDeferred() {
   while (!deferred.empty()) {
     auto work = std::move(deferred.front());
     deferred.pop_front();
+    ++transaction;
     work();
   }
 }

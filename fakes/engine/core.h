@@ -57,6 +57,7 @@ struct Core {
   const std::string source;  // "server:<name>"
   Rng rng;
   TimerQueue timers;
+  std::uint64_t transaction = 0;  // counts pieces of work whose events are written together
   Moment now{};
   std::int64_t next_task_id = 1048576;  // where the real server's first shard starts
   std::string cluster_id;

@@ -104,10 +104,12 @@ class Engine::Impl {
       if (*next > target.steady) break;
       core_.now = {std::max(*next, core_.now.steady),
                    target.wall - (target.steady - std::max(*next, core_.now.steady))};
+      ++core_.transaction;
       if (auto work = core_.timers.TakeDue(target.steady)) work();
       core_.RunDeferred();
     }
     core_.now = target;
+    ++core_.transaction;
   }
 
   void Leave() {

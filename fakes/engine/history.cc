@@ -92,12 +92,27 @@ std::string AsHistoryField(const historypb::HistoryEvent& event) {
 std::int64_t History::Append(historypb::HistoryEvent& event) {
   const std::int64_t id = next_event_id();
   event.set_event_id(id);
+  if (transaction_ == nullptr || *transaction_ != last_transaction_ || batches_.empty())
+    batches_.push_back(id);
+  if (transaction_ != nullptr) last_transaction_ = *transaction_;
   const std::size_t size = event.ByteSizeLong();
   AppendVarint(bytes_, static_cast<std::uint64_t>(historypb::History::kEventsFieldNumber) << 3 | 2);
   AppendVarint(bytes_, size);
   AppendSorted(event, bytes_);
   ends_.push_back(bytes_.size());
   return id;
+}
+
+std::int64_t History::EndOfBatches(std::int64_t first, int count) const {
+  const auto own = std::prev(std::upper_bound(batches_.begin(), batches_.end(), first));
+  if (batches_.end() - own <= count) return next_event_id() - 1;
+  return *(own + count) - 1;
+}
+
+std::int64_t History::StartOfBatches(std::int64_t last, int count) const {
+  const auto own = std::prev(std::upper_bound(batches_.begin(), batches_.end(), last));
+  if (own - batches_.begin() < count) return 1;
+  return *(own - (count - 1));
 }
 
 std::map<std::int64_t, std::int64_t> History::Flush() {

@@ -19,6 +19,10 @@ class History {
   std::int64_t next_event_id() const { return static_cast<std::int64_t>(ends_.size()) + 1; }
   std::int64_t size_bytes() const { return static_cast<std::int64_t>(bytes_.size()); }
 
+  // Whose value at Append tells which events were written together: pages of history never divide a
+  // batch, and their size counts batches, as the real server's do. Without it each event is its own.
+  void SetTransaction(const std::uint64_t* transaction) { transaction_ = transaction; }
+
   // Appends `event` under the next id, which is returned and set in it.
   std::int64_t Append(historypb::HistoryEvent& event);
 
@@ -40,12 +44,19 @@ class History {
   // temporal.api.history.v1.History: a valid message by itself, and any two slices in a row are
   // too.
   std::string_view Slice(std::int64_t first, std::int64_t last) const;
+  // The last event of the `count` batches that begin with the one of event `first`; and the first
+  // event of the `count` batches that end with the one of event `last`.
+  std::int64_t EndOfBatches(std::int64_t first, int count) const;
+  std::int64_t StartOfBatches(std::int64_t last, int count) const;
   // One event, parsed.
   historypb::HistoryEvent Read(std::int64_t event_id) const;
 
  private:
   std::string bytes_;
   std::vector<std::size_t> ends_;  // ends_[i]: where event i+1 ends in bytes_
+  std::vector<std::int64_t> batches_;  // the first event of each batch
+  const std::uint64_t* transaction_ = nullptr;
+  std::uint64_t last_transaction_ = 0;
   std::vector<historypb::HistoryEvent> buffer_;
 };
 

@@ -63,17 +63,17 @@ void Reads::Answer(CallId call, Run& run, const Page& page) {
     return PageToken{.run_id = run.run_id, .first = first, .waiting = page.wait}.Serialize();
   };
   if (page.close_only) {
-    // Without waiting the last event so far is the answer; with waiting only the closing one.
+    // There is no closing event yet: without waiting the answer is empty.
     if (!run.open())
       return core_.calls.ReplyBytes(call, HistoryResponse(run.history.Slice(last, last), ""));
     if (page.wait) return Wait(call, run, page);
-    return core_.calls.ReplyBytes(call, HistoryResponse(run.history.Slice(last, last), ""));
+    return core_.calls.ReplyBytes(call, HistoryResponse("", ""));
   }
   if (page.first > last) {
     if (page.wait && run.open()) return Wait(call, run, page);
     return core_.calls.ReplyBytes(call, HistoryResponse("", ""));
   }
-  const std::int64_t end = std::min(last, page.first + page.size - 1);
+  const std::int64_t end = run.history.EndOfBatches(page.first, page.size);
   const bool more = end < last || (page.wait && run.open());
   std::string events(run.history.Slice(page.first, end));
   // SDKs, but not the CLI and the UI, also get the events of a task that is in no history yet.
@@ -155,8 +155,10 @@ StatusOr<ws::GetWorkflowExecutionHistoryReverseResponse> Reads::HistoryReverse(
   SQUALL_ASSIGN_OR_RETURN(auto run, core_.namespaces.FindRun(request.namespace_(), execution));
   if (first == 0) first = run->history.next_event_id() - 1;
   ws::GetWorkflowExecutionHistoryReverseResponse response;
+  const std::int64_t until =
+      run->history.StartOfBatches(first, PageSize(request.maximum_page_size()));
   std::int64_t next = first;
-  for (int count = 0; next >= 1 && count < PageSize(request.maximum_page_size()); ++count, --next) {
+  for (; next >= until; --next) {
     *response.mutable_history()->add_events() = run->history.Read(next);
   }
   if (next >= 1)
@@ -229,14 +231,15 @@ StatusOr<ws::DescribeWorkflowExecutionResponse> Reads::Describe(
     pending->set_initiated_id(id);
     pending->set_parent_close_policy(child.attributes.parent_close_policy());
   }
-  if (run->task.pending()) {
+  // The real server goes on telling the task that waited when the run was closed from outside.
+  if (const WorkflowTask& waits = run->open() ? run->task : run->task_at_close; waits.pending()) {
     auto* task = response.mutable_pending_workflow_task();
-    task->set_state(run->task.is_started() ? enums::PENDING_WORKFLOW_TASK_STATE_STARTED
-                                           : enums::PENDING_WORKFLOW_TASK_STATE_SCHEDULED);
-    *task->mutable_scheduled_time() = ToProto(run->task.scheduled);
-    *task->mutable_original_scheduled_time() = ToProto(run->task.original_scheduled);
-    if (run->task.is_started()) *task->mutable_started_time() = ToProto(run->task.started);
-    task->set_attempt(run->task.attempt);
+    task->set_state(waits.is_started() ? enums::PENDING_WORKFLOW_TASK_STATE_STARTED
+                                       : enums::PENDING_WORKFLOW_TASK_STATE_SCHEDULED);
+    *task->mutable_scheduled_time() = ToProto(waits.scheduled);
+    *task->mutable_original_scheduled_time() = ToProto(waits.original_scheduled);
+    if (waits.is_started()) *task->mutable_started_time() = ToProto(waits.started);
+    task->set_attempt(waits.attempt);
   }
   auto* extended = response.mutable_workflow_extended_info();
   if (run->execution_expires)
@@ -252,7 +255,8 @@ StatusOr<ws::DescribeWorkflowExecutionResponse> Reads::Describe(
   *extended->mutable_original_start_time() = ToProto(run->started);
   auto& request_info = (*extended->mutable_request_id_infos())[run->create_request_id];
   request_info.set_event_type(enums::EVENT_TYPE_WORKFLOW_EXECUTION_STARTED);
-  request_info.set_event_id(1);
+  // The real server's map has one entry for a signal-with-start: the start's type, the signal's id.
+  request_info.set_event_id(run->signal_request_ids.contains(run->create_request_id) ? 2 : 1);
   return response;
 }
 

@@ -133,6 +133,7 @@ struct Run : std::enable_shared_from_this<Run> {
 
   History history;
   WorkflowTask task;
+  WorkflowTask task_at_close;  // what was scheduled then; only told
   std::int64_t previous_started_event_id = 0;  // of the last completed workflow task
   bool close_attempted = false;  // an UnhandledCommand failure: the workflow wants to close
   std::string sticky_queue;      // "" when not set

@@ -105,6 +105,7 @@ common::Link RequestLink(const Run& run, const std::string& request_id, enums::E
 
 std::shared_ptr<Run> Starts::Create(NewRun start) {
   auto run = std::make_shared<Run>();
+  run->history.SetTransaction(&core_.transaction);
   run->ns = std::move(start.ns);
   run->workflow_id = std::move(start.workflow_id);
   run->run_id = start.run_id.empty() ? core_.rng.Uuid() : std::move(start.run_id);
@@ -172,8 +173,6 @@ StatusOr<StartRequest> Starts::Prepare(ws::StartWorkflowExecutionRequest& reques
   StartRequest start;
   start.reuse = request.workflow_id_reuse_policy();
   start.conflict = request.workflow_id_conflict_policy();
-  SQUALL_RETURN_IF_ERROR(CheckPolicies(start.reuse, start.conflict));
-  SetDefaults(&start.reuse, &start.conflict, enums::WORKFLOW_ID_CONFLICT_POLICY_FAIL);
   if (request.workflow_id().empty()) return InvalidArgument("WorkflowId is not set on request.");
   if (request.workflow_id().size() > kMaxIdLength) {
     return MakeStatus(StatusCode::kInvalidArgument,
@@ -203,6 +202,8 @@ StatusOr<StartRequest> Starts::Prepare(ws::StartWorkflowExecutionRequest& reques
       CheckDuration(request.workflow_run_timeout(), "WorkflowRunTimeoutSeconds"));
   SQUALL_RETURN_IF_ERROR(
       CheckDuration(request.workflow_task_timeout(), "WorkflowTaskTimeoutSeconds"));
+  SQUALL_RETURN_IF_ERROR(CheckPolicies(start.reuse, start.conflict));
+  SetDefaults(&start.reuse, &start.conflict, enums::WORKFLOW_ID_CONFLICT_POLICY_FAIL);
   if (request.request_id().empty()) request.set_request_id(core_.rng.Uuid());
   if (request.request_id().size() > kMaxIdLength)
     return InvalidArgument("RequestId length exceeds limit.");

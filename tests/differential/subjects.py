@@ -1,0 +1,188 @@
+"""The two servers that are compared, as processes, and what one sees of them: answers without what may differ.
+
+A Subject starts its server, calls it through the Python SDK's own gRPC client, and turns every message into plain data
+in which identifiers are replaced by symbols in the order of their first appearance, and moments by "T".
+"""
+
+import asyncio
+import base64
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+from datetime import timedelta
+
+from google.protobuf.descriptor import FieldDescriptor
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.service import ConnectConfig, RPCError, ServiceClient
+
+# Random identifiers wherever they appear, in fields and inside texts.
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+# Fields that are left out on both sides, each for a reason that docs/fake-server.md gives to users.
+LEFT_OUT = {
+    "task_id": "an internal number of the history shard",
+    "history_size_bytes": "depends on the internal encoding",
+    "size_bytes": "depends on the internal encoding",
+    "state_size_bytes": "depends on the internal encoding",
+    "next_page_token": "opaque; pages themselves are compared",
+    "task_token": "opaque",
+    "close_shard_id": "internal",
+    "state_transition_count": "internal bookkeeping",
+    "approximate_backlog_count": "an approximation by its own word",
+    "server_response_time": "a moment",
+}
+
+
+class Scrubber:
+    """Replaces what differs between two correct servers. One for each subject and script."""
+
+    def __init__(self, nonce):
+        self._nonce = nonce
+        self._symbols = {}
+
+    def text(self, text):
+        text = text.replace(self._nonce, "N")
+        return UUID.sub(lambda m: self._symbols.setdefault(m.group(0), f"id{len(self._symbols) + 1}"), text)
+
+    def message(self, message):
+        """A protobuf message as plain data: fields in their order, absent ones left out."""
+        kind = message.DESCRIPTOR.full_name
+        if kind == "google.protobuf.Timestamp":
+            return "T"
+        if kind == "google.protobuf.Duration":
+            return f"{message.seconds + message.nanos / 1e9:g}s"
+        if kind == "google.protobuf.Any":
+            return {"type": message.type_url.rsplit("/", 1)[-1]}
+        result = {}
+        for field, value in message.ListFields():
+            if field.name in LEFT_OUT:
+                continue
+            result[field.name] = self._field(field, value)
+        return result
+
+    def _field(self, field, value):
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            inner = field.message_type.fields_by_name["value"]
+            return {self.text(str(k)): self._one(inner, value[k]) for k in sorted(value)}
+        if field.is_repeated:
+            return [self._one(field, v) for v in value]
+        return self._one(field, value)
+
+    def _one(self, field, value):
+        if field.type == FieldDescriptor.TYPE_MESSAGE:
+            return self.message(value)
+        if field.type == FieldDescriptor.TYPE_ENUM:
+            known = field.enum_type.values_by_number.get(value)
+            return known.name if known else value
+        if field.type == FieldDescriptor.TYPE_BYTES:
+            try:
+                return self.text(value.decode())
+            except UnicodeDecodeError:
+                return "base64:" + base64.b64encode(value).decode()
+        if field.type == FieldDescriptor.TYPE_STRING:
+            return self.text(value)
+        return value
+
+    def error(self, error):
+        details = [d.type_url.rsplit("/", 1)[-1] for d in error.grpc_status.details]
+        return {"code": error.status.name, "message": self.text(error.message), "details": details}
+
+
+class Subject:
+    """A server under comparison. Start it with `async with`."""
+
+    def __init__(self, name, command):
+        self.name = name
+        self._command = command
+        self._process = None
+        self._log = None
+        self.client = None
+
+    async def __aenter__(self):
+        self._log = tempfile.TemporaryFile()
+        port, command = self._command()
+        # Its own group, so that what the CLI starts goes with it; SIGINT as usual (a background child may inherit it ignored).
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=self._log, process_group=0,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+        if port is None:
+            ready = json.loads(await asyncio.to_thread(self._process.stdout.readline))
+            port = ready["port"]
+        self.address = f"127.0.0.1:{port}"
+        self.client = await self._connect()
+        return self
+
+    async def _connect(self):
+        last = None
+        for _ in range(600):
+            if self._process.poll() is not None:
+                self._log.seek(0)
+                raise RuntimeError(f"{self.name} exited: {self._log.read().decode(errors='replace')[-2000:]}")
+            try:
+                client = await ServiceClient.connect(ConnectConfig(target_host=self.address))
+                await client.workflow_service.describe_namespace(
+                    DescribeNamespaceRequest(namespace="default"), timeout=timedelta(seconds=5))
+                return client
+            except (RPCError, RuntimeError) as error:
+                last = error
+                await asyncio.sleep(0.05)  # the server has no readiness line: asked again until it answers
+        raise RuntimeError(f"{self.name} does not serve: {last}")
+
+    async def __aexit__(self, *_):
+        self.client = None
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                await asyncio.to_thread(self._process.wait, 10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+        self._process.stdout.close()
+        self._log.close()
+
+
+# Search attributes beside the built-in ones that scripts use.
+SEARCH_ATTRIBUTES = {"CustomTextField": "Text", "CustomIntField": "Int"}
+
+
+async def add_search_attributes(subject):
+    request = AddSearchAttributesRequest(namespace="default")
+    for name, kind in SEARCH_ATTRIBUTES.items():
+        request.search_attributes[name] = IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{kind.upper()}")
+    await subject.client.operator_service.add_search_attributes(request, timeout=timedelta(seconds=10))
+
+
+def fake(squall_server):
+    return Subject("fake", lambda: (None, [squall_server, "--port", "0", "--die-with-parent"]))
+
+
+def real(temporal):
+    """The dev server with the settings under which sdk-core's own suite runs."""
+
+    def command():
+        with socket.socket() as probe, socket.socket() as second:  # the CLI cannot say which port it took
+            probe.bind(("127.0.0.1", 0))
+            second.bind(("127.0.0.1", 0))
+            port, http = probe.getsockname()[1], second.getsockname()[1]
+        settings = (
+            "system.enableEagerWorkflowStart=true", "frontend.workerVersioningWorkflowAPIs=true",
+            "frontend.workerVersioningDataAPIs=true", "system.enableDeploymentVersions=true",
+            "component.nexusoperations.recordCancelRequestCompletionEvents=true",
+            "frontend.WorkerHeartbeatsEnabled=true", "frontend.ListWorkersEnabled=true",
+            "history.enableWorkflowTaskCompletionPagination=true", "matching.rps=12000",
+            # Scripts are quick and many: nothing of it is about rate limits.
+            "frontend.namespaceRPS=100000", "frontend.rps=100000",
+        )
+        dynamic = [part for s in settings for part in ("--dynamic-config-value", s)]
+        return port, [temporal, "server", "start-dev", "--headless", "--port", str(port), "--http-port", str(http),
+                      "--log-level", "error", *dynamic,
+                      *(f"--search-attribute={name}={kind}" for name, kind in SEARCH_ATTRIBUTES.items())]
+
+    return Subject("real", command)
