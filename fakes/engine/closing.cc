@@ -174,6 +174,7 @@ void Closing::ContinueAsNew(Run& run, std::int64_t completed_id, const command::
   const Duration backoff = MinBackoff(run, FromProto(attributes.backoff_start_interval()));
   if (backoff.count() > 0) *next.mutable_first_workflow_task_backoff() = ToProto(backoff);
   core_.children.CopyParent(run, next);
+  Callbacks::CopyTo(run, next);
   next.set_continued_execution_run_id(run.run_id);
   next.set_first_execution_run_id(run.first_run_id);
   if (run.start.has_workflow_execution_expiration_time()) {
@@ -254,6 +255,8 @@ void Closing::Close(Run& run, historypb::HistoryEvent event, enums::WorkflowExec
   run.timers.clear();
   run.pending_signals.clear();
   run.pending_cancels.clear();
+  core_.nexus_operations.RunClosed(run);
+  core_.callbacks.RunClosed(run, event);
   core_.WorkflowHappened(journal_what, run, result, detail);
   core_.updates.RunClosed(run);
   core_.queries.Unblock(run);
@@ -277,6 +280,7 @@ void Closing::StartNext(Run& run, const Next& next, const std::string& new_run_i
   attributes.clear_last_completion_result();
   attributes.clear_continued_failure();
   attributes.clear_eager_execution_accepted();
+  Callbacks::CopyTo(run, attributes);
   attributes.set_initiator(next.initiator);
   attributes.set_attempt(retry ? run.start.attempt() + 1 : 1);
   attributes.set_continued_execution_run_id(run.run_id);

@@ -73,6 +73,10 @@ std::optional<TaskFailure> CommandCheck::Check(
     google::protobuf::RepeatedPtrField<command::Command>* commands,
     const google::protobuf::RepeatedPtrField<protocol::Message>& messages) {
   std::set<std::string> message_ids, taken;
+  NexusCommandCheck nexus(core_, run_);
+  // The event that the next command will write; unwritten tasks write their two events first.
+  const bool unwritten = run_.transient() || run_.task.speculative;
+  std::int64_t event_id = run_.history.next_event_id() + (unwritten ? 3 : 1);
   for (const auto& message : messages) message_ids.insert(message.id());
   for (command::Command& command : *commands) {
     Result bad;
@@ -167,6 +171,10 @@ std::optional<TaskFailure> CommandCheck::Check(
                     "Failure is not set on FailWorkflowExecutionCommand.");
         }
         break;
+      case enums::COMMAND_TYPE_SCHEDULE_NEXUS_OPERATION:
+      case enums::COMMAND_TYPE_REQUEST_CANCEL_NEXUS_OPERATION:
+        bad = nexus.Check(command, event_id);
+        break;
       case enums::COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION:
         bad =
             ContinueAsNew(command.mutable_continue_as_new_workflow_execution_command_attributes());
@@ -177,6 +185,7 @@ std::optional<TaskFailure> CommandCheck::Check(
                   enums::CommandType_Name(command.command_type()));
     }
     if (bad) return bad;
+    ++event_id;
   }
   for (const auto& message : messages) {
     if (taken.contains(message.id())) continue;

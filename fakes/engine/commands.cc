@@ -320,6 +320,10 @@ void Commands::Apply(Run& run, std::int64_t completed_id, const command::Command
         Visibility::Upsert(run.memo, key, value);
       return;
     }
+    case enums::COMMAND_TYPE_SCHEDULE_NEXUS_OPERATION:
+      return core_.nexus_operations.Schedule(run, completed_id, command);
+    case enums::COMMAND_TYPE_REQUEST_CANCEL_NEXUS_OPERATION:
+      return core_.nexus_operations.RequestCancel(run, completed_id, command);
     default:
       return;  // CommandCheck let none through
   }

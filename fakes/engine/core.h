@@ -11,6 +11,7 @@
 #include "base/util/executor.h"
 #include "base/util/rng.h"
 #include "fakes/engine/activities.h"
+#include "fakes/engine/callbacks.h"
 #include "fakes/engine/calls.h"
 #include "fakes/engine/children.h"
 #include "fakes/engine/closing.h"
@@ -18,6 +19,10 @@
 #include "fakes/engine/engine.h"
 #include "fakes/engine/matching.h"
 #include "fakes/engine/namespaces.h"
+#include "fakes/engine/nexus_endpoints.h"
+#include "fakes/engine/nexus_operations.h"
+#include "fakes/engine/nexus_standalone.h"
+#include "fakes/engine/nexus_tasks.h"
 #include "fakes/engine/queries.h"
 #include "fakes/engine/reads.h"
 #include "fakes/engine/signals.h"
@@ -78,6 +83,11 @@ struct Core {
   Reads reads{*this};
   Visibility visibility{*this};
   Workers workers{*this};
+  NexusEndpoints nexus_endpoints{*this};
+  NexusTasks nexus_tasks{*this};
+  NexusOperations nexus_operations{*this};
+  NexusStandalone nexus_standalone{*this};
+  Callbacks callbacks{*this};
 };
 
 }  // namespace squall::fakes::engine

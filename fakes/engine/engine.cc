@@ -69,6 +69,8 @@ class Engine::Impl {
   void Restart(Moment now, bool keep_data) {
     core_.calls.DropAll();
     core_.matching.Reset(!keep_data);
+    core_.nexus_tasks.Restart(keep_data);
+    if (!keep_data) core_.nexus_endpoints.Clear();
     if (keep_data) {
       for (const auto& [name, ns] : core_.namespaces.by_name()) {
         ns->workers.clear();

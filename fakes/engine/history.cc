@@ -35,6 +35,14 @@ std::int64_t ClosedBy(const historypb::HistoryEvent& event) {
       return event.child_workflow_execution_timed_out_event_attributes().initiated_event_id();
     case enums::EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED:
       return event.child_workflow_execution_terminated_event_attributes().initiated_event_id();
+    case enums::EVENT_TYPE_NEXUS_OPERATION_COMPLETED:
+      return event.nexus_operation_completed_event_attributes().scheduled_event_id();
+    case enums::EVENT_TYPE_NEXUS_OPERATION_FAILED:
+      return event.nexus_operation_failed_event_attributes().scheduled_event_id();
+    case enums::EVENT_TYPE_NEXUS_OPERATION_CANCELED:
+      return event.nexus_operation_canceled_event_attributes().scheduled_event_id();
+    case enums::EVENT_TYPE_NEXUS_OPERATION_TIMED_OUT:
+      return event.nexus_operation_timed_out_event_attributes().scheduled_event_id();
     default:
       return 0;
   }
@@ -152,6 +160,13 @@ bool History::HasBufferedActivityClose(std::int64_t scheduled_event_id) const {
   return std::any_of(buffer_.begin(), buffer_.end(), [&](const historypb::HistoryEvent& event) {
     return ClosedBy(event) == scheduled_event_id &&
            event.event_type() <= enums::EVENT_TYPE_ACTIVITY_TASK_CANCELED;
+  });
+}
+
+bool History::HasBufferedNexusClose(std::int64_t scheduled_event_id) const {
+  return std::any_of(buffer_.begin(), buffer_.end(), [&](const historypb::HistoryEvent& event) {
+    return ClosedBy(event) == scheduled_event_id &&
+           event.event_type() >= enums::EVENT_TYPE_NEXUS_OPERATION_SCHEDULED;
   });
 }
 

@@ -30,7 +30,7 @@ class History {
   void Buffer(historypb::HistoryEvent event) { buffer_.push_back(std::move(event)); }
   bool has_buffered() const { return !buffer_.empty(); }
   const std::vector<historypb::HistoryEvent>& buffered() const { return buffer_; }
-  // Appends the buffered events: completions of activities and children behind all others, as the
+  // Appends the buffered events: completions of activities, children and Nexus operations behind all others, as the
   // real server orders them, and their started_event_id set to the started events that came with
   // them. Returns initiated event id -> event id for the child-started events among them.
   std::map<std::int64_t, std::int64_t> Flush();
@@ -39,6 +39,8 @@ class History {
   bool RemoveTimerFired(std::string_view timer_id);
   // Whether a closing event of the activity waits in the buffer.
   bool HasBufferedActivityClose(std::int64_t scheduled_event_id) const;
+  // The same of a Nexus operation.
+  bool HasBufferedNexusClose(std::int64_t scheduled_event_id) const;
 
   // Events first..last (both included, clipped to what exists) as the serialized fields of a
   // temporal.api.history.v1.History: a valid message by itself, and any two slices in a row are

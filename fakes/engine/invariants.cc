@@ -84,6 +84,7 @@ std::string CheckInvariants(const Core& core) {
             return fmt::format("{}: an open run is not the current one", id);
         }
         std::string broken = run->open() ? CheckOpen(*run) : CheckClosed(*run);
+        if (broken.empty()) broken = NexusOperations::Check(*run);
         if (broken.empty()) broken = CheckHistory(*run);
         if (!broken.empty()) return fmt::format("{} {}: {}", id, run_id, broken);
       }
@@ -93,6 +94,7 @@ std::string CheckInvariants(const Core& core) {
     if (runs != ns->by_visibility.size())
       return fmt::format("{}: the list has another number of runs", name);
   }
+  if (std::string broken = core.nexus_tasks.Check(); !broken.empty()) return broken;
   return core.matching.Check();
 }
 

@@ -55,6 +55,11 @@ void Matching::AddActivityTask(const std::shared_ptr<Run>& run, const Activity& 
        .added = core_.now.steady});
 }
 
+void Matching::AddNexusTask(const std::string& namespace_id, const std::string& queue,
+                            std::uint64_t task) {
+  Add({namespace_id, queue, kNexus}, {.run = {}, .stamp = task, .added = core_.now.steady});
+}
+
 bool Matching::StickyAlive(const Namespace& ns, const std::string& name) {
   const auto it = queues_.find({ns.id, name, kWorkflow});
   if (it == queues_.end()) return false;
@@ -72,6 +77,7 @@ void Matching::Add(const Key& key, Task task) {
 }
 
 bool Matching::Wanted(const Task& task, int kind) const {
+  if (kind == kNexus) return core_.nexus_tasks.Wanted(task.stamp);
   const auto run = task.run.lock();
   if (run == nullptr || !run->open()) return false;
   if (kind == kWorkflow) {
@@ -116,6 +122,8 @@ bool Matching::Serve(const Key& key, Queue& queue, const Poll& poll) {
         continue;  // it moved; its time-out brings it back
       core_.tasks.Start(*run, poll.identity, poll.queue_name, poll.sticky);
       core_.calls.ReplyBytes(poll.call, core_.tasks.Response(*run));
+    } else if (kind == kNexus) {
+      core_.calls.ReplyBytes(poll.call, core_.nexus_tasks.Start(task.stamp));
     } else {
       core_.calls.ReplyBytes(poll.call,
                              core_.activities.Start(*run, task.scheduled_event_id, poll.identity));
@@ -243,6 +251,13 @@ void Matching::PollActivity(CallId call, const ws::PollActivityTaskQueueRequest&
 void Matching::PollNexus(CallId call, const ws::PollNexusTaskQueueRequest& request) {
   auto ns = core_.namespaces.Get(request.namespace_());
   if (!ns.ok()) return core_.calls.Fail(call, ns.status());
+  const auto deadline = core_.calls.deadline(call);
+  if (deadline && *deadline - core_.now.steady < kMinLongPoll) {
+    return core_.calls.Fail(
+        call, Status(StatusCode::kFailedPrecondition, "Context timeout is too short."));
+  }
+  if (request.identity().size() > kMaxIdLength)
+    return core_.calls.Fail(call, InvalidArgument("Identity length exceeds limit."));
   if (Status bad = CheckQueue(request.task_queue(), request.has_task_queue()); !bad.ok()) {
     return core_.calls.Fail(call, bad);
   }

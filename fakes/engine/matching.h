@@ -54,13 +54,13 @@ class Matching {
   // Queues a task or gives it to a waiting poll.
   void AddWorkflowTask(const std::shared_ptr<Run>& run);
   void AddActivityTask(const std::shared_ptr<Run>& run, const Activity& activity);
+  void AddNexusTask(const std::string& namespace_id, const std::string& queue, std::uint64_t task);
 
   // Whether somebody polls that sticky queue, or did within the options' sticky_poller_window.
   bool StickyAlive(const Namespace& ns, const std::string& queue);
 
   void PollWorkflow(CallId call, const ws::PollWorkflowTaskQueueRequest& request);
   void PollActivity(CallId call, const ws::PollActivityTaskQueueRequest& request);
-  // Held in a queue of its own and answered empty: nothing creates Nexus tasks here.
   void PollNexus(CallId call, const ws::PollNexusTaskQueueRequest& request);
   StatusOr<ws::DescribeTaskQueueResponse> Describe(const ws::DescribeTaskQueueRequest& request);
   StatusOr<ws::ListTaskQueuePartitionsResponse> ListPartitions(

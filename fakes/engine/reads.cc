@@ -257,6 +257,8 @@ StatusOr<ws::DescribeWorkflowExecutionResponse> Reads::Describe(
   request_info.set_event_type(enums::EVENT_TYPE_WORKFLOW_EXECUTION_STARTED);
   // The real server's map has one entry for a signal-with-start: the start's type, the signal's id.
   request_info.set_event_id(run->signal_request_ids.contains(run->create_request_id) ? 2 : 1);
+  core_.nexus_operations.Describe(*run, &response);
+  Callbacks::Describe(*run, &response);
   return response;
 }
 

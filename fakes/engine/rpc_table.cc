@@ -118,7 +118,7 @@ void HealthCheck(Core& core, CallId call, const std::string& bytes) {
 std::vector<RpcEntry> MakeTable() {
   constexpr std::string_view kVersioning = "worker versioning is not simulated";
   constexpr std::string_view kSchedules = "schedules are not simulated";
-  constexpr std::string_view kNexus = "Nexus operations are not simulated";
+  constexpr std::string_view kDisabled = "answered as disabled, the real server's default";
   constexpr std::string_view kStandalone = "standalone activities are not simulated";
   constexpr std::string_view kBatch = "batch operations are not simulated";
   constexpr std::string_view kRules = "workflow rules are not simulated";
@@ -133,7 +133,7 @@ std::vector<RpcEntry> MakeTable() {
                                                    "state, description, owner, data, retention"),
       Full<&Core::namespaces, &Namespaces::Deprecate>("DeprecateNamespace"),
       Full<&Core::starts, &Starts::Start>("StartWorkflowExecution",
-                                          "versioning overrides and callbacks have no effect"),
+                                          "versioning overrides have no effect"),
       Full<&Core::starts, &Starts::MultiOperation>("ExecuteMultiOperation",
                                                    "start and update, in this order"),
       Full<&Core::reads, &Reads::History>("GetWorkflowExecutionHistory"),
@@ -141,7 +141,7 @@ std::vector<RpcEntry> MakeTable() {
       Full<&Core::matching, &Matching::PollWorkflow>("PollWorkflowTaskQueue",
                                                      "versioning and poller groups are ignored"),
       Full<&Core::commands, &Commands::RespondCompleted>("RespondWorkflowTaskCompleted",
-                                                         "Nexus commands fail the task; no pages"),
+                                                         "no pages"),
       Full<&Core::tasks, &WorkflowTasks::RespondFailed>("RespondWorkflowTaskFailed"),
       Full<&Core::matching, &Matching::PollActivity>(
           "PollActivityTaskQueue", "rate limits, versioning and poller groups are ignored"),
@@ -173,8 +173,7 @@ std::vector<RpcEntry> MakeTable() {
       Full<&Core::tasks, &WorkflowTasks::ResetSticky>("ResetStickyTaskQueue"),
       Full<&Core::matching, &Matching::ShutdownWorker>("ShutdownWorker"),
       Full<&Core::queries, &Queries::Query>("QueryWorkflow"),
-      Full<&Core::reads, &Reads::Describe>("DescribeWorkflowExecution",
-                                           "no callbacks, no Nexus operations"),
+      Full<&Core::reads, &Reads::Describe>("DescribeWorkflowExecution"),
       Full<&Core::matching, &Matching::Describe>("DescribeTaskQueue",
                                                  "versions are not told apart"),
       Full<&Core::workers, &Workers::ClusterInfo>("GetClusterInfo"),
@@ -219,9 +218,9 @@ std::vector<RpcEntry> MakeTable() {
       None("DescribeBatchOperation", kBatch),
       None("ListBatchOperations", kBatch),
       Full<&Core::matching, &Matching::PollNexus>("PollNexusTaskQueue",
-                                                  "held, but there are no Nexus tasks"),
-      None("RespondNexusTaskCompleted", kNexus),
-      None("RespondNexusTaskFailed", kNexus),
+                                                  "versioning and poller groups are ignored"),
+      Full<&Core::nexus_tasks, &NexusTasks::Completed>("RespondNexusTaskCompleted"),
+      Full<&Core::nexus_tasks, &NexusTasks::Failed>("RespondNexusTaskFailed"),
       None("UpdateActivityOptions", kPause),
       None("UpdateWorkflowExecutionOptions", kVersioning),
       None("PauseActivity", kPause),
@@ -242,25 +241,33 @@ std::vector<RpcEntry> MakeTable() {
       None("PauseWorkflowExecution", kPause),
       None("UnpauseWorkflowExecution", kPause),
       None("StartActivityExecution", kStandalone),
-      None("StartNexusOperationExecution", kNexus),
+      Entry<&Core::nexus_standalone, &NexusStandalone::Start>(
+          kWorkflowService, "StartNexusOperationExecution", Level::kPartial, kDisabled),
       None("DescribeActivityExecution", kStandalone),
-      None("DescribeNexusOperationExecution", kNexus),
+      Entry<&Core::nexus_standalone, &NexusStandalone::Describe>(
+          kWorkflowService, "DescribeNexusOperationExecution", Level::kPartial, kDisabled),
       None("PollActivityExecution", kStandalone),
-      None("PollNexusOperationExecution", kNexus),
+      Entry<&Core::nexus_standalone, &NexusStandalone::Poll>(
+          kWorkflowService, "PollNexusOperationExecution", Level::kPartial, kDisabled),
       None("ListActivityExecutions", kStandalone),
-      None("ListNexusOperationExecutions", kNexus),
+      Entry<&Core::nexus_standalone, &NexusStandalone::List>(
+          kWorkflowService, "ListNexusOperationExecutions", Level::kPartial, kDisabled),
       None("CountActivityExecutions", kStandalone),
-      None("CountNexusOperationExecutions", kNexus),
+      Entry<&Core::nexus_standalone, &NexusStandalone::Count>(
+          kWorkflowService, "CountNexusOperationExecutions", Level::kPartial, kDisabled),
       None("RequestCancelActivityExecution", kStandalone),
-      None("RequestCancelNexusOperationExecution", kNexus),
+      Entry<&Core::nexus_standalone, &NexusStandalone::RequestCancel>(
+          kWorkflowService, "RequestCancelNexusOperationExecution", Level::kPartial, kDisabled),
       None("TerminateActivityExecution", kStandalone),
       None("DeleteActivityExecution", kStandalone),
       None("PauseActivityExecution", kStandalone),
       None("ResetActivityExecution", kStandalone),
       None("UnpauseActivityExecution", kStandalone),
       None("UpdateActivityExecutionOptions", kStandalone),
-      None("TerminateNexusOperationExecution", kNexus),
-      None("DeleteNexusOperationExecution", kNexus),
+      Entry<&Core::nexus_standalone, &NexusStandalone::Terminate>(
+          kWorkflowService, "TerminateNexusOperationExecution", Level::kPartial, kDisabled),
+      Entry<&Core::nexus_standalone, &NexusStandalone::Delete>(
+          kWorkflowService, "DeleteNexusOperationExecution", Level::kPartial, kDisabled),
       None("PollWorkflowExecutionTimeSkipping", "time skipping is not simulated"),
 
       Entry<&Core::namespaces, &Namespaces::AddSearchAttributes>(
@@ -274,11 +281,16 @@ std::vector<RpcEntry> MakeTable() {
       None("AddOrUpdateRemoteCluster", kClusters, kOperatorService),
       None("RemoveRemoteCluster", kClusters, kOperatorService),
       None("ListClusters", kClusters, kOperatorService),
-      None("GetNexusEndpoint", kNexus, kOperatorService),
-      None("CreateNexusEndpoint", kNexus, kOperatorService),
-      None("UpdateNexusEndpoint", kNexus, kOperatorService),
-      None("DeleteNexusEndpoint", kNexus, kOperatorService),
-      None("ListNexusEndpoints", kNexus, kOperatorService),
+      Entry<&Core::nexus_endpoints, &NexusEndpoints::Get>(kOperatorService, "GetNexusEndpoint",
+                                                          Level::kFull),
+      Entry<&Core::nexus_endpoints, &NexusEndpoints::Create>(kOperatorService,
+                                                             "CreateNexusEndpoint", Level::kFull),
+      Entry<&Core::nexus_endpoints, &NexusEndpoints::Update>(kOperatorService,
+                                                             "UpdateNexusEndpoint", Level::kFull),
+      Entry<&Core::nexus_endpoints, &NexusEndpoints::Delete>(kOperatorService,
+                                                             "DeleteNexusEndpoint", Level::kFull),
+      Entry<&Core::nexus_endpoints, &NexusEndpoints::List>(kOperatorService, "ListNexusEndpoints",
+                                                           Level::kFull),
 
       {.support = {kHealthService, "Check", Level::kFull, {}},
        .describe = &DescribeBytes<grpc::health::v1::HealthCheckRequest>,

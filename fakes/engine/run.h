@@ -15,6 +15,7 @@
 #include "base/util/executor.h"
 #include "fakes/engine/calls.h"
 #include "fakes/engine/history.h"
+#include "fakes/engine/nexus_state.h"
 #include "fakes/engine/pb.h"
 
 namespace squall::fakes::engine {
@@ -145,6 +146,9 @@ struct Run : std::enable_shared_from_this<Run> {
   std::map<std::int64_t, Child> children;  // by initiated event id
   std::set<std::int64_t> pending_signals,
       pending_cancels;  // of external workflows, by initiated event id
+  std::map<std::int64_t, NexusOperation> nexus_operations;  // by scheduled event id
+  std::vector<CompletionCallback> callbacks;
+  std::set<std::string> attached_request_ids;  // of start requests that met this run
   std::set<std::string> signal_request_ids;
   bool cancel_requested = false;
   std::string cancel_request_id;

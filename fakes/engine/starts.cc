@@ -138,6 +138,7 @@ std::shared_ptr<Run> Starts::Create(NewRun start) {
   if (run->user_metadata) *event.mutable_user_metadata() = *run->user_metadata;
   *event.mutable_links() = std::move(start.links);
   run->history.Append(event);
+  core_.callbacks.RunStarted(*run);
   core_.namespaces.Insert(run, true);
   core_.WorkflowHappened("accepted", *run);
 
@@ -208,6 +209,7 @@ StatusOr<StartRequest> Starts::Prepare(ws::StartWorkflowExecutionRequest& reques
   if (request.request_id().size() > kMaxIdLength)
     return InvalidArgument("RequestId length exceeds limit.");
   SQUALL_RETURN_IF_ERROR(core_.visibility.CheckAttributes(*ns, request.search_attributes()));
+  SQUALL_RETURN_IF_ERROR(Callbacks::Normalize(request));
 
   const Duration execution = FromProto(request.workflow_execution_timeout());
   const Duration run_timeout =
@@ -334,22 +336,11 @@ StatusOr<ws::StartWorkflowExecutionResponse> Starts::Start(
     core_.tasks.Start(run, request.identity(), run.start.task_queue().name(), false);
     response.mutable_eager_workflow_task()->ParseFromString(core_.tasks.Response(run));
   } else if (!outcome.started && attach) {
-    const auto& options = request.on_conflict_options();
-    historypb::HistoryEvent event =
-        core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED);
-    event.set_worker_may_ignore(true);
-    auto* updated = event.mutable_workflow_execution_options_updated_event_attributes();
-    if (options.attach_request_id()) {
-      updated->set_attached_request_id(request.request_id());
+    if (request.on_conflict_options().attach_request_id()) {
       *response.mutable_link() = RequestLink(run, request.request_id(),
                                              enums::EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED);
     }
-    if (options.attach_completion_callbacks()) {
-      *updated->mutable_attached_completion_callbacks() = request.completion_callbacks();
-    }
-    if (options.attach_links()) *event.mutable_links() = request.links();
-    run.history.Buffer(std::move(event));
-    core_.tasks.Settle(run, false);
+    core_.callbacks.Attach(run, request);
   }
   return response;
 }

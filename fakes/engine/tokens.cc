@@ -71,7 +71,7 @@ class Reader {
   bool ok_ = true;
 };
 
-constexpr std::string_view kTask = "sqT1", kQuery = "sqQ1", kPage = "sqP1";
+constexpr std::string_view kTask = "sqT1", kQuery = "sqQ1", kPage = "sqP1", kNexusTask = "sqN1";
 
 }  // namespace
 
@@ -98,6 +98,18 @@ std::optional<QueryToken> QueryToken::Parse(std::string_view bytes) {
   QueryToken token;
   Reader reader(kQuery, bytes);
   reader >> token.namespace_id >> token.task_queue >> token.query;
+  if (!reader.done()) return std::nullopt;
+  return token;
+}
+
+std::string NexusTaskToken::Serialize() const {
+  return (Writer(kNexusTask) << namespace_id << task_queue << task).Take();
+}
+
+std::optional<NexusTaskToken> NexusTaskToken::Parse(std::string_view bytes) {
+  NexusTaskToken token;
+  Reader reader(kNexusTask, bytes);
+  reader >> token.namespace_id >> token.task_queue >> token.task;
   if (!reader.done()) return std::nullopt;
   return token;
 }

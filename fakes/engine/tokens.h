@@ -27,6 +27,14 @@ struct QueryToken {
   static std::optional<QueryToken> Parse(std::string_view bytes);
 };
 
+// Names one Nexus task.
+struct NexusTaskToken {
+  std::string namespace_id, task_queue;
+  std::uint64_t task = 0;
+  std::string Serialize() const;
+  static std::optional<NexusTaskToken> Parse(std::string_view bytes);
+};
+
 // Where the next page of a history or a list starts.
 struct PageToken {
   std::string run_id;

@@ -17,7 +17,8 @@ StatusOr<ws::GetSystemInfoResponse> Workers::SystemInfo(const ws::GetSystemInfoR
   capabilities->set_eager_workflow_start(true);
   capabilities->set_sdk_metadata(true);
   capabilities->set_count_group_by_execution_status(true);
-  // Not told because not there: schedules, build id versioning, Nexus, server-scaled deployments.
+  capabilities->set_nexus(true);
+  // Not told because not there: schedules, build id versioning, server-scaled deployments.
   return response;
 }
 

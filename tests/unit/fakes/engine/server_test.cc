@@ -48,7 +48,7 @@ TEST(Server, TellsOnlyWhatItCan) {
   EXPECT_TRUE(info.response.capabilities().signal_and_query_header());
   EXPECT_TRUE(info.response.capabilities().encoded_failure_attributes());
   EXPECT_FALSE(info.response.capabilities().supports_schedules());
-  EXPECT_FALSE(info.response.capabilities().nexus());
+  EXPECT_TRUE(info.response.capabilities().nexus());
   EXPECT_FALSE(info.response.capabilities().build_id_based_versioning());
   const auto cluster =
       c.Call<ws::GetClusterInfoResponse>("GetClusterInfo", ws::GetClusterInfoRequest());
