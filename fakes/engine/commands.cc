@@ -91,7 +91,6 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
     }
     failure::Failure failure;
     failure.set_message(bad->Text());
-    failure.set_source("Server");
     failure.mutable_server_failure_info();
     core_.updates.TaskFailed(run);
     core_.tasks.Fail(run, bad->cause, &failure, request.identity(), request.binary_checksum());

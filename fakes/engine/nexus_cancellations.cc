@@ -1,6 +1,8 @@
 // Cancelling Nexus operations: asked for by the workflow, told to the handler once the operation
 // has started. And what DescribeWorkflowExecution tells about operations.
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "fakes/engine/core.h"
@@ -66,8 +68,11 @@ void NexusOperations::AttemptCancel(Run& run, NexusOperation& operation) {
   const Budget budget = TimeLeft(operation);
   if (budget.time < kMinRequestTimeout) {
     failure::Failure failure;
-    failure.set_message("operation timed out");
-    failure.mutable_timeout_failure_info()->set_timeout_type(budget.ends);
+    failure.set_message(
+        fmt::format("not enough time to execute another request before {} timeout",
+                    PascalName(enums::TimeoutType_Name(budget.ends), "TIMEOUT_TYPE_")));
+    failure.mutable_application_failure_info()->set_type("CallError");
+    failure.mutable_application_failure_info()->set_non_retryable(true);
     return CancelFailed(run, operation, failure, false);
   }
 

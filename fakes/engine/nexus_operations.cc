@@ -187,7 +187,13 @@ void NexusOperations::Attempt(Run& run, NexusOperation& operation) {
       other.count() > 0 && (operation_timeout.count() == 0 || other < operation_timeout)) {
     operation_timeout = other;
   }
-  if (operation_timeout.count() > 0 && !header.contains("operation-timeout")) {
+  if (const auto own = header.find("operation-timeout"); own != header.end()) {
+    if (const auto other = ParseNexusDuration(own->second);
+        other && (operation_timeout.count() == 0 || *other < operation_timeout)) {
+      operation_timeout = *other;
+    }
+  }
+  if (operation_timeout.count() > 0) {
     const Duration left = operation.scheduled_steady + operation_timeout - core_.now.steady;
     header["operation-timeout"] =
         fmt::format("{}ms", std::chrono::duration_cast<milliseconds>(left).count());

@@ -86,17 +86,34 @@ std::optional<enums::EventType> EventTypeOf(const std::string& text) {
   return std::nullopt;
 }
 
-Json ToJson(const nexuspb::Failure& nexus, bool texts) {
-  Json json = Json::object();
-  if (texts && !nexus.message().empty()) json["message"] = nexus.message();
-  if (texts && !nexus.stack_trace().empty()) json["stackTrace"] = nexus.stack_trace();
-  for (const auto& [key, value] :
-       std::map<std::string, std::string>(nexus.metadata().begin(), nexus.metadata().end())) {
-    json["metadata"][key] = value;
+// Valid JSON without the blanks between its parts; numbers stay as they are written.
+std::string Compact(std::string_view json) {
+  std::string out;
+  bool text = false, escaped = false;
+  for (const char c : json) {
+    if (!text && (c == ' ' || c == '\t' || c == '\n' || c == '\r')) continue;
+    if (c == '"' && !escaped) text = !text;
+    escaped = text && c == '\\' && !escaped;
+    out.push_back(c);
   }
-  if (!nexus.details().empty()) json["details"] = Json::parse(nexus.details(), nullptr, false);
-  if (nexus.has_cause()) json["cause"] = ToJson(nexus.cause(), true);
-  return json;
+  return out;
+}
+
+std::string ToJson(const nexuspb::Failure& nexus, bool texts) {
+  std::string out;
+  const auto add = [&](std::string_view key, std::string_view value) {
+    out += fmt::format("{}\"{}\":{}", out.empty() ? "" : ",", key, value);
+  };
+  if (texts && !nexus.message().empty()) add("message", Json(nexus.message()).dump());
+  if (texts && !nexus.stack_trace().empty()) add("stackTrace", Json(nexus.stack_trace()).dump());
+  if (!nexus.metadata().empty()) {
+    const std::map<std::string, std::string> sorted(nexus.metadata().begin(),
+                                                    nexus.metadata().end());
+    add("metadata", Json(sorted).dump());
+  }
+  if (!nexus.details().empty()) add("details", Compact(nexus.details()));
+  if (nexus.has_cause()) add("cause", ToJson(nexus.cause(), true));
+  return "{" + out + "}";
 }
 
 }  // namespace
@@ -122,6 +139,18 @@ std::string GoDuration(Duration duration) {
   if (nanos >= kHour) out += fmt::format("{}h", nanos / kHour);
   if (nanos >= kMinute) out += fmt::format("{}m", nanos % kHour / kMinute);
   return out + decimal(nanos % kMinute, 1'000'000'000, 9) + "s";
+}
+
+std::optional<Duration> ParseNexusDuration(std::string_view text) {
+  double number = 0;
+  const char* end = text.data() + text.size();
+  const auto [unit, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || number < 0) return std::nullopt;
+  const std::string_view name(unit, static_cast<std::size_t>(end - unit));
+  const double nanos = name == "ms" ? 1e6 : name == "s" ? 1e9 : name == "m" ? 60e9 : 0;
+  constexpr double kMost = 1e18;  // some thirty years
+  if (nanos == 0 || number * nanos > kMost) return std::nullopt;
+  return Duration(static_cast<std::int64_t>(number * nanos));
 }
 
 nexuspb::Link ToNexusLink(const common::Link::WorkflowEvent& event) {
@@ -209,7 +238,7 @@ failure::Failure FromNexusFailure(const nexuspb::Failure& nexus) {
     info->set_type("NexusFailure");
     common::Payload* payload = info->mutable_details()->add_payloads();
     (*payload->mutable_metadata())["encoding"] = "json/plain";
-    payload->set_data(ToJson(nexus, false).dump());
+    payload->set_data(ToJson(nexus, false));
   }
   // Not part of the details.
   failure.set_message(nexus.message());

@@ -15,6 +15,8 @@ namespace nexuspb = ::temporal::api::nexus::v1;
 
 // time.Duration.String of Go: "9s", "983.686805ms", "1m0.5s".
 std::string GoDuration(Duration duration);
+// A duration in a Nexus header: "1500ms", "1.5s", "2m".
+std::optional<Duration> ParseNexusDuration(std::string_view text);
 
 // "temporal:///namespaces/<ns>/workflows/<id>/<run>/history?eventID=5&eventType=..&referenceType=..".
 nexuspb::Link ToNexusLink(const common::Link::WorkflowEvent& event);
