@@ -3,6 +3,7 @@
 PRESET ?= dev
 BUILD := build/$(PRESET)
 SCENARIOS ?=
+FUZZ_SECONDS ?= 60
 JOBS := $(shell nproc)
 
 .DEFAULT_GOAL := help
@@ -18,6 +19,9 @@ $(BUILD)/build.ninja:
 	@cmake --preset $(PRESET)
 
 configure: setup $(BUILD)/build.ninja
+
+build: configure ## Build everything
+	@cmake --build --preset $(PRESET)
 
 run: configure ## Build, then run the twelve incidents in the fake world
 	@cmake --build --preset $(PRESET) --target programs
@@ -46,10 +50,10 @@ asan-ubsan: ## Unit and integration tests under AddressSanitizer and UBSan
 tsan: ## Unit and integration tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory PRESET=tsan test
 
-fuzz: ## Build the fuzz targets (clang) and run each for 60 s
+fuzz: ## Build the fuzz targets (clang) and run each for FUZZ_SECONDS (60)
 	@$(MAKE) --no-print-directory PRESET=fuzz configure
 	@cmake --build --preset fuzz --target fuzzers
-	@tools/fuzz.sh build/fuzz/fuzz 60
+	@tools/fuzz.sh build/fuzz/fuzz $(FUZZ_SECONDS)
 
 tidy: configure ## clang-tidy over our own code
 	@cmake --build --preset $(PRESET) --target tidy
