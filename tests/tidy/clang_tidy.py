@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Runs clang-tidy over our own files of a build folder, in parallel; a file without findings is skipped the next time.
 
-    clang_tidy.py --clang-tidy clang-tidy-14 --build BUILD [--jobs N] [PATH...]
+    clang_tidy.py --clang-tidy clang-tidy-14 --build BUILD [--jobs N] [--alone] [PATH...]
     clang_tidy.py --self-test
 
 PATH: only files whose path from the root begins so ("base/wire"). A file is checked again when it, a header of ours that
-it includes (directly or through others) or .clang-tidy has changed since its last clean run.
+it includes (directly or through others) or .clang-tidy has changed since its last clean run. Files of one folder are checked together (together.py), which is five to
+ten times as quick; --alone checks each by itself.
 """
 
 import argparse
@@ -18,7 +19,9 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 
+import together
 import tree
 
 # Built with gcc; clang 14 parses the same commands with these additions. libstdc++ 12 offers <coroutine> to compilers
@@ -148,7 +151,10 @@ def self_test():
         if dirty != expected or not same:
             failures += 1
             print(f"self-test '{name}': expected {expected}, got {dirty}")
-    print(f"self-test: {len(CASES) - failures} of {len(CASES)} cases as expected")
+    more, cases = together.self_test()
+    failures += more
+    cases += len(CASES)
+    print(f"self-test: {cases - failures} of {cases} cases as expected")
     return 1 if failures else 0
 
 
@@ -159,6 +165,7 @@ def main():
     parser.add_argument("--clang-tidy", required=True)
     parser.add_argument("--build", required=True, type=pathlib.Path)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--alone", action="store_true")
     parser.add_argument("paths", nargs="*")
     args = parser.parse_args()
 
@@ -167,31 +174,50 @@ def main():
 
     files = our_commands(args.build, args.paths)
     seen = Stamps(tree.ROOT)  # before the runs: what is edited meanwhile is checked again the next time
-    todo = [f for f in files if stamps.get(f[0]) != seen.of(f[0])]
+    todo = {absolute: relative for relative, absolute in files if stamps.get(relative) != seen.of(relative)}
     print(f"clang-tidy: {len(files)} files, {len(files) - len(todo)} unchanged since they were clean", flush=True)
 
     database = database_for_clang(args.build)
+    entries = json.loads((database / "compile_commands.json").read_text())
+    commands = {os.path.realpath(os.path.join(e["directory"], e["file"])): e["command"] for e in entries}
 
-    def run(item):
-        done = subprocess.run([args.clang_tidy, "-p", str(database), "--quiet", *EXTRA, item[1]],
+    def alone(path):
+        done = subprocess.run([args.clang_tidy, "-p", str(database), "--quiet", *EXTRA, path],
                               capture_output=True, text=True, check=False)  # fmt: skip
-        return item[0], done.returncode, done.stdout, done.stderr
+        tell([path], done.returncode, done.stdout or done.stderr)
 
-    bad = 0
+    def in_units(item):
+        number, (flags, paths) = item
+        folder = database / f"unit-{number}"
+        folder.mkdir(exist_ok=True)
+        for result in together.Units(args.clang_tidy, folder, EXTRA).check(flags, paths):
+            tell(*result)
+
+    telling = threading.Lock()
+    bad = done = 0
     shown = set()  # a finding in a header is told once, not for each includer
-    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for number, (relative, code, out, err) in enumerate(pool.map(run, todo), 1):
+
+    def tell(paths, code, out):
+        nonlocal bad, done
+        with telling:
+            done += len(paths)
             if code == 0:
-                stamps[relative] = seen.of(relative)
+                for path in paths:
+                    stamps[todo[path]] = seen.of(todo[path])
                 stamps_path.write_text(json.dumps(stamps, indent=0, sort_keys=True))
             else:
-                bad += 1
-                for block in re.split(r"(?m)^(?=\S+:\d+:\d+: (?:warning|error): )", out or err):
+                bad += len(paths)
+                for block in re.split(r"(?m)^(?=\S+:\d+:\d+: (?:warning|error): )", out):
                     if block not in shown:
                         shown.add(block)
                         print(block, end="")
-            print(f"[{number}/{len(todo)}] {relative}: {'clean' if code == 0 else 'FINDINGS'}", flush=True)
-    print(f"clang-tidy: {bad} file(s) with findings" if bad else "clang-tidy: clean")
+            names = " ".join(todo[path] for path in paths)
+            print(f"[{done}/{len(todo)}] {names}: {'clean' if code == 0 else 'FINDINGS'}", flush=True)
+
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        work = pool.map(alone, todo) if args.alone else pool.map(in_units, enumerate(together.groups(todo, commands)))
+        list(work)  # a failure of ours there is raised here
+    print(f"clang-tidy: findings in {bad} file(s) or beside them" if bad else "clang-tidy: clean")
     return 1 if bad else 0
 
 
