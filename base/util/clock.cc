@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 namespace squall {
@@ -49,7 +50,7 @@ std::string FormatDuration(Duration d) {
   if (ns < 999.5e3) return fmt::format("{:.0f}us", ns / 1e3);
   if (ns < 999.95e6) return fmt::format("{:.1f}ms", ns / 1e6);
   if (ns < 59.995e9) return fmt::format("{:.2f}s", ns / 1e9);
-  const long seconds = static_cast<long>(ns / 1e9 + 0.5);
+  const long seconds = std::lround(ns / 1e9);
   return fmt::format("{}m{:02}s", seconds / 60, seconds % 60);
 }
 
