@@ -40,6 +40,12 @@ common::Payloads TextPayload(std::string_view text) {
   return payloads;
 }
 
+// By id without a workflow: a standalone activity.
+template <typename Request>
+bool ForStandalone(const Request& request) {
+  return request.workflow_id().empty() && !request.activity_id().empty();
+}
+
 template <typename Response>
 StatusOr<Response> Done() {
   return Response();
@@ -53,15 +59,8 @@ Activity& Activities::Schedule(Run& run, std::int64_t scheduled_event_id,
   Activity& activity = run.activities[scheduled_event_id];
   activity.scheduled_event_id = scheduled_event_id;
   activity.attributes = attributes;
-  activity.first_scheduled = activity.scheduled = core_.now.wall;
-  activity.first_scheduled_steady = core_.now.steady;
   run.activity_ids[attributes.activity_id()] = scheduled_event_id;
-  const Duration to_close = FromProto(attributes.schedule_to_close_timeout());
-  if (to_close.count() > 0) {
-    activity.schedule_to_close = ArmTimeout(run, activity, core_.now.steady + to_close,
-                                            enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
-  }
-  core_.ActivityHappened("scheduled", run, activity);
+  Begin(run, activity);
   if (eager) {
     ++activity.stamp;
     activity.scheduled_steady = core_.now.steady;
@@ -69,6 +68,23 @@ Activity& Activities::Schedule(Run& run, std::int64_t scheduled_event_id,
     ArmScheduled(run, activity);
   }
   return activity;
+}
+
+void Activities::Revive(Run& run, Activity& activity) {
+  Begin(run, activity);
+  ArmScheduled(run, activity);
+}
+
+void Activities::Begin(Run& run, Activity& activity) {
+  activity.first_scheduled = activity.scheduled = core_.now.wall;
+  activity.first_scheduled_steady = core_.now.steady;
+  const Duration to_close = FromProto(activity.attributes.schedule_to_close_timeout());
+  if (to_close.count() > 0) {
+    activity.expires = core_.now.wall + to_close;
+    activity.schedule_to_close = ArmTimeout(run, activity, core_.now.steady + to_close,
+                                            enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
+  }
+  core_.ActivityHappened("scheduled", run, activity);
 }
 
 // An attempt is ready: to the task queue, under its schedule-to-start time-out.
@@ -168,9 +184,15 @@ ws::PollActivityTaskQueueResponse Activities::StartTask(Run& run, Activity& acti
   *response.mutable_current_attempt_scheduled_time() = ToProto(activity.scheduled);
   *response.mutable_started_time() = ToProto(activity.started_time);
   response.set_attempt(activity.attempt);
-  *response.mutable_schedule_to_close_timeout() = activity.attributes.schedule_to_close_timeout();
-  *response.mutable_start_to_close_timeout() = activity.attributes.start_to_close_timeout();
-  *response.mutable_heartbeat_timeout() = activity.attributes.heartbeat_timeout();
+  // The real server tells the time-outs of the scheduled event here, whatever became of them.
+  const auto scheduled =
+      activity.options_changed
+          ? run.history.Read(activity.scheduled_event_id).activity_task_scheduled_event_attributes()
+          : historypb::ActivityTaskScheduledEventAttributes();
+  const auto& told = activity.options_changed ? scheduled : activity.attributes;
+  *response.mutable_schedule_to_close_timeout() = told.schedule_to_close_timeout();
+  *response.mutable_start_to_close_timeout() = told.start_to_close_timeout();
+  *response.mutable_heartbeat_timeout() = told.heartbeat_timeout();
   *response.mutable_retry_policy() = activity.attributes.retry_policy();
   if (activity.attributes.has_priority()) {
     *response.mutable_priority() = activity.attributes.priority();
@@ -285,6 +307,73 @@ std::optional<SteadyTime> Activities::Expires(const Activity& activity) const {
   return activity.first_scheduled_steady + limit;
 }
 
+// The worker that had the attempt has it no more.
+void Activities::EndAttempt(Activity& activity, const failure::Failure* failure) {
+  DisarmAttempt(activity);
+  ++activity.stamp;
+  if (activity.started) {
+    activity.last_identity = activity.identity;
+    activity.last_complete_time = core_.now.wall;
+  }
+  activity.started = false;
+  activity.identity.clear();
+  activity.last_failure.reset();
+  if (failure != nullptr) activity.last_failure = *failure;
+}
+
+void Activities::Withhold(Activity& activity) {
+  DisarmAttempt(activity);
+  ++activity.stamp;
+}
+
+void Activities::Redispatch(Run& run, Activity& activity, Duration delay) {
+  EndAttempt(activity, nullptr);
+  if (std::exchange(activity.reset_heartbeats, false)) {
+    activity.heartbeat_details.reset();
+    activity.last_heartbeat_time = {};
+  }
+  activity.reset = false;
+  activity.scheduled = core_.now.wall + delay;
+  activity.retry_interval = delay;
+  if (delay.count() > 0) {
+    ArmRetry(run, activity, delay);
+  } else {
+    ArmScheduled(run, activity);
+  }
+}
+
+void Activities::RearmTimeouts(Run& run, Activity& activity) {
+  const auto& attributes = activity.attributes;
+  core_.CancelTimer(activity.schedule_to_close);
+  if (const auto expires = Expires(activity)) {
+    activity.schedule_to_close =
+        ArmTimeout(run, activity, *expires, enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
+  }
+  if (activity.started) {
+    core_.CancelTimer(activity.start_to_close);
+    core_.CancelTimer(activity.heartbeat);
+    activity.start_to_close = ArmTimeout(
+        run, activity, activity.started_steady + FromProto(attributes.start_to_close_timeout()),
+        enums::TIMEOUT_TYPE_START_TO_CLOSE);
+    ArmHeartbeat(run, activity);
+    return;
+  }
+  if (activity.paused) return;
+  if (activity.retry != 0) {  // the wait that the policy asks for now
+    common::RetryPolicy policy = attributes.retry_policy();
+    policy.clear_maximum_attempts();
+    const Backoff backoff = NextBackoff(core_.now.steady, activity.attempt, policy, {}, {});
+    activity.last_failure.reset();
+    core_.CancelTimer(activity.retry);
+    activity.retry_interval = backoff.interval;
+    activity.scheduled = activity.last_complete_time + backoff.interval;
+    ArmRetry(run, activity, std::max(Duration{}, activity.scheduled - core_.now.wall));
+    return;
+  }
+  core_.CancelTimer(activity.schedule_to_start);
+  ArmScheduled(run, activity);
+}
+
 enums::RetryState Activities::Retry(Run& run, Activity& activity, const failure::Failure& failure) {
   if (activity.cancel_requested) return enums::RETRY_STATE_CANCEL_REQUESTED;
   if (failure.has_timeout_failure_info()) {
@@ -296,22 +385,31 @@ enums::RetryState Activities::Retry(Run& run, Activity& activity, const failure:
   }
   const common::RetryPolicy& policy = activity.attributes.retry_policy();
   if (!IsRetryable(failure, policy)) return enums::RETRY_STATE_NON_RETRYABLE_FAILURE;
+  if (activity.paused) {  // it waits to be unpaused
+    EndAttempt(activity, &failure);
+    ++activity.attempt;
+    return enums::RETRY_STATE_IN_PROGRESS;
+  }
   const Backoff backoff = NextBackoff(core_.now.steady, activity.attempt, policy, Expires(activity),
                                       RequestedDelay(failure));
   if (backoff.state != enums::RETRY_STATE_IN_PROGRESS) return backoff.state;
 
-  DisarmAttempt(activity);
-  ++activity.attempt;
-  ++activity.stamp;
-  activity.started = false;
-  activity.last_identity = activity.identity;
-  activity.identity.clear();
-  activity.last_failure = failure;
-  activity.last_complete_time = core_.now.wall;
+  EndAttempt(activity, &failure);
+  activity.attempt = activity.reset ? 1 : activity.attempt + 1;
+  if (std::exchange(activity.reset_heartbeats, false)) {
+    activity.heartbeat_details.reset();
+    activity.last_heartbeat_time = {};
+  }
+  activity.reset = false;
   activity.retry_interval = backoff.interval;
   activity.scheduled = core_.now.wall + backoff.interval;
-  activity.retry = core_.After(
-      backoff.interval, [this, weak = run.weak_from_this(), id = activity.scheduled_event_id] {
+  ArmRetry(run, activity, backoff.interval);
+  return enums::RETRY_STATE_IN_PROGRESS;
+}
+
+void Activities::ArmRetry(Run& run, Activity& activity, Duration delay) {
+  activity.retry =
+      core_.After(delay, [this, weak = run.weak_from_this(), id = activity.scheduled_event_id] {
         auto held = weak.lock();
         if (held == nullptr || !held->open()) return;
         auto it = held->activities.find(id);
@@ -319,7 +417,6 @@ enums::RetryState Activities::Retry(Run& run, Activity& activity, const failure:
         it->second.retry = 0;
         ArmScheduled(*held, it->second);
       });
-  return enums::RETRY_STATE_IN_PROGRESS;
 }
 
 void Activities::FailAttempt(const Found& found, const failure::Failure& failure,
@@ -434,6 +531,12 @@ void Activities::TimedOut(Run& run, std::int64_t scheduled_event_id, enums::Time
 
 StatusOr<ws::RespondActivityTaskCompletedResponse> Activities::Completed(
     const ws::RespondActivityTaskCompletedRequest& request) {
+  if (StandaloneActivities::Owns(request.task_token())) {
+    SQUALL_RETURN_IF_ERROR(core_.standalone.Completed(
+        {.token = request.task_token()}, request.has_result() ? &request.result() : nullptr,
+        request.identity()));
+    return Done<ws::RespondActivityTaskCompletedResponse>();
+  }
   SQUALL_ASSIGN_OR_RETURN(const Found found, FindByToken(request.task_token()));
   Complete(found, request.has_result() ? &request.result() : nullptr, request.identity());
   return Done<ws::RespondActivityTaskCompletedResponse>();
@@ -441,6 +544,14 @@ StatusOr<ws::RespondActivityTaskCompletedResponse> Activities::Completed(
 
 StatusOr<ws::RespondActivityTaskCompletedByIdResponse> Activities::CompletedById(
     const ws::RespondActivityTaskCompletedByIdRequest& request) {
+  if (ForStandalone(request)) {
+    SQUALL_RETURN_IF_ERROR(core_.standalone.Completed(
+        {.ns = request.namespace_(),
+         .activity_id = request.activity_id(),
+         .run_id = request.run_id()},
+        request.has_result() ? &request.result() : nullptr, request.identity()));
+    return Done<ws::RespondActivityTaskCompletedByIdResponse>();
+  }
   SQUALL_ASSIGN_OR_RETURN(const Found found,
                           FindById(request.namespace_(), request.workflow_id(), request.run_id(),
                                    request.activity_id(), true));
@@ -453,6 +564,13 @@ StatusOr<ws::RespondActivityTaskFailedResponse> Activities::Failed(
   if (request.has_failure() && !request.failure().has_application_failure_info()) {
     return InvalidArgument("Failure must have ApplicationFailureInfo.");
   }
+  if (StandaloneActivities::Owns(request.task_token())) {
+    SQUALL_RETURN_IF_ERROR(core_.standalone.Failed(
+        {.token = request.task_token()}, request.failure(),
+        request.has_last_heartbeat_details() ? &request.last_heartbeat_details() : nullptr,
+        request.identity()));
+    return Done<ws::RespondActivityTaskFailedResponse>();
+  }
   SQUALL_ASSIGN_OR_RETURN(const Found found, FindByToken(request.task_token()));
   FailAttempt(found, request.failure(),
               request.has_last_heartbeat_details() ? &request.last_heartbeat_details() : nullptr,
@@ -462,6 +580,16 @@ StatusOr<ws::RespondActivityTaskFailedResponse> Activities::Failed(
 
 StatusOr<ws::RespondActivityTaskFailedByIdResponse> Activities::FailedById(
     const ws::RespondActivityTaskFailedByIdRequest& request) {
+  if (ForStandalone(request)) {
+    SQUALL_RETURN_IF_ERROR(core_.standalone.Failed(
+        {.ns = request.namespace_(),
+         .activity_id = request.activity_id(),
+         .run_id = request.run_id()},
+        request.failure(),
+        request.has_last_heartbeat_details() ? &request.last_heartbeat_details() : nullptr,
+        request.identity()));
+    return Done<ws::RespondActivityTaskFailedByIdResponse>();
+  }
   SQUALL_ASSIGN_OR_RETURN(const Found found,
                           FindById(request.namespace_(), request.workflow_id(), request.run_id(),
                                    request.activity_id(), false));
@@ -473,6 +601,12 @@ StatusOr<ws::RespondActivityTaskFailedByIdResponse> Activities::FailedById(
 
 StatusOr<ws::RespondActivityTaskCanceledResponse> Activities::Canceled(
     const ws::RespondActivityTaskCanceledRequest& request) {
+  if (StandaloneActivities::Owns(request.task_token())) {
+    SQUALL_RETURN_IF_ERROR(core_.standalone.Canceled(
+        {.token = request.task_token()}, request.has_details() ? &request.details() : nullptr,
+        request.identity()));
+    return Done<ws::RespondActivityTaskCanceledResponse>();
+  }
   SQUALL_ASSIGN_OR_RETURN(const Found found, FindByToken(request.task_token()));
   SQUALL_RETURN_IF_ERROR(
       Cancel(found, request.has_details() ? &request.details() : nullptr, request.identity()));
@@ -481,6 +615,14 @@ StatusOr<ws::RespondActivityTaskCanceledResponse> Activities::Canceled(
 
 StatusOr<ws::RespondActivityTaskCanceledByIdResponse> Activities::CanceledById(
     const ws::RespondActivityTaskCanceledByIdRequest& request) {
+  if (ForStandalone(request)) {
+    SQUALL_RETURN_IF_ERROR(core_.standalone.Canceled(
+        {.ns = request.namespace_(),
+         .activity_id = request.activity_id(),
+         .run_id = request.run_id()},
+        request.has_details() ? &request.details() : nullptr, request.identity()));
+    return Done<ws::RespondActivityTaskCanceledByIdResponse>();
+  }
   SQUALL_ASSIGN_OR_RETURN(const Found found,
                           FindById(request.namespace_(), request.workflow_id(), request.run_id(),
                                    request.activity_id(), false));
@@ -491,21 +633,44 @@ StatusOr<ws::RespondActivityTaskCanceledByIdResponse> Activities::CanceledById(
 
 StatusOr<ws::RecordActivityTaskHeartbeatResponse> Activities::Heartbeat(
     const ws::RecordActivityTaskHeartbeatRequest& request) {
+  if (StandaloneActivities::Owns(request.task_token())) {
+    return core_.standalone.Heartbeat({.token = request.task_token()},
+                                      request.has_details() ? &request.details() : nullptr,
+                                      request.identity());
+  }
   SQUALL_ASSIGN_OR_RETURN(const Found found, FindByToken(request.task_token()));
   RecordHeartbeat(found, request.has_details() ? &request.details() : nullptr, request.identity());
   ws::RecordActivityTaskHeartbeatResponse response;
   response.set_cancel_requested(found.activity->cancel_requested);
+  response.set_activity_paused(found.activity->paused);
+  response.set_activity_reset(found.activity->reset);
   return response;
 }
 
 StatusOr<ws::RecordActivityTaskHeartbeatByIdResponse> Activities::HeartbeatById(
     const ws::RecordActivityTaskHeartbeatByIdRequest& request) {
+  if (ForStandalone(request)) {
+    SQUALL_ASSIGN_OR_RETURN(
+        const auto beat,
+        core_.standalone.Heartbeat({.ns = request.namespace_(),
+                                    .activity_id = request.activity_id(),
+                                    .run_id = request.run_id()},
+                                   request.has_details() ? &request.details() : nullptr,
+                                   request.identity()));
+    ws::RecordActivityTaskHeartbeatByIdResponse response;
+    response.set_cancel_requested(beat.cancel_requested());
+    response.set_activity_paused(beat.activity_paused());
+    response.set_activity_reset(beat.activity_reset());
+    return response;
+  }
   SQUALL_ASSIGN_OR_RETURN(const Found found,
                           FindById(request.namespace_(), request.workflow_id(), request.run_id(),
                                    request.activity_id(), false));
   RecordHeartbeat(found, request.has_details() ? &request.details() : nullptr, request.identity());
   ws::RecordActivityTaskHeartbeatByIdResponse response;
   response.set_cancel_requested(found.activity->cancel_requested);
+  response.set_activity_paused(found.activity->paused);
+  response.set_activity_reset(found.activity->reset);
   return response;
 }
 
@@ -520,6 +685,17 @@ workflowpb::PendingActivityInfo Activities::Describe(const Activity& activity) c
   } else {
     info.set_state(activity.started ? enums::PENDING_ACTIVITY_STATE_STARTED
                                     : enums::PENDING_ACTIVITY_STATE_SCHEDULED);
+    if (activity.paused) {
+      info.set_state(activity.started ? enums::PENDING_ACTIVITY_STATE_PAUSE_REQUESTED
+                                      : enums::PENDING_ACTIVITY_STATE_PAUSED);
+    }
+  }
+  if (activity.paused) {
+    info.set_paused(true);
+    auto* pause = info.mutable_pause_info();
+    *pause->mutable_pause_time() = ToProto(activity.pause_time);
+    pause->mutable_manual()->set_identity(activity.pause_identity);
+    pause->mutable_manual()->set_reason(activity.pause_reason);
   }
   if (activity.last_complete_time != WallTime{}) {
     *info.mutable_last_attempt_complete_time() = ToProto(activity.last_complete_time);
@@ -536,10 +712,7 @@ workflowpb::PendingActivityInfo Activities::Describe(const Activity& activity) c
   if (activity.started) *info.mutable_last_started_time() = ToProto(activity.started_time);
   info.set_last_worker_identity(activity.identity.empty() ? activity.last_identity
                                                           : activity.identity);
-  if (const Duration limit = FromProto(activity.attributes.schedule_to_close_timeout());
-      limit.count() > 0) {
-    *info.mutable_expiration_time() = ToProto(activity.first_scheduled + limit);
-  }
+  if (activity.expires != WallTime{}) *info.mutable_expiration_time() = ToProto(activity.expires);
   if (activity.last_failure) *info.mutable_last_failure() = *activity.last_failure;
   if (activity.attributes.has_priority()) *info.mutable_priority() = activity.attributes.priority();
   auto* options = info.mutable_activity_options();
@@ -552,6 +725,8 @@ workflowpb::PendingActivityInfo Activities::Describe(const Activity& activity) c
   *options->mutable_retry_policy() = activity.attributes.retry_policy();
   // The real server does not tell these here.
   options->mutable_retry_policy()->clear_non_retryable_error_types();
+  if (activity.attributes.has_priority())
+    *options->mutable_priority() = activity.attributes.priority();
   return info;
 }
 

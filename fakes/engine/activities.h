@@ -33,6 +33,8 @@ class Activities {
   // The scheduled event is in the history; its attributes are complete.
   Activity& Schedule(Run& run, std::int64_t scheduled_event_id,
                      const historypb::ActivityTaskScheduledEventAttributes& attributes, bool eager);
+  // An activity of a run rebuilt from its history: it is scheduled as if for the first time.
+  void Revive(Run& run, Activity& activity);
   // A worker takes it: the answer of its poll.
   ws::PollActivityTaskQueueResponse StartTask(Run& run, Activity& activity,
                                               const std::string& identity);
@@ -40,6 +42,11 @@ class Activities {
   // The workflow asks for cancellation. True when the activity ended at once (it was not started).
   bool RequestCancel(Run& run, std::int64_t scheduled_event_id, std::int64_t cancel_event_id,
                      const std::string& identity);
+  // For operators. A paused activity waits without time-outs of an attempt; it is scheduled again,
+  // with no memory of its last failure; its time-outs and retry follow changed options.
+  void Withhold(Activity& activity);
+  void Redispatch(Run& run, Activity& activity, Duration delay);
+  void RearmTimeouts(Run& run, Activity& activity);
   // The run closed: nothing is left of its activities.
   void DropAll(Run& run);
 
@@ -84,10 +91,13 @@ class Activities {
   // Schedules the next attempt, or says why not.
   enums::RetryState Retry(Run& run, Activity& activity, const failure::Failure& failure);
 
+  void Begin(Run& run, Activity& activity);
+  void ArmRetry(Run& run, Activity& activity, Duration delay);
   void ArmScheduled(Run& run, Activity& activity);
   void ArmHeartbeat(Run& run, Activity& activity);
   TimerId ArmTimeout(Run& run, const Activity& activity, SteadyTime at, enums::TimeoutType type);
   void DisarmAttempt(Activity& activity);
+  void EndAttempt(Activity& activity, const failure::Failure* failure);
   void Erase(Run& run, Activity& activity);
   void BufferStarted(Run& run, const Activity& activity);
   std::optional<SteadyTime> Expires(const Activity& activity) const;

@@ -137,6 +137,14 @@ void Callbacks::RunStarted(Run& run) {
     Add(run, callback, run.create_request_id);
 }
 
+void Callbacks::Restore(Run& run, const historypb::HistoryEvent& event) {
+  const auto& attributes = event.workflow_execution_options_updated_event_attributes();
+  const std::string& request_id = attributes.attached_request_id();
+  if (!request_id.empty()) run.attached_request_ids.insert(request_id);
+  for (const auto& callback : attributes.attached_completion_callbacks())
+    Add(run, callback, request_id);
+}
+
 void Callbacks::Attach(Run& run, const ws::StartWorkflowExecutionRequest& request) {
   const auto& options = request.on_conflict_options();
   if (options.attach_request_id() && !run.attached_request_ids.insert(request.request_id()).second)
@@ -183,6 +191,7 @@ std::optional<std::string> Callbacks::Deliver(const Run& run, const CompletionCa
 
 void Callbacks::RunClosed(Run& run, const historypb::HistoryEvent& close_event) {
   if (!run.new_run_id.empty()) return;
+  if (run.closed_by_reset || !run.reset_run_id.empty()) return;  // the new run calls them
   for (CompletionCallback& callback : run.callbacks) {
     callback.state = enums::CALLBACK_STATE_SCHEDULED;
   }

@@ -19,6 +19,8 @@ class Callbacks {
   static Status Normalize(ws::StartWorkflowExecutionRequest& request);
   // A new run has the callbacks of its started event.
   void RunStarted(Run& run);
+  // A run made again by a reset has the callbacks that this event attached.
+  void Restore(Run& run, const historypb::HistoryEvent& event);
   // A start request met a running workflow and asks to be attached to it: writes the event, once
   // per request id.
   void Attach(Run& run, const ws::StartWorkflowExecutionRequest& request);

@@ -22,7 +22,8 @@ using CallId = std::uint64_t;
 // What the journal tells about a call.
 struct CallInfo {
   std::string method, ns, task_queue, workflow_id, identity;
-  std::string client;  // from the metadata: temporal-python, temporal-cli, ...; not in the journal
+  // From the metadata: temporal-python, temporal-cli, ...; its version. Not in the journal.
+  std::string client, client_version;
 };
 
 class Calls {

@@ -1,5 +1,7 @@
 #include "fakes/engine/children.h"
 
+#include <fmt/format.h>
+
 #include "fakes/engine/core.h"
 #include "fakes/engine/cron.h"
 #include "fakes/engine/times.h"
@@ -48,7 +50,7 @@ void Children::Start(
   child.initiated_event_id = initiated_id;
   child.attributes = attributes;
   if (command.has_user_metadata()) child.user_metadata = command.user_metadata();
-  child.request_id = core_.rng.Uuid();
+  child.request_id = fmt::format("{}:{}:0", run.run_id, initiated_id);  // 0: the event's version
   core_.Defer([this, weak = run.weak_from_this(), initiated_id] {
     if (auto parent = weak.lock(); parent != nullptr) Begin(parent, initiated_id);
   });
@@ -119,6 +121,7 @@ void Children::Begin(const std::shared_ptr<Run>& parent, std::int64_t initiated_
                 enums::START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS);
     return;
   }
+  if (outcome->created) ++outcome->run->transitions;  // its first task is a transaction of its own
   child.started = true;
   child.run_id = outcome->run->run_id;
   historypb::HistoryEvent event =
@@ -154,11 +157,16 @@ void Children::StartFailed(Run& parent, std::int64_t initiated_id,
 }
 
 void Children::TellParent(Run& run, const historypb::HistoryEvent& close_event) {
-  if (!run.start.has_parent_workflow_execution() || !run.new_run_id.empty()) return;
+  if (!run.start.has_parent_workflow_execution() || !run.new_run_id.empty() || run.closed_by_reset)
+    return;
   auto ns = core_.namespaces.GetById(run.start.parent_workflow_namespace_id());
   if (!ns.ok()) return;
   auto found = Namespaces::FindRun(**ns, run.start.parent_workflow_execution().workflow_id(),
                                    run.start.parent_workflow_execution().run_id());
+  // A parent that was reset meanwhile.
+  while (found.ok() && !(*found)->reset_run_id.empty()) {
+    found = Namespaces::FindRun(**ns, (*found)->workflow_id, (*found)->reset_run_id);
+  }
   if (!found.ok() || !(*found)->open()) return;
   Run& parent = **found;
   auto it = parent.children.find(run.start.parent_initiated_event_id());
@@ -214,6 +222,7 @@ void Children::TellParent(Run& run, const historypb::HistoryEvent& close_event) 
 void Children::RunClosed(Run& run, const historypb::HistoryEvent& close_event) {
   TellParent(run, close_event);
   const std::map<std::int64_t, Child> children = std::exchange(run.children, {});
+  if (run.closed_by_reset) return;  // the run made from this one has them
   for (const auto& [id, child] : children) {
     if (!child.started ||
         child.attributes.parent_close_policy() == enums::PARENT_CLOSE_POLICY_ABANDON)

@@ -34,8 +34,9 @@ class Children {
                    enums::StartChildWorkflowExecutionFailedCause cause);
   void TellParent(Run& child, const historypb::HistoryEvent& close_event);
   static bool IsChildOf(const Run& run, const Run& parent) {
-    return run.start.parent_workflow_execution().workflow_id() == parent.workflow_id &&
-           run.start.parent_workflow_execution().run_id() == parent.run_id;
+    const auto& of = run.start.parent_workflow_execution();
+    return of.workflow_id() == parent.workflow_id &&
+           (of.run_id() == parent.run_id || parent.base_run_ids.contains(of.run_id()));
   }
 
   Core& core_;

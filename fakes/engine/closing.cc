@@ -22,6 +22,15 @@ std::string JsonOf(const common::Payloads& payloads) {
   return payload.data();
 }
 
+// The next run of a chain may be reset to where the earlier ones may, as long as they are kept.
+void CarryResetPoints(const Core& core, const Run& from, Run& to) {
+  to.reset_points = from.reset_points;
+  for (auto& point : to.reset_points) {
+    if (!point.has_expire_time())
+      *point.mutable_expire_time() = ToProto(core.now.wall + from.ns->retention);
+  }
+}
+
 }  // namespace
 
 Closing::Next Closing::AfterCron(const Run& run) {
@@ -183,7 +192,7 @@ void Closing::ContinueAsNew(Run& run, std::int64_t completed_id, const command::
   }
   Close(run, std::move(event), enums::WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW, "continued", {},
         {}, new_run_id);
-  core_.starts.Create(std::move(start));
+  CarryResetPoints(core_, run, *core_.starts.Create(std::move(start)));
 }
 
 void Closing::ForceTaskEnd(Run& run) {
@@ -248,7 +257,15 @@ void Closing::Close(Run& run, historypb::HistoryEvent event, enums::WorkflowExec
   core_.CancelTimer(run.run_timer);
   core_.CancelTimer(run.execution_timer);
   core_.CancelTimer(run.backoff_timer);
+  run.retention = core_.After(run.ns->retention, [this, weak = run.weak_from_this()] {
+    const auto held = weak.lock();
+    if (held == nullptr) return;
+    held->retention = 0;
+    core_.signals.Remove(held);
+  });
   run.task_at_close = run.task;
+  for (const auto& [id, activity] : run.activities)
+    run.activities_at_close.push_back(core_.activities.Describe(activity));
   core_.tasks.Clear(run);
   core_.activities.DropAll(run);
   for (auto& [id, timer] : run.timers) core_.CancelTimer(timer.timer);
@@ -287,7 +304,7 @@ void Closing::StartNext(Run& run, const Next& next, const std::string& new_run_i
   if (last_result != nullptr) *attributes.mutable_last_completion_result() = *last_result;
   if (last_failure != nullptr) *attributes.mutable_continued_failure() = *last_failure;
   *attributes.mutable_first_workflow_task_backoff() = ToProto(MinBackoff(run, next.backoff));
-  core_.starts.Create(std::move(start));
+  CarryResetPoints(core_, run, *core_.starts.Create(std::move(start)));
 }
 
 }  // namespace squall::fakes::engine

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "fakes/engine/completion_pages.h"
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/times.h"
@@ -70,7 +71,10 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
   if (!run.open() || !run.task.is_started() || run.task.stamp != token->stamp) {
     return NotFound("Workflow task not found.");
   }
-  if (request.intermediate_page() || request.page_number() > 0) {
+  if (core_.options.task_completion_pages) {
+    SQUALL_ASSIGN_OR_RETURN(const bool kept, TakeCompletionPage(run, request));
+    if (kept) return std::string();
+  } else if (request.intermediate_page() || request.page_number() > 0) {
     return MakeStatus(StatusCode::kFailedPrecondition,
                       "workflow task completion pagination is disabled for this namespace {}",
                       run.ns->name);
@@ -124,6 +128,7 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
           request.deployment_options().deployment_name());
     }
     completed_id = run.history.Append(event);
+    Resets::NoteCompletion(run, event);
     run.previous_started_event_id = run.task.started_event_id;
   }
   core_.tasks.Clear(run);
@@ -175,7 +180,7 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
       wanted = true;
       options.speculative = options.bypass_matching;
     }
-    if (wanted) {
+    if (wanted && !run.pause) {
       scheduled = true;
       if (heartbeat) run.task.original_scheduled = original_scheduled;
       core_.tasks.Schedule(run, options);

@@ -11,6 +11,7 @@
 #include "base/util/executor.h"
 #include "base/util/rng.h"
 #include "fakes/engine/activities.h"
+#include "fakes/engine/activity_operators.h"
 #include "fakes/engine/callbacks.h"
 #include "fakes/engine/calls.h"
 #include "fakes/engine/children.h"
@@ -23,9 +24,12 @@
 #include "fakes/engine/nexus_operations.h"
 #include "fakes/engine/nexus_standalone.h"
 #include "fakes/engine/nexus_tasks.h"
+#include "fakes/engine/pauses.h"
 #include "fakes/engine/queries.h"
 #include "fakes/engine/reads.h"
+#include "fakes/engine/resets.h"
 #include "fakes/engine/signals.h"
+#include "fakes/engine/standalone.h"
 #include "fakes/engine/starts.h"
 #include "fakes/engine/updates.h"
 #include "fakes/engine/visibility.h"
@@ -81,6 +85,10 @@ struct Core {
   Queries queries{*this};
   Updates updates{*this};
   Reads reads{*this};
+  Resets resets{*this};
+  ActivityOperators operators{*this};
+  Pauses pauses{*this};
+  StandaloneActivities standalone{*this};
   Visibility visibility{*this};
   Workers workers{*this};
   NexusEndpoints nexus_endpoints{*this};

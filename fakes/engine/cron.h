@@ -1,7 +1,7 @@
 #pragma once
 // Cron schedules of workflows: five fields (minute hour day month weekday) with * , - /, names of
-// months and weekdays, the @hourly family, @every DURATION, and a time zone prefix CRON_TZ=UTC
-// (other zones are refused).
+// months and weekdays, the @hourly family, @every DURATION, and a time zone prefix
+// (CRON_TZ=Europe/Berlin or TZ=...).
 
 #include <optional>
 #include <string_view>

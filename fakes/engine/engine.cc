@@ -26,6 +26,9 @@ class Engine::Impl {
     if (const auto it = request.metadata.find("client-name"); it != request.metadata.end()) {
       info.client = it->second;
     }
+    if (const auto it = request.metadata.find("client-version"); it != request.metadata.end()) {
+      info.client_version = it->second;
+    }
     // Whoever sets no limit must not wait for ever.
     if (!request.deadline && request.method == "QueryWorkflow") {
       request.deadline = core_.now.steady + core_.options.query_timeout;
@@ -71,6 +74,7 @@ class Engine::Impl {
     core_.matching.Reset(!keep_data);
     core_.nexus_tasks.Restart(keep_data);
     if (!keep_data) core_.nexus_endpoints.Clear();
+    core_.standalone.ForgetWaiters();
     if (keep_data) {
       for (const auto& [name, ns] : core_.namespaces.by_name()) {
         ns->workers.clear();
@@ -79,6 +83,7 @@ class Engine::Impl {
     } else {
       core_.deferred.clear();
       core_.timers = TimerQueue();
+      core_.standalone.Clear();
       core_.namespaces.Clear();
       RegisterNamespaces();
     }
@@ -94,7 +99,11 @@ class Engine::Impl {
 
  private:
   void RegisterNamespaces() {
-    for (const std::string& name : core_.options.namespaces) core_.namespaces.Add(name);
+    for (const std::string& name : core_.options.namespaces) {
+      const std::shared_ptr<engine::Namespace> ns = core_.namespaces.Add(name);
+      for (const auto& [attribute, type] : core_.options.search_attributes)
+        ns->search_attributes[attribute] = engine::Namespaces::AttributeType(type);
+    }
   }
 
   // Time stands at each deadline while it fires, so that what follows from it is on time too.

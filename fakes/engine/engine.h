@@ -60,6 +60,8 @@ struct EngineOptions {
   std::uint64_t seed = 1;
   // Registered from the start. Empty: a server on which namespace creation was skipped.
   std::vector<std::string> namespaces = {"default"};
+  // Custom search attributes that those namespaces have, and their types ("Keyword").
+  std::map<std::string, std::string> search_attributes;
   // What GetSystemInfo and GetClusterInfo tell; the release that the behaviour was compared with.
   std::string server_version = "1.32.0";
   std::string cluster_name = "active";
@@ -78,6 +80,10 @@ struct EngineOptions {
   // ShutdownWorker answers the worker's held polls with nothing, and DescribeNamespace says so
   // (frontend.enableCancelWorkerPollsOnShutdown of the real server, off there unless configured).
   bool complete_polls_on_shutdown = false;
+  // frontend.WorkflowPauseEnabled, history.enableWorkflowTaskCompletionPagination of the real
+  // server.
+  bool workflow_pause = false;
+  bool task_completion_pages = false;
   // How long DescribeTaskQueue remembers a poller (the real one: 5 min).
   Duration poller_memory = std::chrono::minutes(5);
   // Time until a query without an answer fails when the caller sets no deadline.

@@ -100,8 +100,9 @@ std::string AsHistoryField(const historypb::HistoryEvent& event) {
 std::int64_t History::Append(historypb::HistoryEvent& event) {
   const std::int64_t id = next_event_id();
   event.set_event_id(id);
-  if (transaction_ == nullptr || *transaction_ != last_transaction_ || batches_.empty())
+  if (transaction_ == nullptr || *transaction_ != last_transaction_ || split_ || batches_.empty())
     batches_.push_back(id);
+  split_ = false;
   if (transaction_ != nullptr) last_transaction_ = *transaction_;
   const std::size_t size = event.ByteSizeLong();
   AppendVarint(bytes_, static_cast<std::uint64_t>(historypb::History::kEventsFieldNumber) << 3 | 2);
@@ -121,6 +122,11 @@ std::int64_t History::StartOfBatches(std::int64_t last, int count) const {
   const auto own = std::prev(std::upper_bound(batches_.begin(), batches_.end(), last));
   if (own - batches_.begin() < count) return 1;
   return *(own - (count - 1));
+}
+
+bool History::EndsBatch(std::int64_t event_id) const {
+  return event_id == next_event_id() - 1 ||
+         std::binary_search(batches_.begin(), batches_.end(), event_id + 1);
 }
 
 std::map<std::int64_t, std::int64_t> History::Flush() {

@@ -20,11 +20,17 @@ class History {
   std::int64_t size_bytes() const { return static_cast<std::int64_t>(bytes_.size()); }
 
   // Whose value at Append tells which events were written together: pages of history never divide a
-  // batch, and their size counts batches, as the real server's do. Without it each event is its own.
+  // batch, and their size counts batches, as the real server's do. Without it each event is its
+  // own.
   void SetTransaction(const std::uint64_t* transaction) { transaction_ = transaction; }
 
   // Appends `event` under the next id, which is returned and set in it.
   std::int64_t Append(historypb::HistoryEvent& event);
+
+  // The next event begins a batch, whatever the transaction. A run may be reset to the end of a
+  // batch, not into it.
+  void EndBatch() { split_ = true; }
+  bool EndsBatch(std::int64_t event_id) const;
 
   // Keeps `event` until Flush.
   void Buffer(historypb::HistoryEvent event) { buffer_.push_back(std::move(event)); }
@@ -55,10 +61,11 @@ class History {
 
  private:
   std::string bytes_;
-  std::vector<std::size_t> ends_;  // ends_[i]: where event i+1 ends in bytes_
+  std::vector<std::size_t> ends_;      // ends_[i]: where event i+1 ends in bytes_
   std::vector<std::int64_t> batches_;  // the first event of each batch
   const std::uint64_t* transaction_ = nullptr;
   std::uint64_t last_transaction_ = 0;
+  bool split_ = false;
   std::vector<historypb::HistoryEvent> buffer_;
 };
 

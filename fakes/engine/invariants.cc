@@ -95,6 +95,7 @@ std::string CheckInvariants(const Core& core) {
       return fmt::format("{}: the list has another number of runs", name);
   }
   if (std::string broken = core.nexus_tasks.Check(); !broken.empty()) return broken;
+  if (std::string broken = core.standalone.Check(); !broken.empty()) return broken;
   return core.matching.Check();
 }
 

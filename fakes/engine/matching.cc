@@ -60,6 +60,14 @@ void Matching::AddNexusTask(const std::string& namespace_id, const std::string& 
   Add({namespace_id, queue, kNexus}, {.run = {}, .stamp = task, .added = core_.now.steady});
 }
 
+void Matching::AddForeignActivityTask(const Namespace& ns, const std::string& queue,
+                                      std::shared_ptr<ForeignTask> task) {
+  Task added;
+  added.foreign = std::move(task);
+  added.added = core_.now.steady;
+  Add({ns.id, queue, kActivity}, std::move(added));
+}
+
 bool Matching::StickyAlive(const Namespace& ns, const std::string& name) {
   const auto it = queues_.find({ns.id, name, kWorkflow});
   if (it == queues_.end()) return false;
@@ -78,11 +86,13 @@ void Matching::Add(const Key& key, Task task) {
 
 bool Matching::Wanted(const Task& task, int kind) const {
   if (kind == kNexus) return core_.nexus_tasks.Wanted(task.stamp);
+  if (task.foreign != nullptr) return task.foreign->Wanted();
   const auto run = task.run.lock();
   if (run == nullptr || !run->open()) return false;
   if (kind == kWorkflow) {
     return run->task.pending() && !run->task.is_started() && run->task.stamp == task.stamp;
   }
+  if (run->pause) return false;  // added again when the workflow goes on
   const auto it = run->activities.find(task.scheduled_event_id);
   return it != run->activities.end() && !it->second.started && it->second.stamp == task.stamp;
 }
@@ -117,7 +127,10 @@ bool Matching::Serve(const Key& key, Queue& queue, const Poll& poll) {
     queue.backlog.pop_front();
     if (!Wanted(task, kind)) continue;
     const auto run = task.run.lock();
-    if (kind == kWorkflow) {
+    if (task.foreign != nullptr) {
+      const CallInfo client = core_.calls.info(poll.call);
+      core_.calls.ReplyBytes(poll.call, task.foreign->Start(poll.identity, client));
+    } else if (kind == kWorkflow) {
       if (poll.sticky && run->sticky_queue != poll.queue_name)
         continue;  // it moved; its time-out brings it back
       core_.tasks.Start(*run, poll.identity, poll.queue_name, poll.sticky);

@@ -19,8 +19,19 @@ namespace squall::fakes::engine {
 
 enum class TaskKind { kWorkflow, kActivity };
 
+// What waits in a task queue and belongs to no workflow (standalone activities).
+class ForeignTask {
+ public:
+  virtual ~ForeignTask() = default;
+  // Asked at the moment at which a poll could take it.
+  virtual bool Wanted() const = 0;
+  // The answer of the poll. `client`: what the poll's metadata say of the worker.
+  virtual std::string Start(const std::string& identity, const CallInfo& client) = 0;
+};
+
 // A task refers to the run; what it becomes is decided by the run's state when a poll takes it.
 struct Task {
+  std::shared_ptr<ForeignTask> foreign;  // then nothing of the rest but `added` counts
   std::weak_ptr<Run> run;
   std::int64_t scheduled_event_id = 0;
   std::uint64_t stamp = 0;
@@ -55,6 +66,8 @@ class Matching {
   void AddWorkflowTask(const std::shared_ptr<Run>& run);
   void AddActivityTask(const std::shared_ptr<Run>& run, const Activity& activity);
   void AddNexusTask(const std::string& namespace_id, const std::string& queue, std::uint64_t task);
+  void AddForeignActivityTask(const Namespace& ns, const std::string& queue,
+                              std::shared_ptr<ForeignTask> task);
 
   // Whether somebody polls that sticky queue, or did within the options' sticky_poller_window.
   bool StickyAlive(const Namespace& ns, const std::string& queue);

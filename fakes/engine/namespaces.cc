@@ -1,5 +1,6 @@
 #include "fakes/engine/namespaces.h"
 
+#include <absl/strings/ascii.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -41,9 +42,17 @@ void Fill(const Namespace& ns, const EngineOptions& options, namespacepb::Namesp
   capabilities->set_async_update(true);
   capabilities->set_worker_heartbeats(true);
   capabilities->set_worker_poll_complete_on_shutdown(options.complete_polls_on_shutdown);
+  capabilities->set_reported_problems_search_attribute(true);
+  capabilities->set_workflow_pause(options.workflow_pause);
+  capabilities->set_standalone_activities(true);
+  capabilities->set_standalone_activity_operator_commands(true);
+  capabilities->set_standalone_activity_start_delay(true);
+  capabilities->set_workflow_task_completion_pagination(options.task_completion_pages);
   auto* limits = info->mutable_limits();
   limits->set_blob_size_limit_error(2 * 1024 * 1024);
   limits->set_memo_size_limit_error(2 * 1024 * 1024);
+  if (options.task_completion_pages)
+    limits->set_workflow_task_completion_size_limit_error(40 * 1024 * 1024);
   *config->mutable_workflow_execution_retention_ttl() = ToProto(ns.retention);
   config->mutable_bad_binaries();
   config->set_history_archival_state(enums::ARCHIVAL_STATE_DISABLED);
@@ -54,6 +63,14 @@ void Fill(const Namespace& ns, const EngineOptions& options, namespacepb::Namesp
 }
 
 }  // namespace
+
+enums::IndexedValueType Namespaces::AttributeType(std::string_view name) {
+  std::string text =
+      name == "KeywordList" ? "KEYWORD_LIST" : absl::AsciiStrToUpper(std::string(name));
+  enums::IndexedValueType type = enums::INDEXED_VALUE_TYPE_UNSPECIFIED;
+  enums::IndexedValueType_Parse("INDEXED_VALUE_TYPE_" + text, &type);
+  return type;
+}
 
 std::shared_ptr<Namespace> Namespaces::Add(const std::string& name) {
   auto ns = std::make_shared<Namespace>();
@@ -150,6 +167,10 @@ StatusOr<ws::RegisterNamespaceResponse> Namespaces::Register(
   }
   if (retention < kMinRetention)
     return InvalidArgument("A valid retention period is not set on request.");
+  if (request.namespace_().size() > 1000)  // limit.maxIDLength
+    return InvalidArgument("Namespace length exceeds limit.");
+  if (request.is_global_namespace())
+    return InvalidArgument("Cannot register global namespace when not enabled");
   if (by_name_.contains(request.namespace_())) return NamespaceExists(request.namespace_());
   auto ns = Add(request.namespace_());
   ns->description = request.description();
@@ -205,28 +226,58 @@ StatusOr<ws::ListNamespacesResponse> Namespaces::List(const ws::ListNamespacesRe
 
 StatusOr<ws::UpdateNamespaceResponse> Namespaces::Update(
     const ws::UpdateNamespaceRequest& request) {
-  SQUALL_ASSIGN_OR_RETURN(auto ns, Get(request.namespace_()));
-  if (request.has_update_info()) {
-    const auto& info = request.update_info();
-    if (!info.description().empty()) ns->description = info.description();
-    if (!info.owner_email().empty()) ns->owner_email = info.owner_email();
-    for (const auto& [key, value] : info.data()) ns->data[key] = value;
-    if (info.state() != enums::NAMESPACE_STATE_UNSPECIFIED) {
-      if (info.state() == enums::NAMESPACE_STATE_DELETED) {
-        return InvalidArgument("Namespace state cannot be set to Deleted with UpdateNamespace.");
-      }
-      ns->state = info.state();
+  if (request.namespace_().empty()) return InvalidArgument("Namespace not set on request.");
+  const auto it = by_name_.find(request.namespace_());
+  if (it == by_name_.end()) return NamespaceNotFound(request.namespace_());
+  const std::shared_ptr<Namespace> ns = it->second;
+  // All is checked before anything is changed.
+  if (request.has_config()) {
+    const auto& config = request.config();
+    if (config.has_workflow_execution_retention_ttl() &&
+        FromProto(config.workflow_execution_retention_ttl()) < kMinRetention) {
+      return InvalidArgument("A valid retention period is not set on request.");
     }
   }
-  if (request.config().has_workflow_execution_retention_ttl()) {
-    const Duration retention = FromProto(request.config().workflow_execution_retention_ttl());
-    if (retention < kMinRetention)
-      return InvalidArgument("A valid retention period is not set on request.");
-    ns->retention = retention;
+  if (!request.delete_bad_binary().empty()) {
+    return InvalidArgument(
+        fmt::format("Bad binary checksum {} doesn't exists.", request.delete_bad_binary()));
   }
+  const auto next = request.update_info().state();
+  if (next != enums::NAMESPACE_STATE_UNSPECIFIED && next != ns->state &&
+      !(ns->state == enums::NAMESPACE_STATE_REGISTERED &&
+        (next == enums::NAMESPACE_STATE_DEPRECATED || next == enums::NAMESPACE_STATE_DELETED)) &&
+      !(ns->state == enums::NAMESPACE_STATE_DEPRECATED && next == enums::NAMESPACE_STATE_DELETED)) {
+    return InvalidArgument("Invalid namespace state update.");
+  }
+  const std::string& cluster = request.replication_config().active_cluster_name();
+  if (!cluster.empty() && cluster != core_.options.cluster_name)
+    return InvalidArgument(fmt::format("Invalid cluster name: {}", cluster));
+  for (const auto& named : request.replication_config().clusters()) {
+    if (named.cluster_name() != core_.options.cluster_name)
+      return InvalidArgument(fmt::format("Invalid cluster name: {}", named.cluster_name()));
+  }
+  if (request.promote_namespace()) {
+    return InvalidArgument(
+        fmt::format("global namespace is not enabled on this cluster, cannot update global "
+                    "namespace or promote local namespace: {}",
+                    ns->name));
+  }
+  const auto& info = request.update_info();
+  if (!info.description().empty()) ns->description = info.description();
+  if (!info.owner_email().empty()) ns->owner_email = info.owner_email();
+  for (const auto& [key, value] : info.data()) ns->data[key] = value;
+  if (next != enums::NAMESPACE_STATE_UNSPECIFIED) ns->state = next;
+  if (request.config().has_workflow_execution_retention_ttl())
+    ns->retention = FromProto(request.config().workflow_execution_retention_ttl());
   ws::UpdateNamespaceResponse response;
   Fill(*ns, core_.options, response.mutable_namespace_info(), response.mutable_config(),
        response.mutable_replication_config());
+  // As on the real server these are told once and not kept.
+  for (const auto& [checksum, binary] : request.config().bad_binaries().binaries()) {
+    auto& told = (*response.mutable_config()->mutable_bad_binaries()->mutable_binaries())[checksum];
+    told = binary;
+    *told.mutable_create_time() = ToProto(core_.now.wall);
+  }
   return response;
 }
 
@@ -264,6 +315,7 @@ StatusOr<op::DeleteNamespaceResponse> Namespaces::Delete(
     for (const auto& [key, run] : ns->by_visibility) core_.reads.Gone(*run);
     ns->executions.clear();
     ns->by_visibility.clear();
+    core_.standalone.Clear(ns.get());
   });
   op::DeleteNamespaceResponse response;
   response.set_deleted_namespace(ns->name);

@@ -44,6 +44,8 @@ class Namespaces {
   Namespaces& operator=(const Namespaces&) = delete;
 
   std::shared_ptr<Namespace> Add(const std::string& name);
+  // "KeywordList"; INDEXED_VALUE_TYPE_UNSPECIFIED: there is none of that name.
+  static enums::IndexedValueType AttributeType(std::string_view name);
   void Clear();
 
   // The namespace of a request: NOT_FOUND, or FAILED_PRECONDITION when it is deleted.

@@ -418,6 +418,79 @@ std::optional<std::string> NexusOperations::Complete(const CallbackToken& token,
   return error;
 }
 
+bool NexusOperations::Restore(Run& run, const historypb::HistoryEvent& event) {
+  const WallTime time = FromProto(event.event_time());
+  const SteadyTime steady = core_.now.steady + (time - core_.now.wall);
+  const auto end = [&](std::int64_t id) { return run.nexus_operations.erase(id) > 0; };
+  switch (event.event_type()) {
+    case enums::EVENT_TYPE_NEXUS_OPERATION_SCHEDULED: {
+      NexusOperation& operation = run.nexus_operations[event.event_id()];
+      operation.scheduled_event_id = event.event_id();
+      operation.attributes = event.nexus_operation_scheduled_event_attributes();
+      operation.scheduled = time;
+      operation.scheduled_steady = steady;
+      return true;
+    }
+    case enums::EVENT_TYPE_NEXUS_OPERATION_STARTED: {
+      const auto& attributes = event.nexus_operation_started_event_attributes();
+      NexusOperation* operation = Find(run, attributes.scheduled_event_id());
+      if (operation == nullptr || operation->started) return false;
+      operation->started = true;
+      operation->started_steady = steady;
+      operation->token = attributes.operation_token();
+      ++operation->attempts.completed;
+      operation->attempts.last_complete = time;
+      return true;
+    }
+    case enums::EVENT_TYPE_NEXUS_OPERATION_CANCEL_REQUESTED: {
+      NexusOperation* operation =
+          Find(run, event.nexus_operation_cancel_requested_event_attributes().scheduled_event_id());
+      if (operation == nullptr) return false;
+      operation->cancellation.emplace().requested_event_id = event.event_id();
+      return true;
+    }
+    case enums::EVENT_TYPE_NEXUS_OPERATION_COMPLETED:
+      return end(event.nexus_operation_completed_event_attributes().scheduled_event_id());
+    case enums::EVENT_TYPE_NEXUS_OPERATION_FAILED:
+      return end(event.nexus_operation_failed_event_attributes().scheduled_event_id());
+    case enums::EVENT_TYPE_NEXUS_OPERATION_CANCELED:
+      return end(event.nexus_operation_canceled_event_attributes().scheduled_event_id());
+    case enums::EVENT_TYPE_NEXUS_OPERATION_TIMED_OUT:
+      return end(event.nexus_operation_timed_out_event_attributes().scheduled_event_id());
+    default:
+      return false;
+  }
+}
+
+void NexusOperations::Revive(Run& run) {
+  for (auto& [id, operation] : run.nexus_operations) {
+    const auto arm = [&, id = id](const google::protobuf::Duration& timeout, SteadyTime since,
+                                  enums::TimeoutType type) -> TimerId {
+      const Duration limit = FromProto(timeout);
+      return limit.count() > 0 ? ArmTimeout(run, id, since + limit, type) : 0;
+    };
+    const auto& attributes = operation.attributes;
+    operation.schedule_to_close =
+        arm(attributes.schedule_to_close_timeout(), operation.scheduled_steady,
+            enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
+    if (operation.started) {
+      operation.start_to_close = arm(attributes.start_to_close_timeout(), operation.started_steady,
+                                     enums::TIMEOUT_TYPE_START_TO_CLOSE);
+      if (!operation.cancellation) continue;
+    } else {
+      operation.schedule_to_start =
+          arm(attributes.schedule_to_start_timeout(), operation.scheduled_steady,
+              enums::TIMEOUT_TYPE_SCHEDULE_TO_START);
+    }
+    core_.Defer([this, weak = run.weak_from_this(), id = id] {
+      Guarded(weak, id, [&](Run& held, NexusOperation& pending) {
+        if (!pending.started) return Attempt(held, pending);
+        if (pending.cancellation) AttemptCancel(held, pending);
+      });
+    });
+  }
+}
+
 void NexusOperations::Disarm(NexusOperation& operation) {
   core_.CancelTimer(operation.schedule_to_close);
   core_.CancelTimer(operation.schedule_to_start);

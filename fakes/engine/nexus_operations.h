@@ -59,6 +59,10 @@ class NexusOperations {
   // with.
   std::optional<std::string> Complete(const CallbackToken& token,
                                       const NexusCompletion& completion);
+  // A run made again by a reset: `event` is replayed. False: it concerns no pending operation.
+  bool Restore(Run& run, const historypb::HistoryEvent& event);
+  // The replay is done: what was pending goes on.
+  void Revive(Run& run);
   // The run closed: nothing is tried any more. What was pending is still described.
   void RunClosed(Run& run);
 

@@ -25,6 +25,11 @@ void Queries::Query(CallId call, const ws::QueryWorkflowRequest& request) {
   auto found = core_.namespaces.FindRun(request.namespace_(), request.execution());
   if (!found.ok()) return core_.calls.Fail(call, found.status());
   Run& run = **found;
+  if (run.pause) {
+    ws::QueryWorkflowResponse response;
+    response.mutable_query_rejected()->set_status(run.status);
+    return core_.calls.Reply(call, response);
+  }
   if (!run.open()) {
     const auto condition = request.query_reject_condition();
     if (condition == enums::QUERY_REJECT_CONDITION_NOT_OPEN ||

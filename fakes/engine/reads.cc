@@ -197,6 +197,8 @@ workflowpb::WorkflowExecutionInfo Reads::Info(const Run& run) {
     (*info.mutable_search_attributes()->mutable_indexed_fields())[key] = value;
   }
   info.mutable_auto_reset_points();
+  for (const auto& point : run.reset_points)
+    *info.mutable_auto_reset_points()->add_points() = point;
   info.set_task_queue(run.start.task_queue().name());
   info.set_first_run_id(run.first_run_id);
   if (run.start.has_priority()) *info.mutable_priority() = run.start.priority();
@@ -223,6 +225,8 @@ StatusOr<ws::DescribeWorkflowExecutionResponse> Reads::Describe(
   for (const auto& [id, activity] : run->activities) {
     *response.add_pending_activities() = core_.activities.Describe(activity);
   }
+  for (const auto& activity : run->activities_at_close)
+    *response.add_pending_activities() = activity;
   for (const auto& [id, child] : run->children) {
     auto* pending = response.add_pending_children();
     pending->set_workflow_id(child.attributes.workflow_id());
@@ -252,7 +256,16 @@ StatusOr<ws::DescribeWorkflowExecutionResponse> Reads::Describe(
     extended->mutable_run_expiration_time()->set_seconds(kYearOne);
   }
   extended->set_cancel_requested(run->cancel_requested);
-  *extended->mutable_original_start_time() = ToProto(run->started);
+  *extended->mutable_original_start_time() =
+      ToProto(run->original_started == WallTime{} ? run->started : run->original_started);
+  if (run->last_reset != WallTime{})
+    *extended->mutable_last_reset_time() = ToProto(run->last_reset);
+  extended->set_reset_run_id(run->reset_run_id);
+  if (run->pause) {
+    extended->mutable_pause_info()->set_identity(run->pause->identity);
+    extended->mutable_pause_info()->set_reason(run->pause->reason);
+    *extended->mutable_pause_info()->mutable_paused_time() = ToProto(run->pause->since);
+  }
   auto& request_info = (*extended->mutable_request_id_infos())[run->create_request_id];
   request_info.set_event_type(enums::EVENT_TYPE_WORKFLOW_EXECUTION_STARTED);
   // The real server's map has one entry for a signal-with-start: the start's type, the signal's id.

@@ -115,22 +115,30 @@ void HealthCheck(Core& core, CallId call, const std::string& bytes) {
   core.calls.Reply(call, response);
 }
 
+// What the real server answers where the feature is not enabled.
+void NoTimeSkipping(Core& core, CallId call, const std::string& bytes) {
+  ws::PollWorkflowExecutionTimeSkippingRequest request;
+  if (!request.ParseFromString(bytes)) return core.calls.Fail(call, Unparsable());
+  if (auto ns = core.namespaces.Get(request.namespace_()); !ns.ok())
+    return core.calls.Fail(call, ns.status());
+  core.calls.Fail(call, Status(StatusCode::kUnimplemented,
+                               "The Time-Skipping feature is not enabled for namespace."));
+}
+
 std::vector<RpcEntry> MakeTable() {
   constexpr std::string_view kVersioning = "worker versioning is not simulated";
   constexpr std::string_view kSchedules = "schedules are not simulated";
   constexpr std::string_view kDisabled = "answered as disabled, the real server's default";
-  constexpr std::string_view kStandalone = "standalone activities are not simulated";
   constexpr std::string_view kBatch = "batch operations are not simulated";
   constexpr std::string_view kRules = "workflow rules are not simulated";
-  constexpr std::string_view kPause = "pausing is not simulated";
   constexpr std::string_view kClusters = "there is one cluster";
   return {
       Full<&Core::namespaces, &Namespaces::Register>("RegisterNamespace",
                                                      "clusters and archival are ignored"),
       Full<&Core::namespaces, &Namespaces::Describe>("DescribeNamespace"),
       Full<&Core::namespaces, &Namespaces::List>("ListNamespaces"),
-      Full<&Core::namespaces, &Namespaces::Update>("UpdateNamespace",
-                                                   "state, description, owner, data, retention"),
+      Full<&Core::namespaces, &Namespaces::Update>(
+          "UpdateNamespace", "archival and aliases of search attributes are ignored"),
       Full<&Core::namespaces, &Namespaces::Deprecate>("DeprecateNamespace"),
       Full<&Core::starts, &Starts::Start>("StartWorkflowExecution",
                                           "versioning overrides have no effect"),
@@ -140,8 +148,7 @@ std::vector<RpcEntry> MakeTable() {
       Full<&Core::reads, &Reads::HistoryReverse>("GetWorkflowExecutionHistoryReverse"),
       Full<&Core::matching, &Matching::PollWorkflow>("PollWorkflowTaskQueue",
                                                      "versioning and poller groups are ignored"),
-      Full<&Core::commands, &Commands::RespondCompleted>("RespondWorkflowTaskCompleted",
-                                                         "no pages"),
+      Full<&Core::commands, &Commands::RespondCompleted>("RespondWorkflowTaskCompleted"),
       Full<&Core::tasks, &WorkflowTasks::RespondFailed>("RespondWorkflowTaskFailed"),
       Full<&Core::matching, &Matching::PollActivity>(
           "PollActivityTaskQueue", "rate limits, versioning and poller groups are ignored"),
@@ -156,7 +163,7 @@ std::vector<RpcEntry> MakeTable() {
       Full<&Core::signals, &Signals::RequestCancel>("RequestCancelWorkflowExecution"),
       Full<&Core::signals, &Signals::Signal>("SignalWorkflowExecution"),
       Full<&Core::starts, &Starts::SignalWithStart>("SignalWithStartWorkflowExecution"),
-      None("ResetWorkflowExecution", "resets are not simulated"),
+      Full<&Core::resets, &Resets::Reset>("ResetWorkflowExecution"),
       Full<&Core::signals, &Signals::Terminate>("TerminateWorkflowExecution"),
       Full<&Core::signals, &Signals::Delete>("DeleteWorkflowExecution"),
       Full<&Core::visibility, &Visibility::ListOpen>("ListOpenWorkflowExecutions"),
@@ -221,11 +228,11 @@ std::vector<RpcEntry> MakeTable() {
                                                   "versioning and poller groups are ignored"),
       Full<&Core::nexus_tasks, &NexusTasks::Completed>("RespondNexusTaskCompleted"),
       Full<&Core::nexus_tasks, &NexusTasks::Failed>("RespondNexusTaskFailed"),
-      None("UpdateActivityOptions", kPause),
+      Full<&Core::operators, &ActivityOperators::UpdateOptions>("UpdateActivityOptions"),
       None("UpdateWorkflowExecutionOptions", kVersioning),
-      None("PauseActivity", kPause),
-      None("UnpauseActivity", kPause),
-      None("ResetActivity", kPause),
+      Full<&Core::operators, &ActivityOperators::Pause>("PauseActivity"),
+      Full<&Core::operators, &ActivityOperators::Unpause>("UnpauseActivity"),
+      Full<&Core::operators, &ActivityOperators::Reset>("ResetActivity"),
       None("CreateWorkflowRule", kRules),
       None("DescribeWorkflowRule", kRules),
       None("DeleteWorkflowRule", kRules),
@@ -238,37 +245,47 @@ std::vector<RpcEntry> MakeTable() {
       None("FetchWorkerConfig", "not simulated"),
       None("UpdateWorkerConfig", "not simulated"),
       Full<&Core::workers, &Workers::Describe>("DescribeWorker"),
-      None("PauseWorkflowExecution", kPause),
-      None("UnpauseWorkflowExecution", kPause),
-      None("StartActivityExecution", kStandalone),
+      Full<&Core::pauses, &Pauses::Pause>("PauseWorkflowExecution",
+                                          "only where the options enable it"),
+      Full<&Core::pauses, &Pauses::Unpause>("UnpauseWorkflowExecution",
+                                            "only where the options enable it"),
+      Full<&Core::standalone, &StandaloneActivities::Start>("StartActivityExecution",
+                                                            "completion callbacks are not called"),
       Entry<&Core::nexus_standalone, &NexusStandalone::Start>(
           kWorkflowService, "StartNexusOperationExecution", Level::kPartial, kDisabled),
-      None("DescribeActivityExecution", kStandalone),
+      Full<&Core::standalone, &StandaloneActivities::Describe>("DescribeActivityExecution"),
       Entry<&Core::nexus_standalone, &NexusStandalone::Describe>(
           kWorkflowService, "DescribeNexusOperationExecution", Level::kPartial, kDisabled),
-      None("PollActivityExecution", kStandalone),
+      Full<&Core::standalone, &StandaloneActivities::Poll>("PollActivityExecution"),
       Entry<&Core::nexus_standalone, &NexusStandalone::Poll>(
           kWorkflowService, "PollNexusOperationExecution", Level::kPartial, kDisabled),
-      None("ListActivityExecutions", kStandalone),
+      Full<&Core::standalone, &StandaloneActivities::List>(
+          "ListActivityExecutions", "a part of the query language: visibility_query.h"),
       Entry<&Core::nexus_standalone, &NexusStandalone::List>(
           kWorkflowService, "ListNexusOperationExecutions", Level::kPartial, kDisabled),
-      None("CountActivityExecutions", kStandalone),
+      Full<&Core::standalone, &StandaloneActivities::Count>(
+          "CountActivityExecutions", "a part of the query language: visibility_query.h"),
       Entry<&Core::nexus_standalone, &NexusStandalone::Count>(
           kWorkflowService, "CountNexusOperationExecutions", Level::kPartial, kDisabled),
-      None("RequestCancelActivityExecution", kStandalone),
+      Full<&Core::standalone, &StandaloneActivities::RequestCancel>(
+          "RequestCancelActivityExecution"),
       Entry<&Core::nexus_standalone, &NexusStandalone::RequestCancel>(
           kWorkflowService, "RequestCancelNexusOperationExecution", Level::kPartial, kDisabled),
-      None("TerminateActivityExecution", kStandalone),
-      None("DeleteActivityExecution", kStandalone),
-      None("PauseActivityExecution", kStandalone),
-      None("ResetActivityExecution", kStandalone),
-      None("UnpauseActivityExecution", kStandalone),
-      None("UpdateActivityExecutionOptions", kStandalone),
+      Full<&Core::standalone, &StandaloneActivities::Terminate>("TerminateActivityExecution"),
+      Full<&Core::standalone, &StandaloneActivities::Delete>("DeleteActivityExecution"),
+      Full<&Core::standalone, &StandaloneActivities::Pause>("PauseActivityExecution"),
+      Full<&Core::standalone, &StandaloneActivities::Reset>("ResetActivityExecution"),
+      Full<&Core::standalone, &StandaloneActivities::Unpause>("UnpauseActivityExecution"),
+      Full<&Core::standalone, &StandaloneActivities::UpdateOptions>(
+          "UpdateActivityExecutionOptions"),
       Entry<&Core::nexus_standalone, &NexusStandalone::Terminate>(
           kWorkflowService, "TerminateNexusOperationExecution", Level::kPartial, kDisabled),
       Entry<&Core::nexus_standalone, &NexusStandalone::Delete>(
           kWorkflowService, "DeleteNexusOperationExecution", Level::kPartial, kDisabled),
-      None("PollWorkflowExecutionTimeSkipping", "time skipping is not simulated"),
+      {.support = {kWorkflowService, "PollWorkflowExecutionTimeSkipping", Level::kPartial,
+                   "not enabled, as on the real server unless configured"},
+       .describe = &DescribeBytes<ws::PollWorkflowExecutionTimeSkippingRequest>,
+       .handle = &NoTimeSkipping},
 
       Entry<&Core::namespaces, &Namespaces::AddSearchAttributes>(
           kOperatorService, "AddSearchAttributes", Level::kFull),

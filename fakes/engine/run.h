@@ -50,12 +50,19 @@ struct Activity {
   bool started = false;
   WallTime first_scheduled{}, scheduled{}, started_time{}, last_heartbeat_time{},
       last_complete_time{};
+  WallTime expires{};  // of the options that it was scheduled with, for descriptions
   SteadyTime first_scheduled_steady{}, scheduled_steady{}, started_steady{}, heartbeat_steady{};
   std::string request_id, identity, last_identity;
   std::optional<common::Payloads> heartbeat_details;
   std::optional<failure::Failure> last_failure;
   bool cancel_requested = false;
   std::int64_t cancel_request_event_id = 0;
+  // By PauseActivity and ResetActivity. `reset`: asked for while a worker had it, until that
+  // attempt ends.
+  bool paused = false, reset = false, reset_heartbeats = false;
+  bool options_changed = false;  // `attributes` differ from the scheduled event
+  WallTime pause_time{};
+  std::string pause_identity, pause_reason, pause_request_id;
   Duration retry_interval{};  // while waiting for the next attempt
   std::uint64_t stamp = 0;    // changes with each scheduling of an attempt
   // 0 when not set. The retry timer and the per-attempt time-outs exclude each other.
@@ -68,6 +75,7 @@ struct Activity {
 struct UserTimer {
   std::int64_t started_event_id = 0;
   TimerId timer = 0;
+  WallTime fires{};  // set by a rebuild only
 };
 
 struct Child {
@@ -103,6 +111,7 @@ struct Update {
   std::uint64_t admitted = 0;  // order of admission
   updatepb::Request request;
   std::int64_t accepted_event_id = 0;
+  bool in_history = false;  // by an admitted event (after a reset): workers find it there
   bool rejected = false;
   std::optional<updatepb::Outcome> outcome;
   std::vector<UpdateWaiter> waiters;
@@ -134,7 +143,9 @@ struct Run : std::enable_shared_from_this<Run> {
 
   History history;
   WorkflowTask task;
-  WorkflowTask task_at_close;  // what was scheduled then; only told
+  // What was pending when it was closed from outside; only told.
+  WorkflowTask task_at_close;
+  std::vector<workflowpb::PendingActivityInfo> activities_at_close;
   std::int64_t previous_started_event_id = 0;  // of the last completed workflow task
   bool close_attempted = false;  // an UnhandledCommand failure: the workflow wants to close
   std::string sticky_queue;      // "" when not set
@@ -157,9 +168,31 @@ struct Run : std::enable_shared_from_this<Run> {
   std::map<std::string, Update> updates;
   std::vector<HistoryWaiter> history_waiters;
 
+  // By PauseWorkflowExecution.
+  struct Pause {
+    std::string identity, reason, request_id;
+    WallTime since{};
+  };
+  std::optional<Pause> pause;
+
+  // The pages so far of a workflow task's completion that comes in pages, and of which task.
+  std::vector<ws::RespondWorkflowTaskCompletedRequest> completion_pages;
+  std::uint64_t completion_stamp = 0;
+
+  // Resets. The runs that this one was made from, directly or not; the run made from this one.
+  std::set<std::string> base_run_ids;
+  std::string reset_run_id;
+  bool closed_by_reset = false;
+  WallTime original_started{}, last_reset{};  // zero when this is no reset run
+  std::vector<workflowpb::ResetPointInfo> reset_points;
+
+  TimerId retention = 0;  // of a closed run: when it is deleted
   TimerId run_timer = 0, execution_timer = 0, backoff_timer = 0;
 
-  bool open() const { return status == enums::WORKFLOW_EXECUTION_STATUS_RUNNING; }
+  bool open() const {
+    return status == enums::WORKFLOW_EXECUTION_STATUS_RUNNING ||
+           status == enums::WORKFLOW_EXECUTION_STATUS_PAUSED;
+  }
   bool had_or_has_workflow_task() const { return task.pending() || previous_started_event_id != 0; }
   bool transient() const { return task.attempt > 1; }
 };

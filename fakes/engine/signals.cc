@@ -24,6 +24,9 @@ StatusOr<ws::SignalWorkflowExecutionResponse> Signals::Signal(
   if (!request.request_id().empty() && run->signal_request_ids.contains(request.request_id()))
     return response;
   if (!run->open()) return WorkflowClosed();
+  if (run->close_attempted && run->task.is_started()) {
+    return BusyWorkflow("workflow operation can not be applied because workflow is closing");
+  }
   if (!request.request_id().empty()) run->signal_request_ids.insert(request.request_id());
   historypb::HistoryEvent event =
       core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
@@ -94,22 +97,25 @@ StatusOr<ws::TerminateWorkflowExecutionResponse> Signals::Terminate(
   return ws::TerminateWorkflowExecutionResponse();
 }
 
+void Signals::Remove(const std::shared_ptr<Run>& run) {
+  core_.CancelTimer(run->retention);
+  Namespace& ns = *run->ns;
+  ns.by_visibility.erase(Namespaces::KeyOf(*run));
+  const auto it = ns.executions.find(run->workflow_id);
+  if (it == ns.executions.end()) return;
+  it->second.runs.erase(run->run_id);
+  if (it->second.current == run) it->second.current = nullptr;
+  if (it->second.runs.empty()) ns.executions.erase(it);
+  core_.reads.Gone(*run);
+}
+
 StatusOr<ws::DeleteWorkflowExecutionResponse> Signals::Delete(
     const ws::DeleteWorkflowExecutionRequest& request) {
   SQUALL_ASSIGN_OR_RETURN(
       auto run, core_.namespaces.FindRun(request.namespace_(), request.workflow_execution()));
   if (run->open())
     core_.closing.Terminate(*run, "Delete workflow execution", nullptr, "history-service");
-  core_.Defer([run, this] {
-    Namespace& ns = *run->ns;
-    ns.by_visibility.erase(Namespaces::KeyOf(*run));
-    auto it = ns.executions.find(run->workflow_id);
-    if (it == ns.executions.end()) return;
-    it->second.runs.erase(run->run_id);
-    if (it->second.current == run) it->second.current = nullptr;
-    if (it->second.runs.empty()) ns.executions.erase(it);
-    core_.reads.Gone(*run);
-  });
+  core_.Defer([run, this] { Remove(run); });
   return ws::DeleteWorkflowExecutionResponse();
 }
 

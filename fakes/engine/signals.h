@@ -17,6 +17,8 @@ class Signals {
       const ws::RequestCancelWorkflowExecutionRequest& request);
   StatusOr<ws::TerminateWorkflowExecutionResponse> Terminate(
       const ws::TerminateWorkflowExecutionRequest& request);
+  // Deletes a closed run and all that is known of it.
+  void Remove(const std::shared_ptr<Run>& run);
   StatusOr<ws::DeleteWorkflowExecutionResponse> Delete(
       const ws::DeleteWorkflowExecutionRequest& request);
 

@@ -103,6 +103,20 @@ common::Link RequestLink(const Run& run, const std::string& request_id, enums::E
   return link;
 }
 
+void Starts::ArmExpiry(Run& run) {
+  std::optional<WallTime> ends = run.run_expires;
+  if (run.execution_expires)
+    ends = ends ? std::min(*ends, *run.execution_expires) : *run.execution_expires;
+  if (ends) {
+    run.run_timer = core_.After(*ends - core_.now.wall, [this, weak = run.weak_from_this()] {
+      auto held = weak.lock();
+      if (held == nullptr || !held->open()) return;
+      held->run_timer = 0;
+      core_.closing.TimedOut(*held);
+    });
+  }
+}
+
 std::shared_ptr<Run> Starts::Create(NewRun start) {
   auto run = std::make_shared<Run>();
   run->history.SetTransaction(&core_.transaction);
@@ -142,17 +156,7 @@ std::shared_ptr<Run> Starts::Create(NewRun start) {
   core_.namespaces.Insert(run, true);
   core_.WorkflowHappened("accepted", *run);
 
-  std::optional<WallTime> ends = run->run_expires;
-  if (run->execution_expires)
-    ends = ends ? std::min(*ends, *run->execution_expires) : *run->execution_expires;
-  if (ends) {
-    run->run_timer = core_.After(*ends - core_.now.wall, [this, weak = run->weak_from_this()] {
-      auto held = weak.lock();
-      if (held == nullptr || !held->open()) return;
-      held->run_timer = 0;
-      core_.closing.TimedOut(*held);
-    });
-  }
+  ArmExpiry(*run);
   if (start.signal) run->history.Buffer(std::move(*start.signal));
   if (backoff.count() > 0) {
     core_.tasks.Flush(*run);

@@ -54,6 +54,8 @@ class Starts {
   // Applies the policies for ids in use, then creates.
   StatusOr<StartOutcome> StartOrReuse(StartRequest request);
   std::shared_ptr<Run> Create(NewRun start);
+  // Ends the run when it or the whole execution takes too long.
+  void ArmExpiry(Run& run);
 
   // Checks a client's request and turns it into a StartRequest.
   StatusOr<StartRequest> Prepare(ws::StartWorkflowExecutionRequest& request);

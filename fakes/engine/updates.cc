@@ -62,6 +62,10 @@ Status Updates::Begin(Run& run, const ws::UpdateWorkflowExecutionRequest& reques
   const std::string& id = request.request().meta().update_id();
   auto it = run.updates.find(id);
   if (!run.open()) return it != run.updates.end() ? absl::OkStatus() : WorkflowClosed();
+  if (run.pause) {
+    return Status(StatusCode::kFailedPrecondition,
+                  "Workflow is paused. Cannot update the workflow.");
+  }
   if (run.task.attempt >= kFailFastAttempt) {
     return WorkflowNotReady(
         "Unable to perform workflow execution update due to Workflow Task in failed state.");
@@ -237,6 +241,7 @@ void Updates::Send(Run& run, bool again,
             [](const Update* a, const Update* b) { return a->admitted < b->admitted; });
   for (Update* update : outgoing) {
     update->state = State::kSent;
+    if (update->in_history) continue;
     protocol::Message* message = messages->Add();
     message->set_id(update->id + "/request");
     message->set_protocol_instance_id(update->id);
@@ -321,7 +326,7 @@ void Updates::Apply(Run& run, const protocol::Message& message) {
     attributes->set_accepted_request_message_id(id + "/request");
     attributes->set_accepted_request_sequencing_event_id(
         body.accepted_request_sequencing_event_id());
-    *attributes->mutable_accepted_request() = update.request;
+    if (!update.in_history) *attributes->mutable_accepted_request() = update.request;
     update.accepted_event_id = run.history.Append(event);
     update.state = State::kAccepted;
   } else {
@@ -365,10 +370,43 @@ void Updates::RejectUnprocessed(Run& run) {
   }
 }
 
+void Updates::Restore(Run& run, const historypb::HistoryEvent& event) {
+  if (event.has_workflow_execution_update_completed_event_attributes()) {
+    const auto& attributes = event.workflow_execution_update_completed_event_attributes();
+    const auto it = run.updates.find(attributes.meta().update_id());
+    if (it == run.updates.end()) return;
+    it->second.state = State::kCompleted;
+    it->second.outcome = attributes.outcome();
+    return;
+  }
+  if (event.has_workflow_execution_update_accepted_event_attributes()) {
+    const auto& attributes = event.workflow_execution_update_accepted_event_attributes();
+    Update& update = run.updates[attributes.protocol_instance_id()];
+    update.id = attributes.protocol_instance_id();
+    if (attributes.has_accepted_request()) update.request = attributes.accepted_request();
+    update.state = State::kAccepted;
+    update.accepted_event_id = event.event_id();
+    return;
+  }
+  const auto& attributes = event.workflow_execution_update_admitted_event_attributes();
+  Update& update = run.updates[attributes.request().meta().update_id()];
+  update.id = attributes.request().meta().update_id();
+  update.request = attributes.request();
+  update.in_history = true;
+  update.admitted = next_admitted_++;
+}
+
 void Updates::TaskFailed(Run& run) {
   for (auto it = run.updates.begin(); it != run.updates.end();) {
     Update& update = it->second;
-    if (update.state == State::kSent) {
+    if (update.in_history && update.state == State::kSent) {
+      FailWaiters(update,
+                  WorkflowNotReady(
+                      "Unable to perform workflow execution update due to unexpected workflow task "
+                      "failure."));
+      update.state = State::kAdmitted;
+      ++it;
+    } else if (update.state == State::kSent) {
       FailWaiters(update,
                   WorkflowNotReady(
                       "Unable to perform workflow execution update due to unexpected workflow task "

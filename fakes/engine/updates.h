@@ -36,6 +36,8 @@ class Updates {
   void Apply(Run& run, const protocol::Message& message);
   // Sent with the task, but the worker said nothing about them.
   void RejectUnprocessed(Run& run);
+  // What an event about an update says, for a run rebuilt from its history.
+  void Restore(Run& run, const historypb::HistoryEvent& event);
   void TaskFailed(Run& run);
   void RunClosed(Run& run);
 

@@ -161,8 +161,10 @@ void WorkflowTasks::Start(Run& run, const std::string& identity, const std::stri
   }
   task.started_event_id = task.scheduled_event_id + 1;
   if (written) {
+    // Not always the one behind the scheduled event: others may have come since.
     historypb::HistoryEvent event = StartedEvent(run, identity);
-    run.history.Append(event);
+    task.started_event_id = run.history.Append(event);
+    run.history.EndBatch();
   }
   ++run.transitions;
   task.start_to_close =
@@ -246,6 +248,7 @@ void WorkflowTasks::WriteEvents(Run& run, const std::string& identity) {
   run.task.scheduled_event_id = run.history.Append(scheduled);
   historypb::HistoryEvent started = StartedEvent(run, identity);
   run.task.started_event_id = run.history.Append(started);
+  run.history.EndBatch();
 }
 
 void WorkflowTasks::ForgetTask(Run& run) {
@@ -352,7 +355,7 @@ void WorkflowTasks::Settle(Run& run, bool need_task) {
   ++run.transitions;
   if (run.open()) {
     MakeNormal(run);
-    if (need_task && !run.task.pending()) Schedule(run);
+    if (need_task && !run.task.pending() && !run.pause) Schedule(run);
     if (!run.task.is_started()) Flush(run);
   } else {
     run.history.DropBuffer();

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "fakes/engine/settings.h"
 #include "fakes/server/fake_server.h"
 #include "fakes/server/program.h"
 
@@ -32,6 +33,7 @@ struct Arguments {
   bool print_ready = true;
   std::vector<std::string> namespaces;
   bool no_default_namespace = false;
+  std::vector<std::string> settings, search_attributes;
   std::string server_version;
   std::uint64_t seed = 1;
   std::string tls_cert, tls_key, client_ca;
@@ -49,6 +51,10 @@ void Declare(CLI::App& app, Arguments& args) {
                  "A namespace that exists from the start, beside \"default\"; may be repeated");
   app.add_flag("--no-default-namespace", args.no_default_namespace,
                "Do not create \"default\": a server before its set-up");
+  app.add_option("--dynamic-config-value", args.settings,
+                 "A setting of the real server, KEY=VALUE; may be repeated");
+  app.add_option("--search-attribute", args.search_attributes,
+                 "A custom search attribute of the first namespaces, NAME=TYPE; may be repeated");
   app.add_option("--server-version", args.server_version, "Version that GetSystemInfo tells");
   app.add_option("--seed", args.seed, "Seed of all identifiers that the server makes")
       ->capture_default_str();
@@ -87,6 +93,10 @@ StatusOr<FakeServerOptions> ToOptions(const Arguments& args) {
   if (args.port != 0) options.port_patience = std::chrono::seconds(1);
   options.engine.seed = args.seed;
   if (!args.server_version.empty()) options.engine.server_version = args.server_version;
+  for (const std::string& setting : args.settings)
+    SQUALL_RETURN_IF_ERROR(ApplySetting(setting, &options.engine));
+  for (const std::string& attribute : args.search_attributes)
+    SQUALL_RETURN_IF_ERROR(ApplySearchAttribute(attribute, &options.engine));
   if (args.no_default_namespace) options.engine.namespaces.clear();
   for (const std::string& name : args.namespaces) {
     if (name != "default" || args.no_default_namespace) options.engine.namespaces.push_back(name);

@@ -295,8 +295,15 @@ TEST(Cron, FindsTheNextTime) {
   EXPECT_EQ(CronBackoff("0 0 * * mon", t, t), hours(24 * 4));
   EXPECT_EQ(CronBackoff("0 12 31 1 *", t, t), hours(24 * 30 + 12));
   EXPECT_EQ(CronBackoff("@every 90s", t, t + seconds(100)), seconds(80));
-  for (const char* bad : {"* * * *", "60 * * * *", "a * * * *", "@every", "@every -1s",
-                          "1-0 * * * *", "*/0 * * * *"}) {
+  // By the clocks of a zone: five hours behind in winter.
+  EXPECT_EQ(CronBackoff("CRON_TZ=America/New_York 30 6 * * *", t, t), hours(11) + minutes(30));
+  EXPECT_EQ(CronBackoff("TZ=UTC 30 6 * * *", t, t), hours(6) + minutes(30));
+  // 2026-03-08: clocks skip 02:00 to 03:00; the next 02:30 is a day later, an hour less far.
+  const WallTime spring(seconds(1772946000));  // 2026-03-08T05:00:00Z, midnight there
+  EXPECT_EQ(CronBackoff("CRON_TZ=America/New_York 30 2 * * *", spring, spring),
+            hours(25) + minutes(30));
+  for (const char* bad : {"CRON_TZ=Nowhere/At_All * * * * *", "* * * *", "60 * * * *", "a * * * *",
+                          "@every", "@every -1s", "1-0 * * * *", "*/0 * * * *"}) {
     EXPECT_FALSE(CheckCron(bad).ok()) << bad;
   }
 }
