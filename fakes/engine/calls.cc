@@ -16,6 +16,20 @@ void Calls::Open(CallId call, CallInfo info, std::optional<SteadyTime> deadline)
   open_.insert_or_assign(call, std::move(open));
 }
 
+CallId Calls::OpenInternal(std::function<void(const RpcResponse&)> done) {
+  const CallId call = next_internal_++;
+  open_[call].done = std::move(done);
+  return call;
+}
+
+void Calls::Answer(const OpenCall& open, RpcResponse response) {
+  if (open.done) {
+    open.done(response);
+  } else {
+    answers_.push_back(std::move(response));
+  }
+}
+
 void Calls::Hold(CallId call, std::function<void()> on_gone, Status expired) {
   auto it = open_.find(call);
   if (it == open_.end()) return;
@@ -41,7 +55,7 @@ void Calls::ReplyBytes(CallId call, std::string response) {
   if (!IsOpen(call)) return;
   const OpenCall open = Close(call);
   Journal("answered", open, 0, {}, {});
-  answers_.push_back({.call = call, .status = {}, .message = std::move(response)});
+  Answer(open, {.call = call, .status = {}, .message = std::move(response)});
 }
 
 void Calls::Fail(CallId call, const Status& status, std::optional<RpcStatus> raw,
@@ -50,7 +64,7 @@ void Calls::Fail(CallId call, const Status& status, std::optional<RpcStatus> raw
   const OpenCall open = Close(call);
   RpcStatus rpc = raw ? std::move(*raw) : ToRpcStatus(status);
   Journal("answered", open, rpc.code, rpc.message, fault_id);
-  answers_.push_back({.call = call, .status = std::move(rpc), .message = {}});
+  Answer(open, {.call = call, .status = std::move(rpc), .message = {}});
 }
 
 void Calls::Refuse(CallId call, const RpcStatus& status, const std::string& fault_id) {
@@ -74,7 +88,7 @@ void Calls::DropAll() {
 
 void Calls::Journal(const char* what, const OpenCall& open, std::optional<int> code,
                     const std::string& detail, const std::string& fault_id) {
-  if (!core_.options.journal_rpcs) return;
+  if (!core_.options.journal_rpcs || open.done) return;
   journal::RpcEvent event;
   event.what = what;
   event.side = "server";

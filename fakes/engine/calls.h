@@ -32,6 +32,8 @@ class Calls {
 
   // A call arrived. Its time-out, if it has one, ends it with DEADLINE_EXCEEDED.
   void Open(CallId call, CallInfo info, std::optional<SteadyTime> deadline);
+  // A call of the engine's own (batch operations), in no journal: `done` gets the answer.
+  CallId OpenInternal(std::function<void(const RpcResponse&)> done);
   bool IsOpen(CallId call) const { return open_.contains(call); }
   const CallInfo& info(CallId call) const { return open_.at(call).info; }
   std::optional<SteadyTime> deadline(CallId call) const { return open_.at(call).deadline; }
@@ -71,11 +73,13 @@ class Calls {
     std::optional<SteadyTime> deadline;
     TimerId timer = 0;
     std::function<void()> on_gone;
+    std::function<void(const RpcResponse&)> done;  // of an internal call
   };
 
   void Fail(CallId call, const Status& status, std::optional<RpcStatus> raw,
             const std::string& fault_id);
   OpenCall Close(CallId call);
+  void Answer(const OpenCall& open, RpcResponse response);
   void Journal(const char* what, const OpenCall& open, std::optional<int> code,
                const std::string& detail, const std::string& fault_id);
 
@@ -83,6 +87,7 @@ class Calls {
   std::map<CallId, OpenCall> open_;
   std::vector<RpcResponse> answers_;
   std::uint64_t serial_ = 0;
+  CallId next_internal_ = CallId{1} << 63;
 };
 
 }  // namespace squall::fakes::engine

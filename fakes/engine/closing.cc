@@ -277,6 +277,7 @@ void Closing::Close(Run& run, historypb::HistoryEvent event, enums::WorkflowExec
   core_.WorkflowHappened(journal_what, run, result, detail);
   core_.updates.RunClosed(run);
   core_.queries.Unblock(run);
+  core_.scheduler.RunClosed(run);
   core_.Defer([this, held = run.shared_from_this(), event = std::move(event)] {
     core_.children.RunClosed(*held, event);
   });

@@ -12,10 +12,12 @@
 #include "base/util/rng.h"
 #include "fakes/engine/activities.h"
 #include "fakes/engine/activity_operators.h"
+#include "fakes/engine/batches.h"
 #include "fakes/engine/callbacks.h"
 #include "fakes/engine/calls.h"
 #include "fakes/engine/children.h"
 #include "fakes/engine/closing.h"
+#include "fakes/engine/clusters.h"
 #include "fakes/engine/commands.h"
 #include "fakes/engine/engine.h"
 #include "fakes/engine/matching.h"
@@ -28,6 +30,8 @@
 #include "fakes/engine/queries.h"
 #include "fakes/engine/reads.h"
 #include "fakes/engine/resets.h"
+#include "fakes/engine/scheduler.h"
+#include "fakes/engine/schedules.h"
 #include "fakes/engine/signals.h"
 #include "fakes/engine/standalone.h"
 #include "fakes/engine/starts.h"
@@ -96,6 +100,10 @@ struct Core {
   NexusOperations nexus_operations{*this};
   NexusStandalone nexus_standalone{*this};
   Callbacks callbacks{*this};
+  Scheduler scheduler{*this};
+  Schedules schedules{*this};
+  Batches batches{*this};
+  Clusters clusters{*this};
 };
 
 }  // namespace squall::fakes::engine

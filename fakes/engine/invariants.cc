@@ -89,6 +89,15 @@ std::string CheckInvariants(const Core& core) {
         if (!broken.empty()) return fmt::format("{} {}: {}", id, run_id, broken);
       }
     }
+    for (const auto& [id, schedule] : ns->schedules) {
+      if (schedule->closed && (schedule->wakeup != 0 || schedule->watched))
+        return fmt::format("{}: a closed schedule waits for something", id);
+    }
+    for (const auto& [id, batch] : ns->batches) {
+      const bool running = batch->state == enums::BATCH_OPERATION_STATE_RUNNING;
+      if (running != (batch->timer != 0) || running == batch->todo.empty())
+        return fmt::format("{}: a batch operation runs without work, or waits after its end", id);
+    }
     if (open != ns->open_runs)
       return fmt::format("{}: {} runs are open, {} are counted", name, open, ns->open_runs);
     if (runs != ns->by_visibility.size())

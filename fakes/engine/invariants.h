@@ -13,6 +13,7 @@ struct Core;
 //  be;
 //  - a started workflow task has a time-out running; without one nothing is buffered;
 //  - closed runs have no task, timer, activity, waiter or buffered event;
+//  - closed schedules wait for nothing, batch operations run exactly as long as they have work;
 //  - every activity id is in the index, and every activity waits for something;
 //  - polls and tasks that fit do not wait beside each other (Matching::Check).
 std::string CheckInvariants(const Core& core);

@@ -9,6 +9,7 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/search_attributes.h"
 #include "fakes/engine/times.h"
 #include "fakes/engine/tokens.h"
 
@@ -350,25 +351,16 @@ StatusOr<op::ListSearchAttributesResponse> Namespaces::ListSearchAttributes(
   op::ListSearchAttributesResponse response;
   for (const auto& [name, type] : ns->search_attributes)
     (*response.mutable_custom_attributes())[name] = type;
-  auto& system = *response.mutable_system_attributes();
-  for (const char* name : {"WorkflowId", "RunId", "WorkflowType", "ExecutionStatus", "TaskQueue",
-                           "ParentWorkflowId", "ParentRunId", "RootWorkflowId", "RootRunId"}) {
-    system[name] = enums::INDEXED_VALUE_TYPE_KEYWORD;
-  }
-  for (const char* name : {"StartTime", "CloseTime", "ExecutionTime"})
-    system[name] = enums::INDEXED_VALUE_TYPE_DATETIME;
-  for (const char* name :
-       {"HistoryLength", "HistorySizeBytes", "StateTransitionCount", "ExecutionDuration"}) {
-    system[name] = enums::INDEXED_VALUE_TYPE_INT;
-  }
+  for (const auto& [name, type] : SystemAttributes())
+    (*response.mutable_system_attributes())[name] = type;
   return response;
 }
 
 StatusOr<ws::GetSearchAttributesResponse> Namespaces::GetSearchAttributes(
     const ws::GetSearchAttributesRequest&) {
   ws::GetSearchAttributesResponse response;
-  for (const auto& [name, ns] : by_name_) {
-    for (const auto& [key, type] : ns->search_attributes) (*response.mutable_keys())[key] = type;
+  for (const AttributeTypes* types : {&SystemAttributes(), &StoreColumns()}) {
+    for (const auto& [key, type] : *types) (*response.mutable_keys())[key] = type;
   }
   return response;
 }

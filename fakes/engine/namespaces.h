@@ -13,6 +13,9 @@
 
 namespace squall::fakes::engine {
 
+struct Batch;
+struct Schedule;
+
 // All runs of one workflow id.
 struct Execution {
   std::shared_ptr<Run> current;
@@ -33,6 +36,8 @@ struct Namespace {
   std::map<std::string, Execution> executions;
   std::map<VisibilityKey, std::shared_ptr<Run>> by_visibility;
   std::size_t open_runs = 0;
+  std::map<std::string, std::shared_ptr<Schedule>> schedules;  // closed ones too
+  std::map<std::string, std::shared_ptr<Batch>> batches;       // by job id
   std::map<std::string, workerpb::WorkerHeartbeat> workers;  // by worker instance key
 };
 

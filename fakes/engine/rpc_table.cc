@@ -127,11 +127,10 @@ void NoTimeSkipping(Core& core, CallId call, const std::string& bytes) {
 
 std::vector<RpcEntry> MakeTable() {
   constexpr std::string_view kVersioning = "worker versioning is not simulated";
-  constexpr std::string_view kSchedules = "schedules are not simulated";
   constexpr std::string_view kDisabled = "answered as disabled, the real server's default";
-  constexpr std::string_view kBatch = "batch operations are not simulated";
-  constexpr std::string_view kRules = "workflow rules are not simulated";
-  constexpr std::string_view kClusters = "there is one cluster";
+  constexpr std::string_view kZones = "time zones by name only, not by timezone_data";
+  constexpr std::string_view kBatchReset = "resets to a build id fail";
+  constexpr std::string_view kRulesOff = "UNIMPLEMENTED as from the dev server: rules are off";
   return {
       Full<&Core::namespaces, &Namespaces::Register>("RegisterNamespace",
                                                      "clusters and archival are ignored"),
@@ -170,7 +169,7 @@ std::vector<RpcEntry> MakeTable() {
       Full<&Core::visibility, &Visibility::ListClosed>("ListClosedWorkflowExecutions"),
       Full<&Core::visibility, &Visibility::List>(
           "ListWorkflowExecutions", "a part of the query language: visibility_query.h"),
-      None("ListArchivedWorkflowExecutions", "there is no archive"),
+      Full<&Core::clusters, &Clusters::ListArchived>("ListArchivedWorkflowExecutions"),
       Full<&Core::visibility, &Visibility::Scan>(
           "ScanWorkflowExecutions", "a part of the query language: visibility_query.h"),
       Full<&Core::visibility, &Visibility::Count>(
@@ -186,14 +185,14 @@ std::vector<RpcEntry> MakeTable() {
       Full<&Core::workers, &Workers::ClusterInfo>("GetClusterInfo"),
       Full<&Core::workers, &Workers::SystemInfo>("GetSystemInfo"),
       Full<&Core::matching, &Matching::ListPartitions>("ListTaskQueuePartitions"),
-      None("CreateSchedule", kSchedules),
-      None("DescribeSchedule", kSchedules),
-      None("UpdateSchedule", kSchedules),
-      None("PatchSchedule", kSchedules),
-      None("ListScheduleMatchingTimes", kSchedules),
-      None("DeleteSchedule", kSchedules),
-      None("ListSchedules", kSchedules),
-      None("CountSchedules", kSchedules),
+      Full<&Core::schedules, &Schedules::Create>("CreateSchedule", kZones),
+      Full<&Core::schedules, &Schedules::Describe>("DescribeSchedule"),
+      Full<&Core::schedules, &Schedules::Update>("UpdateSchedule", kZones),
+      Full<&Core::schedules, &Schedules::Patch>("PatchSchedule"),
+      Full<&Core::schedules, &Schedules::MatchingTimes>("ListScheduleMatchingTimes"),
+      Full<&Core::schedules, &Schedules::Delete>("DeleteSchedule"),
+      Full<&Core::schedules, &Schedules::List>("ListSchedules"),
+      Full<&Core::schedules, &Schedules::Count>("CountSchedules"),
       None("UpdateWorkerBuildIdCompatibility", kVersioning),
       None("GetWorkerBuildIdCompatibility", kVersioning),
       None("UpdateWorkerVersioningRules", kVersioning),
@@ -220,10 +219,10 @@ std::vector<RpcEntry> MakeTable() {
       Full<&Core::updates, &Updates::UpdateWorkflow>("UpdateWorkflowExecution",
                                                      "callbacks have no effect"),
       Full<&Core::updates, &Updates::Poll>("PollWorkflowExecutionUpdate"),
-      None("StartBatchOperation", kBatch),
-      None("StopBatchOperation", kBatch),
-      None("DescribeBatchOperation", kBatch),
-      None("ListBatchOperations", kBatch),
+      Full<&Core::batches, &Batches::Start>("StartBatchOperation", kBatchReset),
+      Full<&Core::batches, &Batches::Stop>("StopBatchOperation"),
+      Full<&Core::batches, &Batches::Describe>("DescribeBatchOperation"),
+      Full<&Core::batches, &Batches::List>("ListBatchOperations"),
       Full<&Core::matching, &Matching::PollNexus>("PollNexusTaskQueue",
                                                   "versioning and poller groups are ignored"),
       Full<&Core::nexus_tasks, &NexusTasks::Completed>("RespondNexusTaskCompleted"),
@@ -233,11 +232,11 @@ std::vector<RpcEntry> MakeTable() {
       Full<&Core::operators, &ActivityOperators::Pause>("PauseActivity"),
       Full<&Core::operators, &ActivityOperators::Unpause>("UnpauseActivity"),
       Full<&Core::operators, &ActivityOperators::Reset>("ResetActivity"),
-      None("CreateWorkflowRule", kRules),
-      None("DescribeWorkflowRule", kRules),
-      None("DeleteWorkflowRule", kRules),
-      None("ListWorkflowRules", kRules),
-      None("TriggerWorkflowRule", kRules),
+      Full<&Core::clusters, &Clusters::CreateRule>("CreateWorkflowRule", kRulesOff),
+      Full<&Core::clusters, &Clusters::DescribeRule>("DescribeWorkflowRule", kRulesOff),
+      Full<&Core::clusters, &Clusters::DeleteRule>("DeleteWorkflowRule", kRulesOff),
+      Full<&Core::clusters, &Clusters::ListRules>("ListWorkflowRules", kRulesOff),
+      Full<&Core::clusters, &Clusters::TriggerRule>("TriggerWorkflowRule", kRulesOff),
       Full<&Core::workers, &Workers::Record>("RecordWorkerHeartbeat"),
       Full<&Core::workers, &Workers::List>("ListWorkers", "without queries and pages"),
       None("CountWorkers", "not simulated"),
@@ -295,9 +294,13 @@ std::vector<RpcEntry> MakeTable() {
           kOperatorService, "ListSearchAttributes", Level::kFull),
       Entry<&Core::namespaces, &Namespaces::Delete>(kOperatorService, "DeleteNamespace",
                                                     Level::kFull),
-      None("AddOrUpdateRemoteCluster", kClusters, kOperatorService),
-      None("RemoveRemoteCluster", kClusters, kOperatorService),
-      None("ListClusters", kClusters, kOperatorService),
+      Entry<&Core::clusters, &Clusters::AddOrUpdate>(kOperatorService, "AddOrUpdateRemoteCluster",
+                                                     Level::kPartial,
+                                                     "every remote cluster is out of reach"),
+      Entry<&Core::clusters, &Clusters::Remove>(kOperatorService, "RemoveRemoteCluster",
+                                                Level::kFull),
+      Entry<&Core::clusters, &Clusters::List>(kOperatorService, "ListClusters", Level::kPartial,
+                                              "without addresses"),
       Entry<&Core::nexus_endpoints, &NexusEndpoints::Get>(kOperatorService, "GetNexusEndpoint",
                                                           Level::kFull),
       Entry<&Core::nexus_endpoints, &NexusEndpoints::Create>(kOperatorService,

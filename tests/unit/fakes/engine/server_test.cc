@@ -69,10 +69,11 @@ TEST(Server, AnswersHealthChecks) {
 
 TEST(Server, RefusesWhatItDoesNotHave) {
   Client c;
-  auto reply = c.Call<ws::CreateScheduleResponse>("CreateSchedule", ws::CreateScheduleRequest());
+  auto reply = c.Call<ws::CreateScheduleResponse>("Watch", ws::CreateScheduleRequest(),
+                                                  kHealthService);
   EXPECT_EQ(reply.status.code, 12);
   EXPECT_EQ(reply.status.message,
-            "squall fake server: CreateSchedule is not implemented: schedules are not simulated");
+            "squall fake server: Watch is not implemented: streams are not simulated");
   reply = c.Call<ws::CreateScheduleResponse>("Brew", ws::CreateScheduleRequest());
   EXPECT_EQ(reply.status.code, 12);
   EXPECT_EQ(reply.status.message,

@@ -1,0 +1,33 @@
+#pragma once
+// The search attributes that every server has, and the types that the server writes into the
+// metadata of attributes.
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "fakes/engine/pb.h"
+
+namespace squall::fakes::engine {
+
+struct Namespace;
+
+inline constexpr char kScheduledById[] = "TemporalScheduledById";
+inline constexpr char kScheduledStartTime[] = "TemporalScheduledStartTime";
+inline constexpr char kSchedulePaused[] = "TemporalSchedulePaused";
+
+using AttributeTypes = std::map<std::string, enums::IndexedValueType>;
+
+// System and predefined ones: what ListSearchAttributes shows as system attributes.
+const AttributeTypes& SystemAttributes();
+// The columns that stores keep for custom attributes: GetSearchAttributes shows them.
+const AttributeTypes& StoreColumns();
+
+// JSON data with its type.
+common::Payload TypedAttribute(std::string data, enums::IndexedValueType type);
+// Writes the type of `key` into the metadata, as the real server does for attributes it knows.
+void SetType(const Namespace& ns, const std::string& key, common::Payload* value);
+// "a\"b" for a"b.
+std::string JsonQuoted(std::string_view text);
+
+}  // namespace squall::fakes::engine
