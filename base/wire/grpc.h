@@ -122,6 +122,8 @@ class GrpcServerHandler {
   virtual void OnMessage(StreamId call, std::string message) = 0;
   // A started call is over without our answer: the client reset it (or broke the protocol on it).
   virtual void OnCancelled(StreamId call) = 0;
+  // A PING of the client came.
+  virtual void OnPing() {}
 };
 
 struct GrpcServerOptions {
@@ -146,6 +148,8 @@ class GrpcServerConnection final : private Http2Handler {
   // Ends the call with a status and no message: headers and trailers in one block
   // ("trailers-only").
   void Finish(StreamId call, const GrpcStatus& status, const Metadata& trailers = {});
+  // Leaves the answer to the caller, who gives it by http2(). False when the call is over.
+  bool Take(StreamId call);
   // Ends the call without a status.
   void Reset(StreamId call, Http2Error error);
 
@@ -162,6 +166,7 @@ class GrpcServerConnection final : private Http2Handler {
   void OnTrailers(StreamId stream, Headers trailers) override;
   void OnEndStream(StreamId stream) override;
   void OnStreamClosed(StreamId stream, Http2Error error, bool by_peer) override;
+  void OnPing(std::string_view opaque, bool ack) override;
   void FinishHttp(StreamId stream, int http_status, const GrpcStatus& status);
 
   GrpcServerHandler& handler_;

@@ -177,6 +177,12 @@ void GrpcServerConnection::FinishHttp(StreamId stream, int http_status, const Gr
   http2_.SubmitHeaders(stream, fields, true);
 }
 
+bool GrpcServerConnection::Take(StreamId call) { return calls_.erase(call) > 0; }
+
+void GrpcServerConnection::OnPing(std::string_view /*opaque*/, bool ack) {
+  if (!ack) handler_.OnPing();
+}
+
 void GrpcServerConnection::Reset(StreamId call, Http2Error error) {
   if (calls_.erase(call) > 0) http2_.Reset(call, error);
 }

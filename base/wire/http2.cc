@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
 #include <unordered_map>
 #include <utility>
 
 #include "base/util/text.h"
+#include "base/wire/raw_frames.h"
 
 namespace squall::wire {
 namespace {
@@ -27,6 +29,10 @@ constexpr std::array<std::string_view, 14> kErrorNames = {"NO_ERROR",
                                                           "ENHANCE_YOUR_CALM",
                                                           "INADEQUATE_SECURITY",
                                                           "HTTP_1_1_REQUIRED"};
+
+// The longest header block that may be sent: far above what peers take, as sending too much is a
+// test's business.
+constexpr std::size_t kMaxHeaderBlock = 64 << 20;
 
 // How many of the peer's first bytes are kept to say what it speaks instead of HTTP/2.
 constexpr std::size_t kFirstBytes = 64;
@@ -118,10 +124,11 @@ struct Http2Connection::Impl {
     Headers trailers;
   };
 
-  Impl(const Http2Options& options, Http2Handler& handler_in) : opt(options), handler(handler_in) {}
-
   const Http2Options opt;
   Http2Handler& handler;
+  bool ack_pings = opt.auto_ping_ack;
+  bool give_window = opt.auto_window_update;
+  std::map<StreamId, std::size_t> withheld;  // window that SetAutoWindowUpdate(false) kept back
   std::unique_ptr<nghttp2_session, SessionDeleter> session;
   std::unordered_map<StreamId, Stream> streams;  // looked up only, never iterated
   std::string out;
@@ -133,6 +140,8 @@ struct Http2Connection::Impl {
   bool busy = false;        // nghttp2 is on the stack
   bool held = false;        // SETTINGS wait for SendSettings, and everything behind them
   bool going_away = false;  // the peer sent GOAWAY
+
+  Impl(const Http2Options& options, Http2Handler& handler_in) : opt(options), handler(handler_in) {}
 
   bool server() const { return opt.role == Http2Role::kServer; }
 
@@ -157,8 +166,10 @@ struct Http2Connection::Impl {
     nghttp2_option* raw_option = nullptr;
     SQUALL_CHECK(nghttp2_option_new(&raw_option) == 0, "out of memory");
     const std::unique_ptr<nghttp2_option, OptionDeleter> option(raw_option);
-    nghttp2_option_set_no_auto_ping_ack(raw_option, opt.auto_ping_ack ? 0 : 1);
-    nghttp2_option_set_no_auto_window_update(raw_option, opt.auto_window_update ? 0 : 1);
+    // Both are done here, as they can be switched in mid-life.
+    nghttp2_option_set_no_auto_ping_ack(raw_option, 1);
+    nghttp2_option_set_no_auto_window_update(raw_option, 1);
+    nghttp2_option_set_max_send_header_block_length(raw_option, kMaxHeaderBlock);
     nghttp2_option_set_no_closed_streams(raw_option, 1);
     nghttp2_option_set_peer_max_concurrent_streams(raw_option, 1000);
     // nghttp2 limits resets by its own reading of the clock, which a simulated run must not depend
@@ -318,6 +329,9 @@ struct Http2Connection::Impl {
         self.handler.OnSettings((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0);
         break;
       case NGHTTP2_PING:
+        if (self.ack_pings && (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) {
+          nghttp2_submit_ping(self.session.get(), NGHTTP2_FLAG_ACK, frame->ping.opaque_data);
+        }
         self.handler.OnPing(View(frame->ping.opaque_data, 8),
                             (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0);
         break;
@@ -333,11 +347,16 @@ struct Http2Connection::Impl {
     return 0;
   }
 
-  static int OnDataChunk(nghttp2_session*, std::uint8_t /*flags*/, std::int32_t id,
+  static int OnDataChunk(nghttp2_session* session, std::uint8_t /*flags*/, std::int32_t id,
                          const std::uint8_t* data, std::size_t size, void* user) {
     Impl& self = Self(user);
     Stream* stream = self.Find(id);
     if (stream != nullptr && !stream->dropped) self.handler.OnData(id, View(data, size));
+    if (self.give_window) {
+      nghttp2_session_consume(session, id, size);
+    } else if (self.opt.auto_window_update) {
+      self.withheld[id] += size;
+    }
     return 0;
   }
 
@@ -532,7 +551,11 @@ void Http2Connection::Goaway(Http2Error error, StreamId last_stream, std::string
   const int rv = nghttp2_submit_goaway(
       impl_->session.get(), NGHTTP2_FLAG_NONE, last_stream, static_cast<std::uint32_t>(error),
       reinterpret_cast<const std::uint8_t*>(debug.data()), debug.size());
-  if (rv == 0) ++impl_->own_goaways;
+  if (rv == 0) {
+    ++impl_->own_goaways;
+  } else {
+    SendRaw(RawGoaway(last_stream, error, debug));  // a stream that no server may name
+  }
 }
 
 void Http2Connection::Ping(std::string_view opaque) {
@@ -542,7 +565,7 @@ void Http2Connection::Ping(std::string_view opaque) {
 }
 
 void Http2Connection::AckPing(std::string_view opaque) {
-  SQUALL_CHECK(!impl_->opt.auto_ping_ack, "PINGs are acknowledged automatically");
+  SQUALL_CHECK(!impl_->ack_pings, "PINGs are acknowledged automatically");
   std::array<std::uint8_t, 8> bytes = {};
   std::memcpy(bytes.data(), opaque.data(), std::min(opaque.size(), bytes.size()));
   nghttp2_submit_ping(impl_->session.get(), NGHTTP2_FLAG_ACK, bytes.data());
@@ -551,6 +574,25 @@ void Http2Connection::AckPing(std::string_view opaque) {
 void Http2Connection::Consume(StreamId stream, std::size_t bytes) {
   SQUALL_CHECK(!impl_->opt.auto_window_update, "windows are given back automatically");
   nghttp2_session_consume(impl_->session.get(), stream, bytes);
+}
+
+void Http2Connection::SetAutoPingAck(bool on) { impl_->ack_pings = on; }
+
+void Http2Connection::SetAutoWindowUpdate(bool on) {
+  impl_->give_window = on;
+  if (!on) return;
+  for (const auto& [stream, bytes] : std::exchange(impl_->withheld, {})) {
+    nghttp2_session_consume(impl_->session.get(), stream, bytes);
+  }
+}
+
+void Http2Connection::SubmitSettings(
+    const std::vector<std::pair<std::uint16_t, std::uint32_t>>& values) {
+  std::vector<nghttp2_settings_entry> entries;
+  for (const auto& [id, value] : values) entries.push_back({id, value});
+  const int rv = nghttp2_submit_settings(impl_->session.get(), NGHTTP2_FLAG_NONE, entries.data(),
+                                         entries.size());
+  if (rv != 0) SendRaw(RawSettings(values));
 }
 
 void Http2Connection::SendSettings() {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/util/status.h"
@@ -147,6 +148,13 @@ class Http2Connection {
   void Ping(std::string_view opaque);
   // Answers a PING; with auto_ping_ack false only.
   void AckPing(std::string_view opaque);
+  // Changes Http2Options::auto_ping_ack and auto_window_update for what comes from now on.
+  // Switching window updates on again gives back what was withheld.
+  void SetAutoPingAck(bool on);
+  void SetAutoWindowUpdate(bool on);
+  // SETTINGS in mid-life: pairs of number and value, in this order. Values that HTTP/2 forbids are
+  // sent all the same, and the peer will end the connection.
+  void SubmitSettings(const std::vector<std::pair<std::uint16_t, std::uint32_t>>& values);
   // Gives back window for `bytes` of data received on `stream`; with auto_window_update false only.
   void Consume(StreamId stream, std::size_t bytes);
   // Lets the preface (client), SETTINGS and all that waits behind them go; with auto_settings false

@@ -7,8 +7,10 @@
 
 namespace squall::fakes::engine {
 
-void Calls::Open(CallId call, CallInfo info, std::optional<SteadyTime> deadline) {
+void Calls::Open(CallId call, CallInfo info, std::optional<SteadyTime> deadline,
+                 std::string fault_id) {
   OpenCall open{.info = std::move(info),
+                .fault_id = std::move(fault_id),
                 .serial = ++serial_,
                 .received = core_.now.steady,
                 .deadline = deadline};
@@ -101,7 +103,7 @@ void Calls::Journal(const char* what, const OpenCall& open, std::optional<int> c
   event.identity = open.info.identity;
   event.code = code;
   if (code) event.latency = core_.now.steady - open.received;
-  event.fault_id = fault_id;
+  event.fault_id = fault_id.empty() ? open.fault_id : fault_id;
   event.detail = detail;
   core_.sink.Append(core_.source, std::move(event));
 }

@@ -31,7 +31,8 @@ class Calls {
   explicit Calls(Core& core) : core_(core) {}
 
   // A call arrived. Its time-out, if it has one, ends it with DEADLINE_EXCEEDED.
-  void Open(CallId call, CallInfo info, std::optional<SteadyTime> deadline);
+  void Open(CallId call, CallInfo info, std::optional<SteadyTime> deadline,
+            std::string fault_id = {});
   // A call of the engine's own (batch operations), in no journal: `done` gets the answer.
   CallId OpenInternal(std::function<void(const RpcResponse&)> done);
   bool IsOpen(CallId call) const { return open_.contains(call); }
@@ -68,6 +69,7 @@ class Calls {
  private:
   struct OpenCall {
     CallInfo info;
+    std::string fault_id;  // that met the request; in all of its events
     std::uint64_t serial = 0;
     SteadyTime received;
     std::optional<SteadyTime> deadline;

@@ -33,11 +33,13 @@ class Engine::Impl {
     if (!request.deadline && request.method == "QueryWorkflow") {
       request.deadline = core_.now.steady + core_.options.query_timeout;
     }
-    core_.calls.Open(call, std::move(info), request.deadline);
-    std::optional<RpcStatus> refusal;
-    if (hook_) refusal = hook_(request);
+    if (request.withheld) request.deadline.reset();
+    core_.calls.Open(call, std::move(info), request.deadline, request.fault_id);
+    if (request.withheld) return Leave();
+    std::optional<RpcStatus> refusal = request.refusal;
+    if (!refusal && hook_) refusal = hook_(request);
     if (refusal && refusal->code != 0) {
-      core_.calls.Refuse(call, *refusal, fault_id_);
+      core_.calls.Refuse(call, *refusal, request.refusal ? request.fault_id : fault_id_);
     } else if (entry == nullptr) {
       const bool service =
           std::any_of(engine::RpcTable().begin(), engine::RpcTable().end(),

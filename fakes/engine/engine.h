@@ -34,18 +34,25 @@ inline constexpr std::string_view kOperatorService =
     "temporal.api.operatorservice.v1.OperatorService";
 inline constexpr std::string_view kHealthService = "grpc.health.v1.Health";
 
+struct RpcStatus {
+  int code = 0;  // gRPC status code
+  std::string message;
+  std::string details;  // serialized google.rpc.Status (grpc-status-details-bin), or empty
+};
+
 struct RpcRequest {
   std::string service;                               // full name, e.g. kWorkflowService
   std::string method;                                // StartWorkflowExecution
   std::multimap<std::string, std::string> metadata;  // lower-case keys
   std::string message;                               // serialized request
   std::optional<SteadyTime> deadline;  // from grpc-timeout; the engine answers or gives up by then
-};
 
-struct RpcStatus {
-  int code = 0;  // gRPC status code
-  std::string message;
-  std::string details;  // serialized google.rpc.Status (grpc-status-details-bin), or empty
+  // Misbehaviour on the way to the engine (base/wire/scripted_server.h), so that the journal tells
+  // it with the call: the fault's id; a status to answer instead of handling; or neither handling
+  // nor answering (until Cancel).
+  std::string fault_id = {};
+  std::optional<RpcStatus> refusal = std::nullopt;
+  bool withheld = false;
 };
 
 struct RpcResponse {

@@ -6,6 +6,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/api/messages.h"
+#include "base/wire/scripted_server.h"
 #include "base/wire/tls.h"
 #include "fakes/engine/engine.h"
 
@@ -27,6 +29,25 @@ wire::GrpcStatus Failure(StatusCode code, std::string message) {
   return {static_cast<int>(code), std::move(message), {}};
 }
 
+// What a script of misbehaviour has to know of Temporal's messages.
+wire::MessageTools Tools() {
+  wire::MessageTools tools;
+  tools.describe = [](std::string_view service, std::string_view method,
+                      const std::string& request) {
+    api::CallFields fields = api::FieldsOf(service, method, request);
+    wire::CallFacts facts;
+    facts.ns = std::move(fields.ns);
+    facts.task_queue = std::move(fields.task_queue);
+    facts.identity = std::move(fields.identity);
+    facts.workflow_id = std::move(fields.workflow_id);
+    return facts;
+  };
+  tools.change = api::ChangeAnswer;
+  tools.encode = api::EncodeMessage;
+  tools.methods = api::MethodNames();
+  return tools;
+}
+
 bool StartsWithIgnoringCase(std::string_view text, std::string_view prefix) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
   return text.size() >= prefix.size() &&
@@ -37,17 +58,22 @@ bool StartsWithIgnoringCase(std::string_view text, std::string_view prefix) {
 }  // namespace
 
 struct Frontend::Impl {
-  struct Connection final : wire::GrpcServerHandler {
+  struct Connection final : wire::ScriptedServer::Handler {
     Connection(Impl& owner_in, std::uint64_t id_in)
-        : owner(owner_in), id(id_in), grpc(GrpcOptions(owner_in.options), *this) {}
+        : owner(owner_in),
+          id(id_in),
+          grpc(GrpcOptions(owner_in.options), *this, &owner_in.script,
+               {.connection = id_in, .listener = owner_in.options.name}, owner_in.now.steady) {}
 
     void OnCallStarted(wire::StreamId stream, wire::GrpcCallHead head) override {
       owner.StartCall(*this, stream, std::move(head));
     }
-    void OnMessage(wire::StreamId stream, std::string message) override {
-      owner.CallEngine(*this, stream, std::move(message));
+    void OnMessage(wire::StreamId stream, std::string message,
+                   const wire::CallFate& fate) override {
+      owner.CallEngine(*this, stream, std::move(message), fate);
     }
     void OnCancelled(wire::StreamId stream) override { owner.CancelCall(*this, stream); }
+    void OnOutput() override { owner.MarkDirty(*this); }
 
     Impl& owner;
     const std::uint64_t id;
@@ -56,7 +82,7 @@ struct Frontend::Impl {
     std::uint64_t bytes_down = 0;
     std::unique_ptr<wire::TlsSession> tls;
     bool tls_done = false;
-    wire::GrpcServerConnection grpc;
+    wire::ScriptedServer grpc;
     std::map<wire::StreamId, std::uint64_t> calls;  // numbers of calls that are not answered yet
     bool dirty = false;
     End end = End::kKeep;
@@ -76,7 +102,14 @@ struct Frontend::Impl {
         engine(engine_in),
         sink(sink_in),
         source("server:" + options.name),
-        journaled(dynamic_cast<const journal::NullSink*>(&sink_in) == nullptr) {}
+        journaled(dynamic_cast<const journal::NullSink*>(&sink_in) == nullptr),
+        script({.seed = options.seed, .tools = Tools(), .on_hit = [this](const wire::Hit& hit) {
+                  JournalHit(hit);
+                }}) {
+    if (options.rules.empty()) return;
+    const Status status = SetRules({}, options.rules).status();
+    SQUALL_CHECK(status.ok(), Message(status));
+  }
 
   const FrontendOptions options;
   Engine& engine;
@@ -84,12 +117,51 @@ struct Frontend::Impl {
   const std::string source;
   const bool journaled;
   Moment now;
+  wire::MisbehaviourScript script;  // before the connections, which leave it when they end
   std::uint64_t last_connection = 0;
   std::uint64_t last_call = 0;
   std::map<std::uint64_t, std::unique_ptr<Connection>> connections;
   std::unordered_map<std::uint64_t, Call> calls;  // looked up only, never iterated
   std::set<std::pair<SteadyTime, std::uint64_t>> deadlines;
   std::vector<std::uint64_t> dirty;
+
+  void JournalFault(std::string_view what, const std::string& id, std::string_view effect,
+                    std::string detail) {
+    if (!journaled) return;
+    sink.Append(source, journal::FaultEvent{.what = std::string(what),
+                                            .fault_id = id,
+                                            .fault = std::string(effect),
+                                            .target = options.name,
+                                            .detail = std::move(detail)});
+  }
+
+  void JournalHit(const wire::Hit& hit) {
+    std::string detail = fmt::format("connection {}", hit.place.connection);
+    if (hit.stream != 0)
+      detail = fmt::format("{} on {}, stream {}", hit.facts.method, detail, hit.stream);
+    JournalFault("hit", hit.fault_id, hit.effect, std::move(detail));
+  }
+
+  StatusOr<std::vector<std::string>> SetRules(Moment at, std::vector<wire::Rule> rules) {
+    now = at;
+    std::vector<std::string> effects;
+    for (const wire::Rule& rule : rules) effects.emplace_back(wire::EffectName(rule.effect));
+    auto ids = script.Set(at.steady, std::move(rules));
+    for (std::size_t i = 0; ids.ok() && i < ids->size(); ++i)
+      JournalFault("injected", (*ids)[i], effects[i], {});
+    return ids;
+  }
+
+  bool LiftRule(Moment at, const std::string& id) {
+    now = at;
+    for (const wire::RuleState& state : script.List()) {
+      if (state.rule.id != id) continue;
+      script.Lift(at.steady, id);
+      JournalFault("healed", id, wire::EffectName(state.rule.effect), {});
+      return true;
+    }
+    return false;
+  }
 
   void Journal(const Connection& connection, std::string_view what, std::string detail) {
     if (!journaled) return;
@@ -101,6 +173,7 @@ struct Frontend::Impl {
     event.local = connection.local;
     event.bytes_up = connection.bytes_up;
     event.bytes_down = connection.bytes_down;
+    event.fault_id = connection.grpc.end_fault();
     event.detail = std::move(detail);
     sink.Append(source, std::move(event));
   }
@@ -135,7 +208,7 @@ struct Frontend::Impl {
 
   void StartCall(Connection& connection, wire::StreamId stream, wire::GrpcCallHead head) {
     if (const wire::GrpcStatus refusal = Authorize(head.metadata); !refusal.ok()) {
-      connection.grpc.Finish(stream, refusal);
+      connection.grpc.Finish(now.steady, stream, refusal);
       return;
     }
     head.metadata.erase("authorization");
@@ -155,13 +228,21 @@ struct Frontend::Impl {
     connection.calls.emplace(stream, id);
   }
 
-  void CallEngine(Connection& connection, wire::StreamId stream, std::string message) {
+  void CallEngine(Connection& connection, wire::StreamId stream, std::string message,
+                  const wire::CallFate& fate) {
     const auto number = connection.calls.find(stream);
     if (number == connection.calls.end()) return;
     Call& call = calls.at(number->second);
     call.in_engine = true;
     RpcRequest request = std::move(call.request);
     request.message = std::move(message);
+    if (!fate.fault_id.empty()) {
+      request.fault_id = fate.fault_id;
+      request.withheld = fate.withheld;
+      if (fate.status.has_value()) {
+        request.refusal = RpcStatus{fate.status->code, fate.status->message, fate.status->details};
+      }
+    }
     engine.Call(now, number->second, std::move(request));
   }
 
@@ -196,10 +277,11 @@ struct Frontend::Impl {
       const wire::StreamId stream = it->second.stream;
       EraseCall(response.call);
       if (response.status.code == 0) {
-        connection.grpc.Reply(stream, response.message);
+        connection.grpc.Reply(now.steady, stream, std::move(response.message));
       } else {
-        connection.grpc.Finish(stream, {response.status.code, std::move(response.status.message),
-                                        std::move(response.status.details)});
+        connection.grpc.Finish(now.steady, stream,
+                               {response.status.code, std::move(response.status.message),
+                                std::move(response.status.details)});
       }
       MarkDirty(connection);
     }
@@ -214,7 +296,7 @@ struct Frontend::Impl {
       const bool in_engine = call.in_engine;
       EraseCall(id);
       if (in_engine) engine.Cancel(now, id);
-      connection.grpc.Finish(stream,
+      connection.grpc.Finish(now.steady, stream,
                              Failure(StatusCode::kDeadlineExceeded, "context deadline exceeded"));
       MarkDirty(connection);
     }
@@ -226,13 +308,15 @@ struct Frontend::Impl {
   // What the connection has to send now, counted.
   std::string Collect(Connection& connection) {
     std::string bytes;
+    if (connection.grpc.silent()) return bytes;
     if (connection.tls == nullptr) {
       connection.grpc.TakeOutput(bytes);
     } else {
       // Before the handshake is done TLS keeps our SETTINGS; there is no need to hand them over
       // earlier.
       if (connection.tls_done) {
-        std::string plain = connection.grpc.TakeOutput();
+        std::string plain;
+        connection.grpc.TakeOutput(plain);
         if (!plain.empty()) connection.tls->WritePlaintext(plain);
       }
       bytes = connection.tls->TakeCiphertext();
@@ -267,7 +351,7 @@ struct Frontend::Impl {
   }
 
   void FeedGrpc(Connection& connection, std::string_view bytes) {
-    const Status status = connection.grpc.Feed(bytes);
+    const Status status = connection.grpc.Feed(now.steady, bytes);
     if (!status.ok()) Close(connection, End::kClose, "failed", std::string(Message(status)));
   }
 
@@ -320,6 +404,7 @@ void Frontend::Receive(Moment now, std::uint64_t connection, std::string_view by
   Impl::Connection* found = impl_->Find(connection);
   if (found == nullptr) return;
   found->bytes_up += bytes.size();
+  if (found->grpc.silent()) return;
   impl_->MarkDirty(*found);
   if (found->tls != nullptr) {
     impl_->FeedTls(*found, bytes);
@@ -344,6 +429,8 @@ void Frontend::Advance(Moment now) {
   impl_->now = now;
   impl_->engine.Advance(now);
   impl_->Deliver();
+  impl_->script.Advance(now.steady);
+  impl_->Deliver();
   impl_->ExpireCalls();
   impl_->Deliver();
 }
@@ -357,6 +444,10 @@ std::optional<SteadyTime> Frontend::NextDeadline() const {
   std::optional<SteadyTime> next = impl_->engine.NextDeadline();
   if (!impl_->deadlines.empty() && (!next.has_value() || impl_->deadlines.begin()->first < *next)) {
     next = impl_->deadlines.begin()->first;
+  }
+  if (const auto script = impl_->script.NextDeadline();
+      script.has_value() && (!next.has_value() || *script < *next)) {
+    next = script;
   }
   return next;
 }
@@ -374,13 +465,20 @@ std::vector<FrontendOutput> Frontend::TakeOutput() {
     FrontendOutput output{.connection = id, .bytes = {}, .end = End::kKeep};
     if (connection.end == End::kKeep) {
       output.bytes = impl_->Collect(connection);
+      if (connection.grpc.end() != wire::ScriptedServer::End::kKeep) {
+        const bool reset = connection.grpc.end() == wire::ScriptedServer::End::kReset;
+        impl_->Close(connection, reset ? End::kReset : End::kClose, reset ? "reset" : "closed",
+                     "misbehaviour");
+      }
       // After a GOAWAY and its last call there is nothing left to do on a connection.
-      if (connection.grpc.http2().finished()) {
+      if (connection.end == End::kKeep && !connection.grpc.silent() &&
+          connection.grpc.http2().finished()) {
         impl_->Close(connection, End::kClose, "closed", "no call is left after GOAWAY");
       }
     }
     if (connection.end != End::kKeep) {
       output.bytes += connection.last_bytes;
+      if (connection.end == End::kReset) output.bytes.clear();
       output.end = connection.end;
       impl_->connections.erase(it);
     }
@@ -412,6 +510,33 @@ void Frontend::Drain(Moment now) {
     impl_->MarkDirty(*connection);
   }
 }
+
+StatusOr<std::vector<std::string>> Frontend::SetRules(Moment now, std::vector<wire::Rule> rules) {
+  auto ids = impl_->SetRules(now, std::move(rules));
+  impl_->Deliver();
+  return ids;
+}
+
+bool Frontend::LiftRule(Moment now, std::string_view id) {
+  const bool known = impl_->LiftRule(now, std::string(id));
+  impl_->Deliver();
+  return known;
+}
+
+void Frontend::LiftRules(Moment now) {
+  for (const wire::RuleState& state : impl_->script.List()) LiftRule(now, state.rule.id);
+}
+
+std::vector<wire::RuleState> Frontend::Rules() const { return impl_->script.List(); }
+
+std::size_t Frontend::Release(Moment now, std::string_view gate, std::size_t count) {
+  impl_->now = now;
+  const std::size_t released = impl_->script.Release(now.steady, gate, count);
+  impl_->Deliver();
+  return released;
+}
+
+std::map<std::string, std::size_t> Frontend::Gates() const { return impl_->script.Gates(); }
 
 std::size_t Frontend::connections() const { return impl_->connections.size(); }
 

@@ -5,6 +5,7 @@
 // nothing here reads a clock, draws a random number by itself or keeps a thread.
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,7 +14,9 @@
 
 #include "base/journal/journal.h"
 #include "base/util/clock.h"
+#include "base/util/status.h"
 #include "base/wire/grpc.h"
+#include "base/wire/misbehaviour_script.h"
 
 namespace squall::wire {
 class TlsContext;
@@ -39,6 +42,11 @@ struct FrontendOptions {
   // TLS connections that did not negotiate "h2" are closed, as grpc-go does since 1.67.
   bool require_alpn = true;
   wire::Http2Options http2;
+  // Misbehaviour from the first byte of the first connection on; more by SetRules. Rules that
+  // cannot work are a programmer's error here: FakeServer checks what users write.
+  std::vector<wire::Rule> rules;
+  // Of whatever the front end leaves to chance.
+  std::uint64_t seed = 1;
 };
 
 struct FrontendOutput {
@@ -89,6 +97,16 @@ class Frontend {
   void CloseAll(Moment now, Ending ending = Ending::kShutdown);
   // Tells every connection to go away (GOAWAY NO_ERROR) and leaves it open for the calls it has.
   void Drain(Moment now);
+
+  // Misbehaviour (base/wire/misbehaviour_script.h). Setting and lifting are journaled as fault
+  // events "injected" and "healed", every effect as "hit", all with the rule's id.
+  StatusOr<std::vector<std::string>> SetRules(Moment now, std::vector<wire::Rule> rules);
+  bool LiftRule(Moment now, std::string_view id);
+  void LiftRules(Moment now);
+  std::vector<wire::RuleState> Rules() const;
+  // Lets held calls go on; how many there were.
+  std::size_t Release(Moment now, std::string_view gate, std::size_t count = SIZE_MAX);
+  std::map<std::string, std::size_t> Gates() const;
 
   std::size_t connections() const;
   std::size_t open_calls() const;
