@@ -60,7 +60,8 @@ StatusOr<std::string> MisbehaviourScript::Check(const Rule& rule, const std::str
     return wrong("match", "names what is inside messages, which nothing here can read");
   }
   for (const std::string& pattern : rule.match.methods) {
-    const auto& known = options_.tools.methods;
+    const auto known =
+        options_.tools.methods ? options_.tools.methods() : std::vector<std::string>();
     if (!known.empty() && std::none_of(known.begin(), known.end(),
                                        [&](const auto& m) { return Agrees(pattern, m); })) {
       return wrong("match.method",

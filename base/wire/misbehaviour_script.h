@@ -42,8 +42,8 @@ struct MessageTools {
       change;
   // A message of that full name from JSON text, as bytes.
   std::function<StatusOr<std::string>(std::string_view type, const std::string& fields)> encode;
-  // All RPCs by name: a matcher that can meet none of them is refused. Empty: not looked at.
-  std::vector<std::string> methods;
+  // All RPCs by name: a matcher that can meet none of them is refused. Null: not looked at.
+  std::function<std::vector<std::string>()> methods;
 };
 
 // Where a connection is, for matchers and for the journal.

@@ -44,7 +44,7 @@ wire::MessageTools Tools() {
   };
   tools.change = api::ChangeAnswer;
   tools.encode = api::EncodeMessage;
-  tools.methods = api::MethodNames();
+  tools.methods = api::MethodNames;
   return tools;
 }
 
@@ -105,11 +105,7 @@ struct Frontend::Impl {
         journaled(dynamic_cast<const journal::NullSink*>(&sink_in) == nullptr),
         script({.seed = options.seed, .tools = Tools(), .on_hit = [this](const wire::Hit& hit) {
                   JournalHit(hit);
-                }}) {
-    if (options.rules.empty()) return;
-    const Status status = SetRules({}, options.rules).status();
-    SQUALL_CHECK(status.ok(), Message(status));
-  }
+                }}) {}
 
   const FrontendOptions options;
   Engine& engine;

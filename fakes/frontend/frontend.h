@@ -42,9 +42,6 @@ struct FrontendOptions {
   // TLS connections that did not negotiate "h2" are closed, as grpc-go does since 1.67.
   bool require_alpn = true;
   wire::Http2Options http2;
-  // Misbehaviour from the first byte of the first connection on; more by SetRules. Rules that
-  // cannot work are a programmer's error here: FakeServer checks what users write.
-  std::vector<wire::Rule> rules;
   // Of whatever the front end leaves to chance.
   std::uint64_t seed = 1;
 };

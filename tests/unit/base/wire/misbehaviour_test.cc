@@ -141,7 +141,7 @@ class ScriptTest : public ::testing::Test {
     tools.describe = [](std::string_view, std::string_view, const std::string&) {
       return CallFacts();
     };
-    tools.methods = {"A", "B"};
+    tools.methods = [] { return std::vector<std::string>{"A", "B"}; };
     script.emplace(MisbehaviourScript::Options{.seed = 3, .tools = tools, .on_hit = nullptr});
   }
   Status Set(std::string_view text, Duration at = {}) {

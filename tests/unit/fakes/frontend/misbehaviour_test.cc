@@ -29,9 +29,8 @@ class FrontendMisbehaviourTest : public FrontendFixture {
     return read.value_or(std::vector<wire::Rule>());
   }
   void StartWith(const std::string& rules) {
-    FrontendOptions options;
-    options.rules = Rules(rules);
-    Start(std::move(options));
+    Start();
+    ASSERT_OK(frontend->SetRules(clock.MomentNow(), Rules(rules)));
   }
   static workflowservice::StartWorkflowExecutionRequest Start1() {
     workflowservice::StartWorkflowExecutionRequest start;
@@ -157,11 +156,11 @@ TEST_F(FrontendMisbehaviourTest, GatesHoldAndLetGo) {
 }
 
 TEST_F(FrontendMisbehaviourTest, ConnectionsEndFromTheirFirstByteUnderTlsToo) {
-  FrontendOptions options = Tls();
-  options.rules = Rules(R"({"id": "r", "match": {"connection": 1}, "do": "reset"},
+  Start(Tls());
+  ASSERT_OK(frontend->SetRules(clock.MomentNow(),
+                               Rules(R"({"id": "r", "match": {"connection": 1}, "do": "reset"},
                            {"id": "h", "match": {"connection": 2}, "do": "half_open"},
-                           {"id": "p", "match": {"connection": 3}, "do": {"http_answer": {"version": "1.1"}}})");
-  Start(std::move(options));
+                           {"id": "p", "match": {"connection": 3}, "do": {"http_answer": {"version": "1.1"}}})")));
   EXPECT_EQ(GetSystemInfo(Connect(Trusting())).status.code, kUnavailable);
   EXPECT_EQ(peers[0]->end, FrontendOutput::End::kReset);
   const ResultPtr silent =
