@@ -3,13 +3,14 @@
 // canonical form, and the times that a spec means. Follows service/worker/scheduler of the real
 // server, quirks of its daylight-saving arithmetic and the hash behind its jitter included.
 
+#include <absl/time/time.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "base/util/clock.h"
 #include "base/util/status.h"
 #include "fakes/engine/pb.h"

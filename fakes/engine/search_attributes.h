@@ -27,7 +27,7 @@ const AttributeTypes& StoreColumns();
 common::Payload TypedAttribute(std::string data, enums::IndexedValueType type);
 // Writes the type of `key` into the metadata, as the real server does for attributes it knows.
 void SetType(const Namespace& ns, const std::string& key, common::Payload* value);
-// "a\"b" for a"b.
+// "a\"b" for a"b, as Go's encoder writes it: <, > and & are escaped too.
 std::string JsonQuoted(std::string_view text);
 
 }  // namespace squall::fakes::engine

@@ -1,9 +1,10 @@
 #pragma once
 // Time zones by name, from the system's tz database.
 
+#include <absl/time/time.h>
+
 #include <string>
 
-#include "absl/time/time.h"
 #include "base/util/status.h"
 
 namespace squall::fakes::engine {

@@ -143,6 +143,25 @@ TEST_F(BatchesTest, CountsWhatCannotBeDoneAsFailures) {
   EXPECT_EQ(Describe().response.failure_operation_count(), 1);
 }
 
+TEST_F(BatchesTest, ResetsToTheFirstWorkflowTask) {
+  const std::string first = c.Start("a");
+  EXPECT_TRUE(c.Complete(c.PollTask(), {}).ok());
+  auto request = Request("WorkflowId = 'a'");
+  request.mutable_reset_operation()->mutable_options()->mutable_first_workflow_task();
+  EXPECT_EQ(Start(request).code, 0);
+  EXPECT_EQ(Describe().response.complete_operation_count(), 1);
+  EXPECT_EQ(Journaled("terminated"), 1U);
+  const auto task = c.PollTask();
+  EXPECT_NE(task.workflow_execution().run_id(), first);
+  const auto& events = task.history().events();
+  EXPECT_EQ(events.Get(3).event_type(), enums::EVENT_TYPE_WORKFLOW_TASK_FAILED);
+
+  auto build = Request("WorkflowId = 'a'", "build");
+  build.mutable_reset_operation()->mutable_options()->set_build_id("x");
+  EXPECT_EQ(Start(build).code, 0);
+  EXPECT_GE(Describe("build").response.failure_operation_count(), 1);
+}
+
 TEST_F(BatchesTest, TakesAnyWorkflowForAJob) {
   c.Start("a");
   EXPECT_EQ(Describe("a").response.state(), enums::BATCH_OPERATION_STATE_RUNNING);

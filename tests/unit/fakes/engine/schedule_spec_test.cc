@@ -11,9 +11,9 @@
 namespace squall::fakes::engine {
 namespace {
 
+using ::squall::testing::IsOk;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::squall::testing::IsOk;
 
 WallTime At(const std::string& text) {
   absl::Time time;

@@ -509,6 +509,15 @@ TEST_F(SchedulesTest, ListsPagesAndAnswersQueries) {
   EXPECT_THAT(count("Nope = 1").status.message, HasSubstr("invalid search attribute: Nope"));
 }
 
+TEST_F(SchedulesTest, QuotesItsIdInSearchAttributes) {
+  Create(Request("a\"<&\n"));
+  c.Advance(minutes(1));
+  const auto task = c.PollTask();
+  const auto& started = task.history().events(0).workflow_execution_started_event_attributes();
+  EXPECT_EQ(started.search_attributes().indexed_fields().at("TemporalScheduledById").data(),
+            "\"a\\\"\\u003c\\u0026\\n\"");
+}
+
 TEST_F(SchedulesTest, GoesWithItsNamespaceAndWithItsData) {
   Create(Request());
   op::DeleteNamespaceRequest remove;
