@@ -109,10 +109,9 @@ void Activities::ArmScheduled(Run& run, Activity& activity) {
 
 TimerId Activities::ArmTimeout(Run& run, const Activity& activity, SteadyTime at,
                                enums::TimeoutType type) {
-  return core_.timers.Add(
-      at, [this, weak = run.weak_from_this(), id = activity.scheduled_event_id, type] {
-        if (auto held = weak.lock(); held != nullptr && held->open()) TimedOut(*held, id, type);
-      });
+  return core_.At(at, [this, weak = run.weak_from_this(), id = activity.scheduled_event_id, type] {
+    if (auto held = weak.lock(); held != nullptr && held->open()) TimedOut(*held, id, type);
+  });
 }
 
 void Activities::ArmHeartbeat(Run& run, Activity& activity) {

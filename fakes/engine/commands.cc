@@ -194,7 +194,7 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
   }
   core_.queries.TaskCompleted(run, request.query_results(), scheduled);
   if (scheduled && request.return_new_workflow_task()) {
-    new_task = core_.tasks.Response(run, request.force_create_new_workflow_task());
+    new_task = core_.tasks.Response(run, request.force_create_new_workflow_task(), true);
   }
   ++run.transitions;
   if (run.open() && !run.task.is_started()) core_.tasks.Flush(run);

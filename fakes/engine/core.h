@@ -1,6 +1,7 @@
 #pragma once
 // What the parts of the engine share, and how they reach each other.
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -53,6 +54,10 @@ struct Core {
   void RunDeferred();
   TimerId After(Duration delay, std::function<void()> work) {
     return timers.Add(now.steady + delay, std::move(work));
+  }
+  // At once when it is late already: limits may be cut while they run.
+  TimerId At(SteadyTime at, std::function<void()> work) {
+    return timers.Add(std::max(at, now.steady), std::move(work));
   }
   // Cancels and clears; 0 is no timer.
   void CancelTimer(TimerId& id) {

@@ -60,7 +60,6 @@ void Fill(const Namespace& ns, const EngineOptions& options, namespacepb::Namesp
   config->set_visibility_archival_state(enums::ARCHIVAL_STATE_DISABLED);
   replication->set_active_cluster_name(options.cluster_name);
   replication->add_clusters()->set_cluster_name(options.cluster_name);
-  replication->set_state(enums::REPLICATION_STATE_NORMAL);
 }
 
 }  // namespace

@@ -117,7 +117,7 @@ void NexusOperations::Schedule(Run& run, std::int64_t completed_id,
 
 TimerId NexusOperations::ArmTimeout(Run& run, std::int64_t id, SteadyTime at,
                                     enums::TimeoutType type) {
-  return core_.timers.Add(at, [this, weak = run.weak_from_this(), id, type] {
+  return core_.At(at, [this, weak = run.weak_from_this(), id, type] {
     Guarded(weak, id,
             [&](Run& held, NexusOperation& operation) { TimedOut(held, operation, type); });
   });

@@ -80,6 +80,7 @@ StatusOr<ws::PauseWorkflowExecutionResponse> Pauses::Pause(
   info.set_data(fmt::format("[\"Workflow:{}\",\"Reason:{}\"]", run->workflow_id, request.reason()));
   SetStatus(core_, *run, enums::WORKFLOW_EXECUTION_STATUS_PAUSED);
   historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED);
+  event.set_worker_may_ignore(true);
   auto* attributes = event.mutable_workflow_execution_paused_event_attributes();
   attributes->set_identity(request.identity());
   attributes->set_reason(request.reason());
@@ -101,6 +102,7 @@ StatusOr<ws::UnpauseWorkflowExecutionResponse> Pauses::Unpause(
   SetStatus(core_, *run, enums::WORKFLOW_EXECUTION_STATUS_RUNNING);
   historypb::HistoryEvent event =
       core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_UNPAUSED);
+  event.set_worker_may_ignore(true);
   auto* attributes = event.mutable_workflow_execution_unpaused_event_attributes();
   attributes->set_identity(request.identity());
   attributes->set_reason(request.reason());

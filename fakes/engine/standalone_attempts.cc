@@ -101,14 +101,13 @@ void StandaloneActivities::State::ArmScheduleToClose(Activity& activity) {
   core.CancelTimer(activity.schedule_to_close);
   const Duration limit = FromProto(activity.options.schedule_to_close_timeout());
   if (limit.count() <= 0) return;
-  activity.schedule_to_close =
-      core.timers.Add(activity.scheduled_steady + activity.start_delay() + limit,
-                      [this, weak = activity.weak_from_this()] {
-                        if (const auto held = weak.lock(); held != nullptr) {
-                          held->schedule_to_close = 0;
-                          TimedOut(*held, enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
-                        }
-                      });
+  activity.schedule_to_close = core.At(activity.scheduled_steady + activity.start_delay() + limit,
+                                       [this, weak = activity.weak_from_this()] {
+                                         if (const auto held = weak.lock(); held != nullptr) {
+                                           held->schedule_to_close = 0;
+                                           TimedOut(*held, enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
+                                         }
+                                       });
 }
 
 // The time-outs of an attempt that a worker has.
@@ -118,7 +117,7 @@ void StandaloneActivities::State::ArmAttempt(Activity& activity) {
   if (const Duration limit = FromProto(activity.options.start_to_close_timeout());
       limit.count() > 0) {
     activity.start_to_close =
-        core.timers.Add(activity.started_steady + limit, [this, weak = activity.weak_from_this()] {
+        core.At(activity.started_steady + limit, [this, weak = activity.weak_from_this()] {
           if (const auto held = weak.lock(); held != nullptr) {
             held->start_to_close = 0;
             TimedOut(*held, enums::TIMEOUT_TYPE_START_TO_CLOSE);
@@ -126,13 +125,13 @@ void StandaloneActivities::State::ArmAttempt(Activity& activity) {
         });
   }
   if (const Duration limit = FromProto(activity.options.heartbeat_timeout()); limit.count() > 0) {
-    activity.heartbeat = core.timers.Add(activity.heartbeat_steady + limit,
-                                         [this, weak = activity.weak_from_this()] {
-                                           if (const auto held = weak.lock(); held != nullptr) {
-                                             held->heartbeat = 0;
-                                             TimedOut(*held, enums::TIMEOUT_TYPE_HEARTBEAT);
-                                           }
-                                         });
+    activity.heartbeat =
+        core.At(activity.heartbeat_steady + limit, [this, weak = activity.weak_from_this()] {
+          if (const auto held = weak.lock(); held != nullptr) {
+            held->heartbeat = 0;
+            TimedOut(*held, enums::TIMEOUT_TYPE_HEARTBEAT);
+          }
+        });
   }
 }
 

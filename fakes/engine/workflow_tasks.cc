@@ -177,7 +177,7 @@ void WorkflowTasks::Start(Run& run, const std::string& identity, const std::stri
   core_.reads.Notify(run);
 }
 
-std::string WorkflowTasks::Response(Run& run, bool heartbeat) {
+std::string WorkflowTasks::Response(Run& run, bool heartbeat, bool cached) {
   const WorkflowTask& task = run.task;
   ws::PollWorkflowTaskQueueResponse response;
   TaskToken token{.namespace_id = run.ns->id,
@@ -201,7 +201,8 @@ std::string WorkflowTasks::Response(Run& run, bool heartbeat) {
     (*response.mutable_queries())[query.id] = query.query;
   core_.updates.Send(run, !heartbeat, response.mutable_messages());
 
-  const std::int64_t first = run.sticky_queue.empty() ? 1 : run.previous_started_event_id + 1;
+  cached = cached || !run.sticky_queue.empty();
+  const std::int64_t first = cached ? run.previous_started_event_id + 1 : 1;
   std::string next;
   const std::string page = NextPage(run, first, run.history.next_event_id() - 1, task.stamp, &next);
   response.set_next_page_token(next);

@@ -33,8 +33,9 @@ class WorkflowTasks {
   // A poll takes the pending task.
   void Start(Run& run, const std::string& identity, const std::string& queue, bool sticky_poll,
              const std::string& request_id = {});
-  // The task as the answer of a poll; `page_size` events at most.
-  std::string Response(Run& run, bool heartbeat = false);
+  // The task as the answer of a poll; `page_size` events at most. `cached`: to a worker that has
+  // the events before, even without a sticky queue.
+  std::string Response(Run& run, bool heartbeat = false, bool cached = false);
   // A page of the history of a workflow task, by token. Nothing when the task is gone.
   std::string NextPage(Run& run, std::int64_t first, std::int64_t last, std::uint64_t stamp,
                        std::string* next_token);

@@ -3,6 +3,7 @@
 
 #include "base/util/rng.h"
 #include "tests/unit/fakes/engine/client.h"
+#include "tests/unit/fakes/engine/random_operators.h"
 
 namespace squall::fakes::engine {
 namespace {
@@ -36,6 +37,7 @@ class Chaos {
     EngineOptions options = TestOptions();
     options.seed = seed;
     options.history_page_size = 8;
+    options.workflow_pause = true;
     return options;
   }
   std::string Id() { return "wf" + std::to_string(rng_.Below(6)); }
@@ -146,6 +148,7 @@ class Chaos {
         }
         break;
     }
+    if (rng_.Chance(0.15)) held_.push_back(OperateAtRandom(rng_, client_));
     if (rng_.Chance(0.5)) WorkOnTasks();
   }
 
