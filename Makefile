@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 60
 JOBS := $(shell nproc)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup configure build run test check-real tidy format asan-ubsan tsan fuzz bench prove-flakes clean
+.PHONY: help setup configure build run test check-real tidy format asan-ubsan tsan fuzz bench prove-flakes prove-differential prove-sdks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,15 @@ check-real: configure ## The same incidents against the real Temporal server
 prove-flakes: configure ## 20 runs of all scenarios in both worlds: no flake, nothing left running
 	@cmake --build --preset $(PRESET) --target programs
 	@tools/prove-flakes.sh $(BUILD)/bin/squall 20
+
+prove-differential: configure ## 600 generated scripts on the fake and the real server, in step
+	@cmake --build --preset $(PRESET) --target squall-server
+	@.venv/bin/python tests/differential/differential.py --server $(BUILD)/bin/squall-server \
+	  --temporal .venv/bin/temporal --examples $${EXAMPLES:-600} --seed $${SEED:-1}
+
+prove-sdks: configure ## Tours of the Python, Go and TypeScript SDKs print the same on the fake and the real server
+	@cmake --build --preset $(PRESET) --target squall-server
+	@tools/prove-sdks.sh $(BUILD)/bin/squall-server
 
 bench: ## Figures side by side with the real dev server (release build)
 	@$(MAKE) --no-print-directory PRESET=release configure

@@ -1,10 +1,14 @@
 // squall-server: a fake Temporal server as a program of its own. Its options are explained by
 // --help.
 
+#include <fmt/core.h>
+
+#include <array>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "fakes/engine/engine.h"
 #include "fakes/engine/settings.h"
 #include "fakes/server/fake_server.h"
 #include "fakes/server/program.h"
@@ -38,6 +42,7 @@ struct Arguments {
   std::uint64_t seed = 1;
   std::string tls_cert, tls_key, client_ca;
   std::string api_key_file;
+  bool rpc_table = false;
 };
 
 void Declare(CLI::App& app, Arguments& args) {
@@ -67,6 +72,8 @@ void Declare(CLI::App& app, Arguments& args) {
       ->needs(cert);
   app.add_option("--api-key-file", args.api_key_file,
                  "Accept only calls with one of these API keys (one per line, # comments)");
+  app.add_flag("--rpc-table", args.rpc_table,
+               "Print what is done for each RPC, as Markdown (docs/fake-server.md), and exit");
   app.description(kDescription);
   app.footer(kFooter);
 }
@@ -118,11 +125,35 @@ StatusOr<FakeServerOptions> ToOptions(const Arguments& args) {
   return options;
 }
 
+// The table of docs/fake-server.md.
+std::string RpcTable() {
+  constexpr std::array<std::string_view, 3> kLevels = {"full", "partial", "refused"};
+  std::array<int, 3> counts{};
+  std::string rows, service;
+  for (const RpcSupport& rpc : Engine::SupportTable()) {
+    ++counts[static_cast<std::size_t>(rpc.level)];
+    if (rpc.service != service) {
+      service = rpc.service;
+      rows += fmt::format("| **{}** | | |\n", service);
+    }
+    rows += fmt::format("| {} | {} | {} |\n", rpc.method,
+                        kLevels[static_cast<std::size_t>(rpc.level)], rpc.note);
+  }
+  return fmt::format(
+      "{} RPCs: {} full, {} partial (the last column says what is missing), {} refused with "
+      "UNIMPLEMENTED.\n\n| RPC | | |\n|---|---|---|\n{}",
+      counts[0] + counts[1] + counts[2], counts[0], counts[1], counts[2], rows);
+}
+
 int Main(int argc, char** argv) {
   Program program("squall-server");
   Arguments args;
   Declare(program.options(), args);
   if (const std::optional<int> code = program.Parse(argc, argv)) return *code;
+  if (args.rpc_table) {
+    fmt::print("{}", RpcTable());
+    return 0;
+  }
   StatusOr<FakeServerOptions> options = ToOptions(args);
   if (!options.ok()) return program.Complain(kWrongUsage, Message(options.status()));
   const StatusOr<journal::Sink*> journal = program.OpenJournal();
