@@ -7,6 +7,9 @@
 namespace squall::wire {
 namespace {
 
+// Below it gzip costs more time than it saves bytes.
+constexpr std::size_t kWorthCompressing = 1024;
+
 Http2Options ServerSide(Http2Options options) {
   options.role = Http2Role::kServer;
   return options;
@@ -151,11 +154,20 @@ void GrpcServerConnection::OnStreamClosed(StreamId stream, Http2Error /*error*/,
 
 void GrpcServerConnection::Reply(StreamId call, std::string_view message,
                                  const Metadata& trailers) {
-  if (calls_.erase(call) == 0) return;
-  static const Headers kHeaders = {{":status", "200"},
-                                   {"content-type", std::string(kGrpcContentType)}};
-  http2_.SubmitHeaders(call, kHeaders, false);
-  http2_.SubmitData(call, GrpcFrame(message), false);
+  const auto it = calls_.find(call);
+  if (it == calls_.end()) return;
+  // A server answers in the encoding it was asked in (grpc-go does, so Temporal's does). The header
+  // says which; the flag of each message whether it was worth it.
+  const bool gzip = it->second->encoding == "gzip";
+  calls_.erase(it);
+  Headers headers = {{":status", "200"}, {"content-type", std::string(kGrpcContentType)}};
+  if (gzip) headers.push_back({"grpc-encoding", "gzip"});
+  http2_.SubmitHeaders(call, headers, false);
+  if (gzip && message.size() >= kWorthCompressing) {
+    http2_.SubmitData(call, GrpcFrame(Gzip(message), true), false);
+  } else {
+    http2_.SubmitData(call, GrpcFrame(message), false);
+  }
   Headers fields = {{"grpc-status", "0"}};
   AppendMetadata(trailers, fields);
   http2_.SubmitTrailers(call, fields);

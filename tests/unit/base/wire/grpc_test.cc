@@ -207,6 +207,24 @@ TEST_F(GrpcTest, EmptyAndLargeMessagesPass) {
   }
 }
 
+TEST_F(GrpcTest, AnswersInTheEncodingOfTheRequest) {
+  EchoEverything();
+  const std::string message(100000, 'a');
+  for (const bool gzip : {false, true}) {
+    GrpcResponse response;
+    Start({.message = message, .gzip = gzip}, response);
+    ASSERT_OK(server->Feed(client->TakeOutput()));
+    std::size_t down = 0;
+    for (std::string bytes = server->TakeOutput(); !bytes.empty(); bytes = server->TakeOutput()) {
+      down += bytes.size();
+      ASSERT_OK(client->Feed(bytes));
+      ASSERT_OK(server->Feed(client->TakeOutput()));
+    }
+    EXPECT_EQ(down < 5000, gzip) << down;
+    EXPECT_TRUE(response.message == message);
+  }
+}
+
 TEST_F(GrpcTest, CompressedRequestsAreOpened) {
   EchoEverything();
   GrpcResponse response;
