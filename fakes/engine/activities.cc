@@ -6,6 +6,7 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/times.h"
 #include "fakes/engine/tokens.h"
 
@@ -281,6 +282,10 @@ StatusOr<Activities::Found> Activities::FindById(const std::string& ns_name,
 
 void Activities::Complete(const Found& found, const common::Payloads* result,
                           const std::string& identity) {
+  if (ExceedsBlobLimit(result)) {
+    return FailAttempt(found, ServerFailure("Complete result exceeds size limit."), nullptr,
+                       identity);
+  }
   Run& run = *found.run;
   Activity& activity = *found.activity;
   if (!activity.started) {  // completed by id before a worker took it
@@ -418,11 +423,12 @@ void Activities::ArmRetry(Run& run, Activity& activity, Duration delay) {
       });
 }
 
-void Activities::FailAttempt(const Found& found, const failure::Failure& failure,
+void Activities::FailAttempt(const Found& found, const failure::Failure& given,
                              const common::Payloads* heartbeat, const std::string& identity) {
   Run& run = *found.run;
   Activity& activity = *found.activity;
-  if (heartbeat != nullptr) {
+  const failure::Failure failure = WithinBlobLimit(given);
+  if (heartbeat != nullptr && !ExceedsBlobLimit(heartbeat)) {
     activity.heartbeat_details = *heartbeat;
     activity.last_heartbeat_time = core_.now.wall;
   }
@@ -452,6 +458,10 @@ Status Activities::Cancel(const Found& found, const common::Payloads* details,
     return InvalidArgument(
         "unable to mark activity as canceled without activity being request canceled first");
   }
+  if (ExceedsBlobLimit(details)) {
+    FailAttempt(found, ServerFailure("Cancel details exceed size limit."), nullptr, identity);
+    return absl::OkStatus();
+  }
   BufferStarted(run, activity);
   historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_ACTIVITY_TASK_CANCELED);
   auto* attributes = event.mutable_activity_task_canceled_event_attributes();
@@ -466,8 +476,12 @@ Status Activities::Cancel(const Found& found, const common::Payloads* details,
   return absl::OkStatus();
 }
 
-void Activities::RecordHeartbeat(const Found& found, const common::Payloads* details,
+bool Activities::RecordHeartbeat(const Found& found, const common::Payloads* details,
                                  const std::string& identity) {
+  if (ExceedsBlobLimit(details)) {
+    FailAttempt(found, ServerFailure("Heartbeat details exceed size limit."), nullptr, identity);
+    return false;
+  }
   Activity& activity = *found.activity;
   if (!identity.empty()) activity.last_identity = identity;
   activity.heartbeat_details.reset();
@@ -477,6 +491,7 @@ void Activities::RecordHeartbeat(const Found& found, const common::Payloads* det
   ArmHeartbeat(*found.run, activity);
   core_.ActivityHappened("heartbeat", *found.run, activity);
   ++found.run->transitions;
+  return true;
 }
 
 void Activities::TimedOut(Run& run, std::int64_t scheduled_event_id, enums::TimeoutType type) {
@@ -638,8 +653,12 @@ StatusOr<ws::RecordActivityTaskHeartbeatResponse> Activities::Heartbeat(
                                       request.identity());
   }
   SQUALL_ASSIGN_OR_RETURN(const Found found, FindByToken(request.task_token()));
-  RecordHeartbeat(found, request.has_details() ? &request.details() : nullptr, request.identity());
   ws::RecordActivityTaskHeartbeatResponse response;
+  if (!RecordHeartbeat(found, request.has_details() ? &request.details() : nullptr,
+                       request.identity())) {
+    response.set_cancel_requested(true);  // the activity has failed: nobody waits for it
+    return response;
+  }
   response.set_cancel_requested(found.activity->cancel_requested);
   response.set_activity_paused(found.activity->paused);
   response.set_activity_reset(found.activity->reset);
@@ -665,8 +684,12 @@ StatusOr<ws::RecordActivityTaskHeartbeatByIdResponse> Activities::HeartbeatById(
   SQUALL_ASSIGN_OR_RETURN(const Found found,
                           FindById(request.namespace_(), request.workflow_id(), request.run_id(),
                                    request.activity_id(), false));
-  RecordHeartbeat(found, request.has_details() ? &request.details() : nullptr, request.identity());
   ws::RecordActivityTaskHeartbeatByIdResponse response;
+  if (!RecordHeartbeat(found, request.has_details() ? &request.details() : nullptr,
+                       request.identity())) {
+    response.set_cancel_requested(true);  // the activity has failed: nobody waits for it
+    return response;
+  }
   response.set_cancel_requested(found.activity->cancel_requested);
   response.set_activity_paused(found.activity->paused);
   response.set_activity_reset(found.activity->reset);

@@ -85,7 +85,8 @@ class Activities {
   void FailAttempt(const Found& found, const failure::Failure& failure,
                    const common::Payloads* heartbeat, const std::string& identity);
   Status Cancel(const Found& found, const common::Payloads* details, const std::string& identity);
-  void RecordHeartbeat(const Found& found, const common::Payloads* details,
+  // False: the details are too large, and the activity has failed by that.
+  bool RecordHeartbeat(const Found& found, const common::Payloads* details,
                        const std::string& identity);
   void TimedOut(Run& run, std::int64_t scheduled_event_id, enums::TimeoutType type);
   // Schedules the next attempt, or says why not.

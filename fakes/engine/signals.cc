@@ -2,6 +2,7 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 
 namespace squall::fakes::engine {
 namespace {
@@ -27,6 +28,7 @@ StatusOr<ws::SignalWorkflowExecutionResponse> Signals::Signal(
   if (run->close_attempted && run->task.is_started()) {
     return BusyWorkflow("workflow operation can not be applied because workflow is closing");
   }
+  if (ExceedsBlobLimit(&request.input())) return InvalidArgument(kBlobExceedsLimit);
   if (!request.request_id().empty()) run->signal_request_ids.insert(request.request_id());
   historypb::HistoryEvent event =
       core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);

@@ -7,6 +7,7 @@
 #include "fakes/engine/core.h"
 #include "fakes/engine/cron.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/times.h"
 
 namespace squall::fakes::engine {
@@ -214,6 +215,10 @@ StatusOr<StartRequest> Starts::Prepare(ws::StartWorkflowExecutionRequest& reques
     return InvalidArgument("RequestId length exceeds limit.");
   SQUALL_RETURN_IF_ERROR(core_.visibility.CheckAttributes(*ns, request.search_attributes()));
   SQUALL_RETURN_IF_ERROR(Callbacks::Normalize(request));
+
+  if (ExceedsBlobLimit(&request.input())) return InvalidArgument(kBlobExceedsLimit);
+  if (request.memo().ByteSizeLong() > kMemoSizeError)
+    return InvalidArgument("Memo size exceeds limit.");
 
   const Duration execution = FromProto(request.workflow_execution_timeout());
   const Duration run_timeout =
