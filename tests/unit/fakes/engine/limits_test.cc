@@ -50,7 +50,9 @@ TEST(Limits, AResultAtTheLimitPasses) {
   request.set_task_token(s.token);
   *request.mutable_result() = Large();
   std::string* data = request.mutable_result()->mutable_payloads(0)->mutable_data();
-  data->resize(data->size() - (request.result().ByteSizeLong() - kBlobSizeError));
+  // The lengths in front of it need fewer bytes when it is shorter.
+  data->resize(data->size() - 100);
+  data->append(kBlobSizeError - request.result().ByteSizeLong(), 'x');
   ASSERT_EQ(request.result().ByteSizeLong(), kBlobSizeError);
   EXPECT_TRUE(
       s.c.Call<ws::RespondActivityTaskCompletedResponse>("RespondActivityTaskCompleted", request)
