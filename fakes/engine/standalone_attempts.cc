@@ -101,13 +101,20 @@ void StandaloneActivities::State::ArmScheduleToClose(Activity& activity) {
   core.CancelTimer(activity.schedule_to_close);
   const Duration limit = FromProto(activity.options.schedule_to_close_timeout());
   if (limit.count() <= 0) return;
-  activity.schedule_to_close = core.At(activity.scheduled_steady + activity.start_delay() + limit,
-                                       [this, weak = activity.weak_from_this()] {
-                                         if (const auto held = weak.lock(); held != nullptr) {
-                                           held->schedule_to_close = 0;
-                                           TimedOut(*held, enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
-                                         }
-                                       });
+  activity.schedule_to_close =
+      core.At(activity.scheduled_steady + activity.start_delay() + limit,
+              [this, weak = activity.weak_from_this()] {
+                if (const auto held = weak.lock(); held != nullptr) {
+                  held->schedule_to_close = 0;
+                  // Both limits at once: the one of the wait tells.
+                  const auto& limits = held->options;
+                  const bool waits = held->schedule_to_start != 0 && held->attempt == 1 &&
+                                     FromProto(limits.schedule_to_start_timeout()) ==
+                                         FromProto(limits.schedule_to_close_timeout());
+                  TimedOut(*held, waits ? enums::TIMEOUT_TYPE_SCHEDULE_TO_START
+                                        : enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
+                }
+              });
 }
 
 // The time-outs of an attempt that a worker has.

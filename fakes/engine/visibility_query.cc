@@ -348,7 +348,7 @@ class Parser {
       }
       const std::string& name = std::get<std::string>(value);
       for (int i = enums::WORKFLOW_EXECUTION_STATUS_RUNNING;
-           i <= enums::WORKFLOW_EXECUTION_STATUS_TIMED_OUT; ++i) {
+           i <= enums::WORKFLOW_EXECUTION_STATUS_PAUSED; ++i) {
         const std::string known = PascalName(
             enums::WorkflowExecutionStatus_Name(static_cast<enums::WorkflowExecutionStatus>(i)),
             "WORKFLOW_EXECUTION_STATUS_");
