@@ -52,13 +52,6 @@ Status CheckCallback(const common::Callback& callback) {
   return absl::OkStatus();
 }
 
-// Empty results travel as a null, not as nothing.
-common::Payload NullPayload() {
-  common::Payload payload;
-  (*payload.mutable_metadata())["encoding"] = "binary/null";
-  return payload;
-}
-
 // The end of a workflow as the end of an operation.
 NexusCompletion CompletionOf(const historypb::HistoryEvent& close_event) {
   NexusCompletion completion;

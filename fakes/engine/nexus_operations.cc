@@ -166,7 +166,7 @@ void NexusOperations::Attempt(Run& run, NexusOperation& operation) {
   start->set_operation(attributes.operation());
   start->set_request_id(attributes.request_id());
   start->set_callback(kSystemUrl);
-  if (attributes.has_input()) *start->mutable_payload() = attributes.input();
+  *start->mutable_payload() = attributes.has_input() ? attributes.input() : NullPayload();
   (*start->mutable_callback_header())["temporal-callback-token"] =
       CallbackToken{.namespace_id = run.ns->id,
                     .workflow_id = run.workflow_id,
@@ -225,10 +225,9 @@ void NexusOperations::Answered(Run& run, NexusOperation& operation, const NexusO
   const auto& start = std::get<nexuspb::Response>(outcome).start_operation();
   switch (start.variant_case()) {
     case nexuspb::StartOperationResponse::kSyncSuccess: {
-      common::Payload result = start.sync_success().payload();
-      if (!start.sync_success().has_payload())
-        (*result.mutable_metadata())["encoding"] = "binary/null";
-      return Succeeded(run, operation, result, start.sync_success().links());
+      const auto& sync = start.sync_success();
+      return Succeeded(run, operation, sync.has_payload() ? sync.payload() : NullPayload(),
+                       sync.links());
     }
     case nexuspb::StartOperationResponse::kAsyncSuccess: {
       const auto& async = start.async_success();
