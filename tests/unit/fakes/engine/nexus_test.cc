@@ -42,6 +42,19 @@ TEST(Nexus, AnswersAtOnce) {
   EXPECT_EQ(c.Describe("caller").pending_nexus_operations_size(), 0);
 }
 
+TEST(Nexus, SendsANullForNoInputAndNoResult) {
+  Client c;
+  auto call = CallNexus();
+  call.mutable_schedule_nexus_operation_command_attributes()->clear_input();
+  const auto task = Called(c, call);
+  EXPECT_EQ(task.request().start_operation().payload().metadata().at("encoding"), "binary/null");
+  nexuspb::Response response;
+  response.mutable_start_operation()->mutable_sync_success();
+  EXPECT_EQ(Respond(c, task.task_token(), response).code, 0);
+  const auto completed = c.History("caller").at(5).nexus_operation_completed_event_attributes();
+  EXPECT_EQ(completed.result().metadata().at("encoding"), "binary/null");
+}
+
 TEST(Nexus, FailsAndCancelsAsTheHandlerSays) {
   struct Case {
     std::string state, event, info;
