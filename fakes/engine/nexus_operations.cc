@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "fakes/engine/core.h"
+#include "fakes/engine/null_payload.h"
 #include "fakes/engine/times.h"
 
 namespace squall::fakes::engine {

@@ -223,12 +223,6 @@ std::optional<common::Link> FromNexusLink(const nexuspb::Link& nexus) {
   return link;
 }
 
-common::Payload NullPayload() {
-  common::Payload payload;
-  (*payload.mutable_metadata())["encoding"] = "binary/null";
-  return payload;
-}
-
 bool IsJson(std::string_view text) { return Json::accept(text); }
 
 failure::Failure FromNexusFailure(const nexuspb::Failure& nexus) {

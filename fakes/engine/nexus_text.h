@@ -23,9 +23,6 @@ nexuspb::Link ToNexusLink(const common::Link::WorkflowEvent& event);
 // Nothing for links of other types and for URLs that are none of ours.
 std::optional<common::Link> FromNexusLink(const nexuspb::Link& link);
 
-// What no payload becomes on its way: a null, not nothing.
-common::Payload NullPayload();
-
 bool IsJson(std::string_view text);
 // A failure of the Nexus protocol as one of Temporal: unwrapped when it carries one, otherwise its
 // metadata and details as the details of an application failure.
