@@ -15,10 +15,22 @@
 #include "temporal/api/workflowservice/v1/service.pb.h"
 
 namespace squall::api {
+
+// Descriptors of services register themselves only where something refers to their file.
+const google::protobuf::DescriptorPool& Pool() {
+  static const void* const volatile anchors[] = {
+      &descriptor_table_temporal_2fapi_2fworkflowservice_2fv1_2fservice_2eproto,
+      &descriptor_table_temporal_2fapi_2foperatorservice_2fv1_2fservice_2eproto,
+      &descriptor_table_temporal_2fapi_2ferrordetails_2fv1_2fmessage_2eproto,
+      &descriptor_table_health_2fv1_2fhealth_2eproto,
+  };
+  static_cast<void>(anchors[0]);
+  return *google::protobuf::DescriptorPool::generated_pool();
+}
+
 namespace {
 
 using google::protobuf::Descriptor;
-using google::protobuf::DescriptorPool;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::MethodDescriptor;
@@ -29,19 +41,6 @@ using nlohmann::json;
 constexpr const char* kServices[] = {"temporal.api.workflowservice.v1.WorkflowService",
                                      "temporal.api.operatorservice.v1.OperatorService",
                                      "grpc.health.v1.Health"};
-
-// The generated pool. Descriptors of services register themselves only where something refers to
-// their file.
-const DescriptorPool& Pool() {
-  static const void* const volatile anchors[] = {
-      &descriptor_table_temporal_2fapi_2fworkflowservice_2fv1_2fservice_2eproto,
-      &descriptor_table_temporal_2fapi_2foperatorservice_2fv1_2fservice_2eproto,
-      &descriptor_table_temporal_2fapi_2ferrordetails_2fv1_2fmessage_2eproto,
-      &descriptor_table_health_2fv1_2fhealth_2eproto,
-  };
-  static_cast<void>(anchors[0]);
-  return *DescriptorPool::generated_pool();
-}
 
 const MethodDescriptor* FindMethod(std::string_view service, std::string_view method) {
   for (const char* known : kServices) {
@@ -162,6 +161,8 @@ StatusOr<std::string> EncodeMessage(std::string_view type, const std::string& fi
   SQUALL_RETURN_IF_ERROR(Merge(parsed, *message, ""));
   return message->SerializeAsString();
 }
+
+std::vector<std::string> ServiceNames() { return {std::begin(kServices), std::end(kServices)}; }
 
 std::vector<std::string> MethodNames() {
   std::vector<std::string> names;

@@ -11,6 +11,10 @@
 
 #include "base/util/status.h"
 
+namespace google::protobuf {
+class DescriptorPool;
+}  // namespace google::protobuf
+
 namespace squall::api {
 
 // The fields that tell whose call it is; empty where the request has none.
@@ -31,6 +35,11 @@ StatusOr<std::string> ChangeAnswer(std::string_view service, std::string_view me
 // A message of that full name ("temporal.api.errordetails.v1.NamespaceNotFoundFailure") from the
 // same JSON, as bytes.
 StatusOr<std::string> EncodeMessage(std::string_view type, const std::string& fields);
+
+// WorkflowService, OperatorService and the health service, by full name.
+std::vector<std::string> ServiceNames();
+// The generated pool, with the files of these services in it.
+const google::protobuf::DescriptorPool& Pool();
 
 // All methods of WorkflowService, OperatorService and the health service, by name.
 std::vector<std::string> MethodNames();

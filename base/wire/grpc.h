@@ -122,8 +122,10 @@ class GrpcServerHandler {
   virtual void OnMessage(StreamId call, std::string message) = 0;
   // A started call is over without our answer: the client reset it (or broke the protocol on it).
   virtual void OnCancelled(StreamId call) = 0;
-  // A PING of the client came.
-  virtual void OnPing() {}
+  // The client sends nothing more on a call that was accepted as a stream.
+  virtual void OnHalfClosed(StreamId /*call*/) {}
+  // A PING of the client came, or (`ack`) its answer to ours.
+  virtual void OnPing(bool /*ack*/) {}
 };
 
 struct GrpcServerOptions {
@@ -148,6 +150,11 @@ class GrpcServerConnection final : private Http2Handler {
   // Ends the call with a status and no message: headers and trailers in one block
   // ("trailers-only").
   void Finish(StreamId call, const GrpcStatus& status, const Metadata& trailers = {});
+  // From within OnCallStarted: the call is a stream. Each message comes by OnMessage as soon as it
+  // is there, then OnHalfClosed; answer with any number of Send and one Finish.
+  void AcceptStream(StreamId call);
+  // One message of a stream's answer.
+  void Send(StreamId call, std::string_view message);
   // Leaves the answer to the caller, who gives it by http2(). False when the call is over.
   bool Take(StreamId call);
   // Ends the call without a status.

@@ -37,6 +37,8 @@ struct GrpcServerConnection::Call {
   GrpcFrameParser parser;
   std::vector<GrpcFrameParser::Frame> frames;
   std::string encoding;
+  bool stream = false;   // AcceptStream
+  bool sending = false;  // response headers are out
 };
 
 GrpcServerConnection::GrpcServerConnection(const GrpcServerOptions& options,
@@ -104,6 +106,17 @@ void GrpcServerConnection::OnData(StreamId stream, std::string_view data) {
   if (!status.ok()) {
     Finish(stream, GrpcStatus::From(status));
     handler_.OnCancelled(stream);
+    return;
+  }
+  if (!it->second->stream) return;
+  for (GrpcFrameParser::Frame& frame : std::exchange(it->second->frames, {})) {
+    if (frame.compressed) {
+      Finish(stream, Failure(StatusCode::kUnimplemented, "streams are taken uncompressed only"));
+      handler_.OnCancelled(stream);
+      return;
+    }
+    handler_.OnMessage(stream, std::move(frame.payload));
+    if (!calls_.contains(stream)) return;
   }
 }
 
@@ -115,6 +128,7 @@ void GrpcServerConnection::OnEndStream(StreamId stream) {
   const auto it = calls_.find(stream);
   if (it == calls_.end()) return;
   Call& call = *it->second;
+  if (call.stream) return handler_.OnHalfClosed(stream);
   GrpcStatus failure;
   if (call.parser.partial()) {
     failure = Failure(StatusCode::kInternal, "the request ends in the middle of a message");
@@ -173,9 +187,33 @@ void GrpcServerConnection::Reply(StreamId call, std::string_view message,
   http2_.SubmitTrailers(call, fields);
 }
 
+void GrpcServerConnection::AcceptStream(StreamId call) {
+  const auto it = calls_.find(call);
+  if (it != calls_.end()) it->second->stream = true;
+}
+
+void GrpcServerConnection::Send(StreamId call, std::string_view message) {
+  const auto it = calls_.find(call);
+  if (it == calls_.end()) return;
+  if (!std::exchange(it->second->sending, true)) {
+    http2_.SubmitHeaders(
+        call, {{":status", "200"}, {"content-type", std::string(kGrpcContentType)}}, false);
+  }
+  http2_.SubmitData(call, GrpcFrame(message), false);
+}
+
 void GrpcServerConnection::Finish(StreamId call, const GrpcStatus& status,
                                   const Metadata& trailers) {
-  if (calls_.erase(call) == 0) return;
+  const auto it = calls_.find(call);
+  if (it == calls_.end()) return;
+  const bool sending = it->second->sending;
+  calls_.erase(it);
+  if (sending) {
+    Headers fields;
+    AppendStatus(status, fields);
+    AppendMetadata(trailers, fields);
+    return http2_.SubmitTrailers(call, fields);
+  }
   Headers fields = {{":status", "200"}, {"content-type", std::string(kGrpcContentType)}};
   AppendStatus(status, fields);
   AppendMetadata(trailers, fields);
@@ -191,9 +229,7 @@ void GrpcServerConnection::FinishHttp(StreamId stream, int http_status, const Gr
 
 bool GrpcServerConnection::Take(StreamId call) { return calls_.erase(call) > 0; }
 
-void GrpcServerConnection::OnPing(std::string_view /*opaque*/, bool ack) {
-  if (!ack) handler_.OnPing();
-}
+void GrpcServerConnection::OnPing(std::string_view /*opaque*/, bool ack) { handler_.OnPing(ack); }
 
 void GrpcServerConnection::Reset(StreamId call, Http2Error error) {
   if (calls_.erase(call) > 0) http2_.Reset(call, error);

@@ -246,9 +246,9 @@ void ScriptedServer::OnCancelled(StreamId call) {
   handler_.OnCancelled(call);
 }
 
-void ScriptedServer::OnPing() {
-  if (of_pings_ != nullptr) script_->Tell(of_pings_->rule, place_);
-  handler_.OnPing();
+void ScriptedServer::OnPing(bool ack) {
+  if (!ack && of_pings_ != nullptr) script_->Tell(of_pings_->rule, place_);
+  handler_.OnPing(ack);
 }
 
 std::function<void(SteadyTime)> ScriptedServer::IfOpen(StreamId call,

@@ -38,8 +38,9 @@ class ScriptedServer final : private GrpcServerHandler, private MisbehaviourScri
     virtual void OnMessage(StreamId call, std::string message, const CallFate& fate) = 0;
     // The call is over without the handler's answer, whoever ended it.
     virtual void OnCancelled(StreamId call) = 0;
-    // A PING of the client came.
-    virtual void OnPing() {}
+    // GrpcServerHandler's. Streams are met by no rule.
+    virtual void OnHalfClosed(StreamId /*call*/) {}
+    virtual void OnPing(bool /*ack*/) {}
     // Something waits in TakeOutput, or the connection ends, although neither Feed nor Reply was
     // called: by a timer, a gate, or a rule that was set or lifted.
     virtual void OnOutput() = 0;
@@ -51,6 +52,11 @@ class ScriptedServer final : private GrpcServerHandler, private MisbehaviourScri
                  Place place, SteadyTime now);
   ~ScriptedServer() override;
 
+  // From within OnCallStarted: GrpcServerConnection::AcceptStream.
+  void AcceptStream(StreamId call) {
+    heads_.erase(call);
+    grpc_.AcceptStream(call);
+  }
   Status Feed(SteadyTime now, std::string_view bytes);
   void TakeOutput(std::string& out);
   // Answers; `now` for effects that are late on purpose.
@@ -86,7 +92,8 @@ class ScriptedServer final : private GrpcServerHandler, private MisbehaviourScri
   void OnCallStarted(StreamId call, GrpcCallHead head) override;
   void OnMessage(StreamId call, std::string message) override;
   void OnCancelled(StreamId call) override;
-  void OnPing() override;
+  void OnHalfClosed(StreamId call) override { handler_.OnHalfClosed(call); }
+  void OnPing(bool ack) override;
   const Place& place() const override { return place_; }
   void Misbehave(SteadyTime now, const RulePtr& rule) override;
   void Behave(SteadyTime now, const Rule& rule) override;

@@ -315,7 +315,7 @@ std::vector<RpcEntry> MakeTable() {
       {.support = {kHealthService, "Check", Level::kFull, {}},
        .describe = &DescribeBytes<grpc::health::v1::HealthCheckRequest>,
        .handle = &HealthCheck},
-      None("Watch", "streams are not simulated", kHealthService),
+      None("Watch", "a stream: answered by the front end", kHealthService),
   };
 }
 

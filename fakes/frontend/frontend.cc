@@ -10,6 +10,7 @@
 #include "base/wire/scripted_server.h"
 #include "base/wire/tls.h"
 #include "fakes/engine/engine.h"
+#include "fakes/frontend/streams.h"
 
 namespace squall::fakes {
 namespace {
@@ -18,8 +19,6 @@ using End = FrontendOutput::End;
 
 // Deadlines further away than this are none; adding them to a time might overflow.
 constexpr Duration kLongestTimeout = std::chrono::hours(24 * 3650);
-
-constexpr std::string_view kBearer = "Bearer ";
 
 wire::GrpcServerOptions GrpcOptions(const FrontendOptions& options) {
   return {.http2 = options.http2, .max_request_bytes = options.max_request_bytes};
@@ -48,22 +47,27 @@ wire::MessageTools Tools() {
   return tools;
 }
 
-bool StartsWithIgnoringCase(std::string_view text, std::string_view prefix) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return text.size() >= prefix.size() &&
-         std::equal(prefix.begin(), prefix.end(), text.begin(),
-                    [&lower](char a, char b) { return lower(a) == lower(b); });
+std::vector<ApiKey> AllKeys(const FrontendOptions& options) {
+  std::vector<ApiKey> keys = options.scoped_keys;
+  for (const std::string& key : options.api_keys) {
+    keys.push_back({.key = key, .namespaces = {}, .methods = {}});
+  }
+  return keys;
 }
 
 }  // namespace
 
 struct Frontend::Impl {
   struct Connection final : wire::ScriptedServer::Handler {
-    Connection(Impl& owner_in, std::uint64_t id_in)
+    Connection(Impl& owner_in, std::uint64_t id_in, const std::string& listener_in)
         : owner(owner_in),
           id(id_in),
+          listener(listener_in),
+          accepted(owner_in.now.steady),
+          keeper(owner_in.options.limits, accepted,
+                 Rng(owner_in.options.seed).Split(fmt::format("connection {}", id_in))),
           grpc(GrpcOptions(owner_in.options), *this, &owner_in.script,
-               {.connection = id_in, .listener = owner_in.options.name}, owner_in.now.steady) {}
+               {.connection = id_in, .listener = listener_in}, accepted) {}
 
     void OnCallStarted(wire::StreamId stream, wire::GrpcCallHead head) override {
       owner.StartCall(*this, stream, std::move(head));
@@ -72,11 +76,21 @@ struct Frontend::Impl {
                    const wire::CallFate& fate) override {
       owner.CallEngine(*this, stream, std::move(message), fate);
     }
-    void OnCancelled(wire::StreamId stream) override { owner.CancelCall(*this, stream); }
+    void OnCancelled(wire::StreamId stream) override {
+      if (!owner.streams.Close(id, stream)) owner.CancelCall(*this, stream);
+      owner.CountCalls(*this);
+    }
+    void OnHalfClosed(wire::StreamId stream) override { owner.streams.OnHalfClosed(id, stream); }
+    void OnPing(bool ack) override { owner.Pinged(*this, ack); }
     void OnOutput() override { owner.MarkDirty(*this); }
 
     Impl& owner;
     const std::uint64_t id;
+    const std::string listener;
+    const SteadyTime accepted;
+    ConnectionKeeper keeper;
+    std::optional<SteadyTime> scheduled;  // its place in `limits`
+    std::string kicked;                   // why it is to be closed at the next chance
     std::string peer, local;
     std::uint64_t bytes_up = 0;
     std::uint64_t bytes_down = 0;
@@ -94,11 +108,13 @@ struct Frontend::Impl {
     wire::StreamId stream = 0;
     std::optional<SteadyTime> deadline;
     bool in_engine = false;
+    const ApiKey* key = nullptr;
     RpcRequest request;  // until the message is complete
   };
 
   Impl(FrontendOptions options_in, Engine& engine_in, journal::Sink& sink_in)
       : options(std::move(options_in)),
+        keys(AllKeys(options)),
         engine(engine_in),
         sink(sink_in),
         source("server:" + options.name),
@@ -108,6 +124,7 @@ struct Frontend::Impl {
                 }}) {}
 
   const FrontendOptions options;
+  const ApiKeys keys;
   Engine& engine;
   journal::Sink& sink;
   const std::string source;
@@ -119,6 +136,9 @@ struct Frontend::Impl {
   std::map<std::uint64_t, std::unique_ptr<Connection>> connections;
   std::unordered_map<std::uint64_t, Call> calls;  // looked up only, never iterated
   std::set<std::pair<SteadyTime, std::uint64_t>> deadlines;
+  std::set<std::pair<SteadyTime, std::uint64_t>>
+      limits;  // of connections; may be earlier than needed
+  Streams streams;
   std::vector<std::uint64_t> dirty;
 
   void JournalFault(std::string_view what, const std::string& id, std::string_view effect,
@@ -187,31 +207,23 @@ struct Frontend::Impl {
   // --- Calls
   // ---------------------------------------------------------------------------------------------------------
 
-  // OK, or how a call without an accepted key is refused. Keys appear in no message.
-  wire::GrpcStatus Authorize(const wire::Metadata& metadata) const {
-    if (options.api_keys.empty()) return {};
-    const auto field = metadata.find("authorization");
-    if (field == metadata.end() || !StartsWithIgnoringCase(field->second, kBearer)) {
-      return Failure(StatusCode::kUnauthenticated, "API key is missing");
-    }
-    const std::string_view key = std::string_view(field->second).substr(kBearer.size());
-    if (std::find(options.api_keys.begin(), options.api_keys.end(), key) ==
-        options.api_keys.end()) {
-      return Failure(StatusCode::kPermissionDenied, "Request unauthorized.");
-    }
-    return {};
-  }
-
   void StartCall(Connection& connection, wire::StreamId stream, wire::GrpcCallHead head) {
-    if (const wire::GrpcStatus refusal = Authorize(head.metadata); !refusal.ok()) {
-      connection.grpc.Finish(now.steady, stream, refusal);
-      return;
+    const ApiKey* key = nullptr;
+    if (!keys.empty()) {
+      wire::GrpcStatus refusal;
+      key = keys.Find(head.metadata, refusal);
+      if (key == nullptr) return connection.grpc.Finish(now.steady, stream, std::move(refusal));
     }
     head.metadata.erase("authorization");
+    if (Streams::Has(head.service, head.method)) {
+      streams.Open(connection.id, stream, connection.grpc, head.service);
+      return CountCalls(connection);
+    }
     const std::uint64_t id = ++last_call;
     Call call;
     call.connection = &connection;
     call.stream = stream;
+    call.key = key;
     if (head.timeout.has_value() && *head.timeout < kLongestTimeout) {
       call.deadline = now.steady + *head.timeout;
       deadlines.emplace(*call.deadline, id);
@@ -222,13 +234,23 @@ struct Frontend::Impl {
     call.request.deadline = call.deadline;
     calls.emplace(id, std::move(call));
     connection.calls.emplace(stream, id);
+    CountCalls(connection);
   }
 
   void CallEngine(Connection& connection, wire::StreamId stream, std::string message,
                   const wire::CallFate& fate) {
+    if (streams.OnMessage(connection.id, stream, message)) return connection.keeper.OnAnswered();
     const auto number = connection.calls.find(stream);
     if (number == connection.calls.end()) return;
     Call& call = calls.at(number->second);
+    if (call.key != nullptr && keys.scoped()) {
+      const std::string ns = api::FieldsOf(call.request.service, call.request.method, message).ns;
+      wire::GrpcStatus refusal = ApiKeys::Allow(*call.key, call.request.method, ns);
+      if (!refusal.ok()) {
+        EraseCall(number->second);
+        return connection.grpc.Finish(now.steady, stream, std::move(refusal));
+      }
+    }
     call.in_engine = true;
     RpcRequest request = std::move(call.request);
     request.message = std::move(message);
@@ -247,8 +269,10 @@ struct Frontend::Impl {
     const auto it = calls.find(id);
     if (it == calls.end()) return;
     if (it->second.deadline.has_value()) deadlines.erase({*it->second.deadline, id});
-    it->second.connection->calls.erase(it->second.stream);
+    Connection& connection = *it->second.connection;
+    connection.calls.erase(it->second.stream);
     calls.erase(it);
+    CountCalls(connection);
   }
 
   void CancelCall(Connection& connection, wire::StreamId stream) {
@@ -261,6 +285,7 @@ struct Frontend::Impl {
   }
 
   void CancelAll(Connection& connection) {
+    streams.CloseAll(connection.id);
     while (!connection.calls.empty()) CancelCall(connection, connection.calls.begin()->first);
   }
 
@@ -272,6 +297,7 @@ struct Frontend::Impl {
       Connection& connection = *it->second.connection;
       const wire::StreamId stream = it->second.stream;
       EraseCall(response.call);
+      connection.keeper.OnAnswered();
       if (response.status.code == 0) {
         connection.grpc.Reply(now.steady, stream, std::move(response.message));
       } else {
@@ -295,6 +321,78 @@ struct Frontend::Impl {
       connection.grpc.Finish(now.steady, stream,
                              Failure(StatusCode::kDeadlineExceeded, "context deadline exceeded"));
       MarkDirty(connection);
+    }
+  }
+
+  // --- Limits
+  // ---------------------------------------------------------------------------------------------------------
+
+  // Puts the connection where its keeper's next deadline is.
+  void Schedule(Connection& connection) {
+    const std::optional<SteadyTime> next = connection.keeper.deadline();
+    if (!next.has_value() || (connection.scheduled.has_value() && *connection.scheduled <= *next))
+      return;
+    Unschedule(connection);
+    connection.scheduled = next;
+    limits.emplace(*next, connection.id);
+  }
+
+  void Unschedule(Connection& connection) {
+    if (connection.scheduled.has_value()) limits.erase({*connection.scheduled, connection.id});
+    connection.scheduled.reset();
+  }
+
+  void CountCalls(Connection& connection) {
+    connection.keeper.OnCalls(now.steady, connection.calls.size() + streams.on(connection.id));
+    Schedule(connection);
+  }
+
+  // From within the connection's own Feed: it is ended later.
+  void Pinged(Connection& connection, bool ack) {
+    if (ack) {
+      connection.keeper.OnPingAck(now.steady);
+      Schedule(connection);
+    } else if (connection.keeper.OnPing(now.steady)) {
+      connection.grpc.http2().Goaway(wire::Http2Error::kEnhanceYourCalm,
+                                     wire::Http2Connection::kSeen, "too_many_pings");
+      connection.kicked = "too_many_pings: got too many pings from the client";
+    }
+  }
+
+  void KeepLimits() {
+    while (!limits.empty() && limits.begin()->first <= now.steady) {
+      Connection& connection = *connections.at(limits.begin()->second);
+      Unschedule(connection);
+      if (connection.end != End::kKeep || connection.grpc.silent()) continue;
+      for (auto step = connection.keeper.Next(now.steady);
+           step != ConnectionKeeper::Step::kNothing && connection.end == End::kKeep;
+           step = connection.keeper.Next(now.steady)) {
+        Take(connection, step);
+      }
+      if (connection.end == End::kKeep) Schedule(connection);
+    }
+  }
+
+  void Take(Connection& connection, ConnectionKeeper::Step step) {
+    wire::Http2Connection& http2 = connection.grpc.http2();
+    MarkDirty(connection);
+    switch (step) {
+      case ConnectionKeeper::Step::kNothing:
+        return;
+      case ConnectionKeeper::Step::kWarn:
+        http2.Goaway(wire::Http2Error::kNoError, wire::Http2Connection::kEverything);
+        return http2.Ping("goaway");
+      case ConnectionKeeper::Step::kDrain:
+        return http2.Goaway(wire::Http2Error::kNoError, wire::Http2Connection::kSeen,
+                            connection.keeper.why());
+      case ConnectionKeeper::Step::kPing:
+        return http2.Ping("squall");
+      case ConnectionKeeper::Step::kCloseUnheard:
+        return Close(connection, End::kClose, "closed", "keepalive: the client does not answer");
+      case ConnectionKeeper::Step::kCloseOld:
+        return Close(connection, End::kClose, "closed", "max_age: the grace is over");
+      case ConnectionKeeper::Step::kCloseSlow:
+        return Close(connection, End::kClose, "failed", "no handshake within the time-out");
     }
   }
 
@@ -332,6 +430,7 @@ struct Frontend::Impl {
     }
     if (end == End::kReset) connection.last_bytes.clear();
     connection.end = end;
+    Unschedule(connection);
     MarkDirty(connection);
     Journal(connection, what, std::move(detail));
   }
@@ -356,6 +455,7 @@ struct Frontend::Impl {
     tls.FeedCiphertext(bytes);
     if (!connection.tls_done && tls.handshake_done()) {
       connection.tls_done = true;
+      connection.keeper.OnEstablished();
       Journal(connection, "established", DescribeTls(tls));
       if (options.require_alpn && tls.alpn() != "h2") {
         Close(connection, End::kClose, "failed",
@@ -380,17 +480,21 @@ Frontend::Frontend(FrontendOptions options, Engine& engine, journal::Sink& sink)
 
 Frontend::~Frontend() = default;
 
-std::uint64_t Frontend::Accept(Moment now, std::string peer, std::string local) {
+std::uint64_t Frontend::Accept(Moment now, std::string peer, std::string local,
+                               std::size_t listener) {
   impl_->now = now;
+  const FrontendOptions& options = impl_->options;
+  SQUALL_CHECK(listener <= options.listeners.size(), "there is no such listener");
   const std::uint64_t id = ++impl_->last_connection;
-  auto connection = std::make_unique<Impl::Connection>(*impl_, id);
+  auto connection = std::make_unique<Impl::Connection>(
+      *impl_, id, listener == 0 ? options.name : options.listeners[listener - 1].name);
+  const auto& tls = listener == 0 ? options.tls : options.listeners[listener - 1].tls;
   connection->peer = std::move(peer);
   connection->local = std::move(local);
-  if (impl_->options.tls != nullptr) {
-    connection->tls = std::make_unique<wire::TlsSession>(impl_->options.tls, now.wall);
-  }
+  if (tls != nullptr) connection->tls = std::make_unique<wire::TlsSession>(tls, now.wall);
   impl_->Journal(*connection, "accepted", {});
   impl_->MarkDirty(*connection);
+  impl_->Schedule(*connection);
   impl_->connections.emplace(id, std::move(connection));
   return id;
 }
@@ -401,12 +505,15 @@ void Frontend::Receive(Moment now, std::uint64_t connection, std::string_view by
   if (found == nullptr) return;
   found->bytes_up += bytes.size();
   if (found->grpc.silent()) return;
+  if (found->tls == nullptr) found->keeper.OnEstablished();
+  found->keeper.OnBytes(now.steady);
   impl_->MarkDirty(*found);
   if (found->tls != nullptr) {
     impl_->FeedTls(*found, bytes);
   } else {
     impl_->FeedGrpc(*found, bytes);
   }
+  if (found->end == End::kKeep) impl_->Schedule(*found);
   impl_->Deliver();
 }
 
@@ -416,6 +523,7 @@ void Frontend::PeerClosed(Moment now, std::uint64_t connection, bool reset) {
   if (found != nullptr) {
     impl_->CancelAll(*found);
     impl_->Journal(*found, reset ? "reset" : "closed", {});
+    impl_->Unschedule(*found);
   }
   impl_->connections.erase(connection);
   impl_->Deliver();
@@ -429,6 +537,7 @@ void Frontend::Advance(Moment now) {
   impl_->Deliver();
   impl_->ExpireCalls();
   impl_->Deliver();
+  impl_->KeepLimits();
 }
 
 void Frontend::Poll(Moment now) {
@@ -440,6 +549,9 @@ std::optional<SteadyTime> Frontend::NextDeadline() const {
   std::optional<SteadyTime> next = impl_->engine.NextDeadline();
   if (!impl_->deadlines.empty() && (!next.has_value() || impl_->deadlines.begin()->first < *next)) {
     next = impl_->deadlines.begin()->first;
+  }
+  if (!impl_->limits.empty() && (!next.has_value() || impl_->limits.begin()->first < *next)) {
+    next = impl_->limits.begin()->first;
   }
   if (const auto script = impl_->script.NextDeadline();
       script.has_value() && (!next.has_value() || *script < *next)) {
@@ -466,6 +578,9 @@ std::vector<FrontendOutput> Frontend::TakeOutput() {
         impl_->Close(connection, reset ? End::kReset : End::kClose, reset ? "reset" : "closed",
                      "misbehaviour");
       }
+      if (connection.end == End::kKeep && !connection.kicked.empty()) {
+        impl_->Close(connection, End::kClose, "closed", connection.kicked);
+      }
       // After a GOAWAY and its last call there is nothing left to do on a connection.
       if (connection.end == End::kKeep && !connection.grpc.silent() &&
           connection.grpc.http2().finished()) {
@@ -488,6 +603,7 @@ std::vector<FrontendOutput> Frontend::TakeOutput() {
 void Frontend::CloseAll(Moment now, Ending ending) {
   impl_->now = now;
   const bool reset = ending == Ending::kReset;
+  if (ending == Ending::kShutdown) impl_->streams.OnShutdown();
   for (auto& [id, connection] : impl_->connections) {
     if (connection->end != End::kKeep) continue;
     if (ending == Ending::kShutdown) connection->grpc.http2().Goaway(wire::Http2Error::kNoError);
@@ -500,6 +616,7 @@ void Frontend::CloseAll(Moment now, Ending ending) {
 
 void Frontend::Drain(Moment now) {
   impl_->now = now;
+  impl_->streams.OnShutdown();
   for (auto& [id, connection] : impl_->connections) {
     if (connection->end != End::kKeep) continue;
     connection->grpc.http2().Goaway(wire::Http2Error::kNoError);
@@ -536,6 +653,24 @@ std::map<std::string, std::size_t> Frontend::Gates() const { return impl_->scrip
 
 std::size_t Frontend::connections() const { return impl_->connections.size(); }
 
-std::size_t Frontend::open_calls() const { return impl_->calls.size(); }
+std::size_t Frontend::open_calls() const { return impl_->calls.size() + impl_->streams.size(); }
+
+std::vector<ConnectionInfo> Frontend::Snapshot() const {
+  std::vector<ConnectionInfo> list;
+  for (const auto& [id, connection] : impl_->connections) {
+    if (connection->end != End::kKeep) continue;
+    list.push_back({.connection = id,
+                    .listener = connection->listener,
+                    .peer = connection->peer,
+                    .local = connection->local,
+                    .tls = connection->tls_done ? Impl::DescribeTls(*connection->tls) : "",
+                    .age = impl_->now.steady - connection->accepted,
+                    .open_calls = connection->calls.size() + impl_->streams.on(id),
+                    .bytes_up = connection->bytes_up,
+                    .bytes_down = connection->bytes_down,
+                    .half_open = connection->grpc.silent()});
+  }
+  return list;
+}
 
 }  // namespace squall::fakes

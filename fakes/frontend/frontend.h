@@ -17,6 +17,8 @@
 #include "base/util/status.h"
 #include "base/wire/grpc.h"
 #include "base/wire/misbehaviour_script.h"
+#include "fakes/frontend/api_keys.h"
+#include "fakes/frontend/limits.h"
 
 namespace squall::wire {
 class TlsContext;
@@ -26,16 +28,38 @@ namespace squall::fakes {
 
 class Engine;
 
+// Where connections come in. All serve the same engine.
+struct FrontendListener {
+  std::string name;
+  std::shared_ptr<wire::TlsContext> tls;  // null: plaintext
+};
+
+// A connection as it is now.
+struct ConnectionInfo {
+  std::uint64_t connection = 0;
+  std::string listener, peer, local;
+  std::string tls;  // "TLSv1.3 alpn=h2 ..."; "" in plaintext and before the handshake is done
+  Duration age{};
+  std::size_t open_calls = 0;
+  std::uint64_t bytes_up = 0, bytes_down = 0;
+  bool half_open = false;  // by a rule
+};
+
 struct FrontendOptions {
   // The server's name in the scenario; in the journal as the connections' link, source
   // "server:NAME".
   std::string name = "temporal";
   // Server context; null: plaintext.
   std::shared_ptr<wire::TlsContext> tls;
+  // Listeners 1, 2, ...; the one above is 0 and has the server's name.
+  std::vector<FrontendListener> listeners;
   // Bearer tokens that are let in, as Temporal Cloud's API keys are sent ("authorization: Bearer
   // KEY"). Empty: no check. Calls without a token are answered UNAUTHENTICATED, with another token
   // PERMISSION_DENIED. They never reach a journal.
   std::vector<std::string> api_keys;
+  // Keys that are good for some namespaces or RPCs only; beside the above.
+  std::vector<ApiKey> scoped_keys;
+  ConnectionLimits limits;
   // Requests above are answered RESOURCE_EXHAUSTED. Default: gRPC's own 4 MiB, which Temporal
   // leaves as it is.
   std::size_t max_request_bytes = wire::kDefaultMaxMessageBytes;
@@ -70,7 +94,8 @@ class Frontend {
 
   // A connection came; returns its number (1, 2, ...), which is never used again. `peer` and
   // `local` are addresses for the journal.
-  std::uint64_t Accept(Moment now, std::string peer, std::string local = {});
+  std::uint64_t Accept(Moment now, std::string peer, std::string local = {},
+                       std::size_t listener = 0);
   // Bytes from the peer. Unknown and closed connections are ignored here and below.
   void Receive(Moment now, std::uint64_t connection, std::string_view bytes);
   // The peer ended the connection (`reset`: by RST or another error). Its calls are cancelled in
@@ -107,6 +132,8 @@ class Frontend {
 
   std::size_t connections() const;
   std::size_t open_calls() const;
+  // In order of their numbers.
+  std::vector<ConnectionInfo> Snapshot() const;
 
  private:
   struct Impl;

@@ -47,6 +47,7 @@ class FrontendFixture : public ::testing::Test {
     frontend.reset();
     journal.emplace(clock);
     engine.emplace(engine_options, *journal);
+    options.limits = limits;
     frontend.emplace(std::move(options), *engine, *journal);
   }
 
@@ -69,13 +70,15 @@ class FrontendFixture : public ::testing::Test {
     return options;
   }
 
-  Peer& Connect(std::optional<wire::TlsClientOptions> tls = std::nullopt) {
+  Peer& Connect(std::optional<wire::TlsClientOptions> tls = std::nullopt,
+                std::size_t listener = 0) {
     wire::GrpcClientOptions options;
     options.authority = "localhost:7233";
     options.tls = tls.has_value();
     peers.push_back(std::make_unique<Peer>(options));
     Peer& peer = *peers.back();
-    peer.id = frontend->Accept(clock.MomentNow(), fmt::format("10.0.0.{}:1", peers.size()), "here");
+    peer.id = frontend->Accept(clock.MomentNow(), fmt::format("10.0.0.{}:1", peers.size()), "here",
+                               listener);
     if (tls.has_value()) {
       auto context = wire::TlsContext::Client(*tls);
       EXPECT_OK(context);
@@ -194,6 +197,7 @@ class FrontendFixture : public ::testing::Test {
   }
 
   ManualClock clock;
+  ConnectionLimits limits = ConnectionLimits::None();  // of Start
   Rng rng{5};
   std::optional<journal::Journal> journal;
   std::optional<Engine> engine;
