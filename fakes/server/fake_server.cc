@@ -4,7 +4,6 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -19,6 +18,10 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "fakes/server/admin_http.h"
+#include "fakes/server/event_log.h"
+#include "fakes/server/listen.h"
 
 namespace squall::fakes {
 namespace {
@@ -36,72 +39,6 @@ constexpr auto kLinger = std::chrono::seconds(1);
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 // How often Start tries a port that is taken.
 constexpr auto kBindInterval = std::chrono::milliseconds(20);
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
-
-sockaddr_in Loopback(int port) {
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
-
-// A socket bound to the port. Made by hand, as Asio's would be inherited by every process that the
-// harness starts.
-StatusOr<Descriptor> Bind(int port) {
-  Descriptor fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (fd.get() < 0) {
-    return MakeStatus(StatusCode::kUnavailable, "create a socket: {}", std::strerror(errno));
-  }
-  const int on = 1;
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const sockaddr_in address = Loopback(port);
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return MakeStatus(StatusCode::kUnavailable, "listen on 127.0.0.1:{}: {}", port,
-                      std::strerror(errno));
-  }
-  return fd;
-}
-
-StatusOr<Descriptor> Listen(int port) {
-  SQUALL_ASSIGN_OR_RETURN(Descriptor fd, Bind(port));
-  if (::listen(fd.get(), SOMAXCONN) != 0) {
-    return MakeStatus(StatusCode::kUnavailable, "listen on 127.0.0.1:{}: {}", port,
-                      std::strerror(errno));
-  }
-  return fd;
-}
-
-int PortOf(int fd) {
-  sockaddr_in address = {};
-  socklen_t size = sizeof address;
-  SQUALL_CHECK(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0,
-               "getsockname of a bound socket");
-  return ntohs(address.sin_port);
-}
-
-std::string AddressText(const sockaddr_in& address) {
-  const std::uint32_t ip = ntohl(address.sin_addr.s_addr);
-  return fmt::format("{}.{}.{}.{}:{}", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255,
-                     ntohs(address.sin_port));
-}
 
 // Blocks all signals while a thread is started, so that they go to the threads of the program.
 class SignalsBlocked {
@@ -121,7 +58,7 @@ class SignalsBlocked {
 
 }  // namespace
 
-struct FakeServer::Impl {
+struct FakeServer::Impl final : AdminTarget {
   struct Session {
     Session(asio::io_context& io, std::uint64_t id_in) : id(id_in), socket(io), linger(io) {}
     const std::uint64_t id;
@@ -135,30 +72,43 @@ struct FakeServer::Impl {
   };
   using SessionPtr = std::shared_ptr<Session>;
 
+  struct Listener {
+    Listener(asio::io_context& io, std::size_t index_in)
+        : index(index_in), acceptor(io), pause(io) {}
+    const std::size_t index;
+    std::string name, kind;  // kind: "", "TLS", "mTLS"
+    Descriptor holder;  // bound, never listening: the port stays ours while the listener is closed
+    int port = 0;
+    tcp::acceptor acceptor;
+    asio::steady_timer pause;
+  };
+
   Impl(FakeServerOptions options_in, FrontendOptions frontend_options)
       : options(std::move(options_in)),
-        sink(options.journal != nullptr ? *options.journal : null_sink),
         clock(options.clock != nullptr ? *options.clock : real_clock),
+        events(options.record_events || options.admin_port.has_value()
+                   ? std::make_unique<EventLog>(clock, options.journal)
+                   : nullptr),
+        sink(events != nullptr            ? *events
+             : options.journal != nullptr ? *options.journal
+                                          : static_cast<journal::Sink&>(null_sink)),
         engine(options.engine, sink),
         frontend(std::move(frontend_options), engine, sink),
-        acceptor(io),
-        accept_pause(io),
         timer(io),
         read_buffer(kReadBytes, '\0') {}
 
   FakeServerOptions options;
   journal::NullSink null_sink;
   RealClock real_clock;
-  journal::Sink& sink;
   const Clock& clock;
+  const std::unique_ptr<EventLog> events;
+  journal::Sink& sink;
   Engine engine;
   Frontend frontend;
 
   asio::io_context io{1};
-  Descriptor holder;  // bound, never listening: the port stays ours while the listener is closed
-  int port = 0;
-  tcp::acceptor acceptor;
-  asio::steady_timer accept_pause;
+  std::vector<std::unique_ptr<Listener>> listeners;  // the first is the server's own
+  std::unique_ptr<AdminHttp> admin;
   asio::steady_timer timer;
   std::optional<SteadyTime> timer_at;
   std::map<std::uint64_t, SessionPtr> sessions;
@@ -180,52 +130,69 @@ struct FakeServer::Impl {
     done.get_future().wait();
   }
 
-  void JournalListening() {
-    journal::ConnectionEvent event;
-    event.what = "listening";
-    event.link = options.name;
-    event.local = fmt::format("127.0.0.1:{}", port);
-    if (options.tls.has_value()) {
-      event.detail = options.tls->require_client_certificate ? "mTLS" : "TLS";
+  // Binds the port of a listener that is about to be.
+  Status AddListener(const std::string& name, int port,
+                     const std::optional<wire::TlsServerOptions>& tls) {
+    auto listener = std::make_unique<Listener>(io, listeners.size());
+    listener->name = name;
+    if (tls.has_value()) listener->kind = tls->require_client_certificate ? "mTLS" : "TLS";
+    const SteadyTime give_up = clock.Now() + options.port_patience;
+    for (;;) {
+      StatusOr<Descriptor> holder = Bind(port);
+      if (holder.ok()) {
+        listener->holder = *std::move(holder);
+        break;
+      }
+      if (clock.Now() >= give_up) return holder.status();
+      timer.expires_after(kBindInterval);
+      timer.wait();
     }
-    sink.Append("server:" + options.name, std::move(event));
+    listener->port = PortOf(listener->holder.get());
+    listeners.push_back(std::move(listener));
+    return absl::OkStatus();
   }
 
   Status Open() {
-    SQUALL_ASSIGN_OR_RETURN(Descriptor listener, Listen(port));
-    error_code error;
-    acceptor.assign(tcp::v4(), listener.get(), error);
-    if (error) {
-      return MakeStatus(StatusCode::kUnavailable, "listen on 127.0.0.1:{}: {}", port,
-                        error.message());
+    for (const auto& listener : listeners) {
+      SQUALL_ASSIGN_OR_RETURN(Descriptor fd, Listen(listener->port));
+      error_code error;
+      listener->acceptor.assign(tcp::v4(), fd.get(), error);
+      if (error) {
+        return MakeStatus(StatusCode::kUnavailable, "listen on 127.0.0.1:{}: {}", listener->port,
+                          error.message());
+      }
+      fd.release();
+      journal::ConnectionEvent event;
+      event.what = "listening";
+      event.link = options.name;
+      event.local = fmt::format("127.0.0.1:{}", listener->port);
+      event.detail = listener->kind;
+      sink.Append("server:" + options.name, std::move(event));
+      WaitForConnection(*listener);
     }
-    listener.release();
-    JournalListening();
-    WaitForConnection();
     return absl::OkStatus();
   }
 
   // --- Connections
   // ---------------------------------------------------------------------------------------------------
 
-  void WaitForConnection() {
-    acceptor.async_wait(tcp::acceptor::wait_read, [this](const error_code& error) {
-      if (!error) AcceptAll();
-    });
+  void WaitForConnection(Listener& listener) {
+    listener.acceptor.async_wait(tcp::acceptor::wait_read,
+                                 [this, &listener](const error_code& error) {
+                                   if (!error) AcceptAll(listener);
+                                 });
   }
 
-  void AcceptAll() {
+  void AcceptAll(Listener& listener) {
     for (;;) {
       sockaddr_in peer = {};
-      socklen_t size = sizeof peer;
-      Descriptor fd(::accept4(acceptor.native_handle(), reinterpret_cast<sockaddr*>(&peer), &size,
-                              SOCK_NONBLOCK | SOCK_CLOEXEC));
+      Descriptor fd = Accept(listener.acceptor.native_handle(), &peer);
       if (fd.get() < 0) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
           // The connection stays in the backlog; asking again at once would only turn in a circle.
-          accept_pause.expires_after(kAcceptPause);
-          accept_pause.async_wait([this](const error_code& error) {
-            if (!error && acceptor.is_open()) AcceptAll();
+          listener.pause.expires_after(kAcceptPause);
+          listener.pause.async_wait([this, &listener](const error_code& error) {
+            if (!error && listener.acceptor.is_open()) AcceptAll(listener);
           });
           Flush();
           return;
@@ -235,8 +202,8 @@ struct FakeServer::Impl {
       }
       const int on = 1;
       ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-      const std::uint64_t id =
-          frontend.Accept(Now(), AddressText(peer), fmt::format("127.0.0.1:{}", port));
+      const std::uint64_t id = frontend.Accept(
+          Now(), AddressText(peer), fmt::format("127.0.0.1:{}", listener.port), listener.index);
       auto session = std::make_shared<Session>(io, id);
       error_code error;
       session->socket.assign(tcp::v4(), fd.get(), error);
@@ -250,7 +217,7 @@ struct FakeServer::Impl {
       WaitForBytes(session);
     }
     Flush();
-    WaitForConnection();
+    WaitForConnection(listener);
   }
 
   void WaitForBytes(const SessionPtr& session) {
@@ -383,10 +350,25 @@ struct FakeServer::Impl {
     });
   }
 
+  // --- AdminTarget
+  Moment AdminNow() const override { return Now(); }
+  Frontend& AdminFrontend() override { return frontend; }
+  const Engine& AdminEngine() const override { return engine; }
+  EventLog& AdminEvents() override { return *events; }
+  void AdminDone() override { Flush(); }
+  std::string AdminName() const override { return options.name; }
+  std::vector<std::pair<std::string, int>> AdminPorts() const override {
+    std::vector<std::pair<std::string, int>> ports;
+    for (const auto& listener : listeners) ports.emplace_back(listener->name, listener->port);
+    return ports;
+  }
+
   void CloseConnections(Frontend::Ending ending) {
     error_code ignored;
-    acceptor.close(ignored);
-    accept_pause.cancel();
+    for (const auto& listener : listeners) {
+      listener->acceptor.close(ignored);
+      listener->pause.cancel();
+    }
     frontend.CloseAll(Now(), ending);
     if (ending == Frontend::Ending::kShutdown) {
       Flush();
@@ -407,7 +389,7 @@ StatusOr<std::unique_ptr<FakeServer>> FakeServer::Start(FakeServerOptions option
   FrontendOptions frontend = options.frontend;
   frontend.name = options.name;
   options.engine.name = options.name;
-  if (options.journal == nullptr) {
+  if (options.journal == nullptr && !options.record_events && !options.admin_port.has_value()) {
     options.engine.journal_rpcs = false;
     options.engine.journal_state = false;
   }
@@ -416,21 +398,27 @@ StatusOr<std::unique_ptr<FakeServer>> FakeServer::Start(FakeServerOptions option
     if (!tls.ok()) return Annotate(tls.status(), "TLS of the fake server");
     frontend.tls = *std::move(tls);
   }
-  auto impl = std::make_unique<Impl>(std::move(options), std::move(frontend));
-
-  const SteadyTime give_up = impl->clock.Now() + impl->options.port_patience;
-  for (;;) {
-    StatusOr<Descriptor> holder = Bind(impl->options.port);
-    if (holder.ok()) {
-      impl->holder = *std::move(holder);
-      break;
+  for (const ListenerOptions& listener : options.listeners) {
+    FrontendListener more{.name = listener.name, .tls = nullptr};
+    if (listener.tls.has_value()) {
+      StatusOr<std::shared_ptr<wire::TlsContext>> tls = wire::TlsContext::Server(*listener.tls);
+      if (!tls.ok()) return Annotate(tls.status(), "TLS of listener " + listener.name);
+      more.tls = *std::move(tls);
     }
-    if (impl->clock.Now() >= give_up) return holder.status();
-    impl->timer.expires_after(kBindInterval);
-    impl->timer.wait();
+    frontend.listeners.push_back(std::move(more));
   }
-  impl->port = PortOf(impl->holder.get());
+  auto impl = std::make_unique<Impl>(std::move(options), std::move(frontend));
+  const FakeServerOptions& given = impl->options;
+  SQUALL_RETURN_IF_ERROR(impl->AddListener(given.name, given.port, given.tls));
+  for (const ListenerOptions& listener : given.listeners) {
+    SQUALL_RETURN_IF_ERROR(impl->AddListener(listener.name, listener.port, listener.tls));
+  }
+  const auto rules = impl->frontend.SetRules(impl->Now(), given.rules);
+  if (!rules.ok()) return rules.status();
   SQUALL_RETURN_IF_ERROR(impl->Open());
+  if (given.admin_port.has_value()) {
+    SQUALL_ASSIGN_OR_RETURN(impl->admin, AdminHttp::Start(impl->io, *given.admin_port, *impl));
+  }
   impl->SetTimer();
 
   const SignalsBlocked blocked;
@@ -445,15 +433,18 @@ StatusOr<std::unique_ptr<FakeServer>> FakeServer::Start(FakeServerOptions option
 
 FakeServer::~FakeServer() {
   impl_->Run([this] {
+    impl_->admin.reset();
     impl_->CloseConnections(Frontend::Ending::kCrash);
     impl_->io.stop();
   });
   impl_->thread.join();
 }
 
-std::string FakeServer::address() const { return fmt::format("127.0.0.1:{}", impl_->port); }
+std::string FakeServer::address() const { return fmt::format("127.0.0.1:{}", port()); }
 
-int FakeServer::port() const { return impl_->port; }
+int FakeServer::port(std::size_t listener) const { return impl_->listeners.at(listener)->port; }
+
+int FakeServer::admin_port() const { return impl_->admin == nullptr ? 0 : impl_->admin->port(); }
 
 Status FakeServer::Suspend() {
   impl_->Run([this] {
@@ -508,6 +499,63 @@ void FakeServer::WithEngine(const std::function<void(Engine&, Moment)>& function
     impl_->frontend.Poll(now);
     impl_->Flush();
   });
+}
+
+StatusOr<std::vector<std::string>> FakeServer::SetRules(std::vector<wire::Rule> rules) {
+  StatusOr<std::vector<std::string>> ids;
+  impl_->Run([&] {
+    ids = impl_->frontend.SetRules(impl_->Now(), std::move(rules));
+    impl_->Flush();
+  });
+  return ids;
+}
+
+bool FakeServer::LiftRule(std::string_view id) {
+  bool known = false;
+  impl_->Run([&] {
+    known = impl_->frontend.LiftRule(impl_->Now(), id);
+    impl_->Flush();
+  });
+  return known;
+}
+
+void FakeServer::LiftRules() {
+  impl_->Run([&] {
+    impl_->frontend.LiftRules(impl_->Now());
+    impl_->Flush();
+  });
+}
+
+std::vector<wire::RuleState> FakeServer::Rules() const {
+  std::vector<wire::RuleState> rules;
+  impl_->Run([&] { rules = impl_->frontend.Rules(); });
+  return rules;
+}
+
+std::size_t FakeServer::Release(std::string_view gate, std::size_t count) {
+  std::size_t released = 0;
+  impl_->Run([&] {
+    released = impl_->frontend.Release(impl_->Now(), gate, count);
+    impl_->Flush();
+  });
+  return released;
+}
+
+std::map<std::string, std::size_t> FakeServer::Gates() const {
+  std::map<std::string, std::size_t> gates;
+  impl_->Run([&] { gates = impl_->frontend.Gates(); });
+  return gates;
+}
+
+std::vector<ConnectionInfo> FakeServer::Snapshot() const {
+  std::vector<ConnectionInfo> snapshot;
+  impl_->Run([&] { snapshot = impl_->frontend.Snapshot(); });
+  return snapshot;
+}
+
+EventLog& FakeServer::events() {
+  SQUALL_CHECK(impl_->events != nullptr, "FakeServerOptions::record_events is off");
+  return *impl_->events;
 }
 
 std::size_t FakeServer::connections() const {

@@ -3,9 +3,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/journal/journal.h"
 #include "base/util/clock.h"
@@ -15,6 +18,15 @@
 #include "fakes/frontend/frontend.h"
 
 namespace squall::fakes {
+
+class EventLog;
+
+// One more port on the same engine.
+struct ListenerOptions {
+  std::string name;  // in rules (match.listener) and in the admin interface
+  int port = 0;
+  std::optional<wire::TlsServerOptions> tls;  // default: plaintext
+};
 
 struct FakeServerOptions {
   // Its name in the scenario and in the journal.
@@ -27,9 +39,18 @@ struct FakeServerOptions {
   // Serve TLS with this identity, and mTLS when it asks for client certificates. Default:
   // plaintext.
   std::optional<wire::TlsServerOptions> tls;
+  // Beside the one above, which is called by the server's name.
+  std::vector<ListenerOptions> listeners;
   EngineOptions engine;
   // Limits and API keys. Its name and TLS context are set from the above.
   FrontendOptions frontend;
+  // Misbehaviour (docs/misbehaviour.md) from the first byte of the first connection on.
+  std::vector<wire::Rule> rules;
+  // The admin interface (docs/admin.md) on 127.0.0.1; 0: a port that is free, see admin_port().
+  // Default: none.
+  std::optional<int> admin_port;
+  // Keep the latest events for events(), also without a journal. Always with the admin interface.
+  bool record_events = false;
   // Where events go; null: nowhere. Must outlive the server.
   journal::Sink* journal = nullptr;
   // Null: the machine's clocks. Must outlive the server. Timers run on real time; the clock only
@@ -52,7 +73,10 @@ class FakeServer {
 
   // "127.0.0.1:PORT"; stays the same over Suspend and Resume.
   std::string address() const;
-  int port() const;
+  // Of the server's own listener (0) or of FakeServerOptions::listeners, counted from 1.
+  int port(std::size_t listener = 0) const;
+  // 0 without an admin interface.
+  int admin_port() const;
 
   // The process dies: the listener and every connection are closed, by the kernel's FIN and without
   // a word in HTTP/2. The engine keeps its data, its timers stand still until Resume, and nobody
@@ -78,8 +102,20 @@ class FakeServer {
   static constexpr std::uint64_t kOwnCalls = std::uint64_t{1} << 63;
   void WithEngine(const std::function<void(Engine&, Moment)>& function);
 
+  // Misbehaviour: Frontend's functions of the same names.
+  StatusOr<std::vector<std::string>> SetRules(std::vector<wire::Rule> rules);
+  bool LiftRule(std::string_view id);
+  void LiftRules();
+  std::vector<wire::RuleState> Rules() const;
+  std::size_t Release(std::string_view gate, std::size_t count = SIZE_MAX);
+  std::map<std::string, std::size_t> Gates() const;
+
   // Open connections at this moment.
   std::size_t connections() const;
+  std::vector<ConnectionInfo> Snapshot() const;
+  // What happened, to read and to wait for; safe from any thread. Only with record_events or an
+  // admin interface.
+  EventLog& events();
 
  private:
   struct Impl;

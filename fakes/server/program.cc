@@ -63,10 +63,12 @@ int Program::ComplainOfStart(const Status& status) const {
 }
 
 void Program::PrintReady(const Ready& ready) {
-  std::printf(R"({"squall_event":"ready","port":%d,"address":"%s","pid":%d,"tls":%s})"
+  std::string more;
+  for (const auto& [key, port] : ready.ports) more += fmt::format(",\"{}\":{}", key, port);
+  std::printf(R"({"squall_event":"ready","port":%d,"address":"%s","pid":%d,"tls":%s%s})"
               "\n",
               ready.port, ready.address.c_str(), static_cast<int>(::getpid()),
-              ready.tls ? "true" : "false");
+              ready.tls ? "true" : "false", more.c_str());
   std::fflush(stdout);
 }
 

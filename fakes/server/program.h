@@ -17,6 +17,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/journal/journal.h"
 #include "base/util/clock.h"
@@ -58,6 +60,7 @@ class Program {
     int port = 0;
     std::string address;  // host:port
     bool tls = false;
+    std::vector<std::pair<std::string, int>> ports = {};  // further ones by their key: "admin_port"
   };
   static void PrintReady(const Ready& ready);
 

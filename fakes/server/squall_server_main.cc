@@ -4,8 +4,8 @@
 #include <fmt/core.h>
 
 #include <array>
-#include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "fakes/engine/engine.h"
@@ -29,7 +29,8 @@ Examples:
   squall-server --port 7233                      the usual port, namespace "default"
   squall-server --namespace orders               "default" and "orders" on a free port
   squall-server --tls-cert s.pem --tls-key s.key --client-ca ca.pem      mTLS
-  squall-server --api-key-file keys --journal events.jsonl)";
+  squall-server --api-key-file keys --journal events.jsonl
+  squall-server --misbehaviour rules.json --admin-port 0)";
 
 struct Arguments {
   std::string name = "temporal";
@@ -43,7 +44,23 @@ struct Arguments {
   std::string tls_cert, tls_key, client_ca;
   std::string api_key_file;
   bool rpc_table = false;
+  std::string misbehaviour;
+  int admin_port = -1, also_plaintext = -1, also_tls = -1, also_mtls = -1;
+  ConnectionLimits limits;
+  std::size_t max_message_bytes = wire::kDefaultMaxMessageBytes;
 };
+
+// A limit in seconds; 0 switches it off.
+void AddLimit(CLI::App& app, const std::string& flag, Duration& limit, const std::string& text) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(limit).count();
+  app.add_option_function<double>(
+         flag,
+         [&limit](const double& value) {
+           limit = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value));
+         },
+         fmt::format("{}, in seconds; 0: none [{}]", text, seconds))
+      ->check(CLI::Range(0.0, 1e6));
+}
 
 void Declare(CLI::App& app, Arguments& args) {
   app.add_option("--port", args.port, "Port on 127.0.0.1; 0 takes a free one")
@@ -70,24 +87,46 @@ void Declare(CLI::App& app, Arguments& args) {
   app.add_option("--client-ca", args.client_ca,
                  "Require client certificates that chain to this CA (PEM): mTLS")
       ->needs(cert);
-  app.add_option("--api-key-file", args.api_key_file,
-                 "Accept only calls with one of these API keys (one per line, # comments)");
   app.add_flag("--rpc-table", args.rpc_table,
                "Print what is done for each RPC, as Markdown (docs/fake-server.md), and exit");
+  app.add_option(
+      "--api-key-file", args.api_key_file,
+      "Accept only calls with one of these API keys (one per line, # comments); behind a key\n"
+      "namespace=a,b and rpc=Poll*,Respond* say what it is good for");
+  app.add_option("--misbehaviour", args.misbehaviour,
+                 "Rules of misbehaviour from the first byte on (JSON, docs/misbehaviour.md)");
+  const CLI::Range ports(0, 65535);
+  app.add_option("--admin-port", args.admin_port,
+                 "Serve the admin interface on this port of 127.0.0.1 (docs/admin.md)")
+      ->check(ports);
+  app.add_option("--also-plaintext", args.also_plaintext, "Listen on this port too, without TLS")
+      ->check(ports);
+  app.add_option("--also-tls", args.also_tls,
+                 "Listen on this port too, without client certificates")
+      ->check(ports)
+      ->needs(cert);
+  app.add_option("--also-mtls", args.also_mtls, "Listen on this port too, with client certificates")
+      ->check(ports)
+      ->needs("--client-ca");
+  ConnectionLimits& limits = args.limits;
+  AddLimit(app, "--max-connection-age", limits.max_age, "GOAWAY at this age, +-10 %");
+  AddLimit(app, "--max-connection-age-grace", limits.age_grace, "Close so long after that");
+  AddLimit(app, "--max-connection-idle", limits.max_idle, "GOAWAY after so long without a call");
+  AddLimit(app, "--keepalive-time", limits.keepalive_time, "PING clients that are silent so long");
+  AddLimit(app, "--keepalive-timeout", limits.keepalive_timeout, "Close when they do not answer");
+  AddLimit(app, "--min-ping-interval", limits.min_ping_interval, "Faster PINGs: too_many_pings");
+  AddLimit(app, "--handshake-timeout", limits.handshake_timeout, "Close connections without TLS");
+  app.add_option("--max-message-bytes", args.max_message_bytes, "Refuse larger requests")
+      ->capture_default_str();
   app.description(kDescription);
   app.footer(kFooter);
 }
 
-StatusOr<std::vector<std::string>> ReadKeys(const std::string& path) {
+StatusOr<std::vector<ApiKey>> ReadKeys(const std::string& path) {
   SQUALL_ASSIGN_OR_RETURN(const std::string text, ReadText(path, "--api-key-file"));
-  std::vector<std::string> keys;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t begin = line.find_first_not_of(" \t\r");
-    if (begin == std::string::npos || line[begin] == '#') continue;
-    keys.push_back(line.substr(begin, line.find_last_not_of(" \t\r") - begin + 1));
-  }
-  if (keys.empty()) {
+  StatusOr<std::vector<ApiKey>> keys = ParseApiKeys(text);
+  if (!keys.ok()) return Annotate(keys.status(), "--api-key-file " + path);
+  if (keys->empty()) {
     return MakeStatus(StatusCode::kInvalidArgument, "there is no key in --api-key-file {}", path);
   }
   return keys;
@@ -120,7 +159,29 @@ StatusOr<FakeServerOptions> ToOptions(const Arguments& args) {
     options.tls = std::move(tls);
   }
   if (!args.api_key_file.empty()) {
-    SQUALL_ASSIGN_OR_RETURN(options.frontend.api_keys, ReadKeys(args.api_key_file));
+    SQUALL_ASSIGN_OR_RETURN(options.frontend.scoped_keys, ReadKeys(args.api_key_file));
+  }
+  if (!args.misbehaviour.empty()) {
+    SQUALL_ASSIGN_OR_RETURN(const std::string text, ReadText(args.misbehaviour, "--misbehaviour"));
+    StatusOr<std::vector<wire::Rule>> rules = wire::RulesFromJson(text);
+    if (!rules.ok()) return Annotate(rules.status(), args.misbehaviour);
+    options.rules = *std::move(rules);
+  }
+  if (args.admin_port >= 0) options.admin_port = args.admin_port;
+  options.frontend.limits = args.limits;
+  options.frontend.max_request_bytes = args.max_message_bytes;
+  options.frontend.seed = args.seed;
+  if (args.also_plaintext >= 0) {
+    options.listeners.push_back({.name = "plaintext", .port = args.also_plaintext, .tls = {}});
+  }
+  if (args.also_tls >= 0) {
+    wire::TlsServerOptions tls = *options.tls;
+    tls.client_ca_pem.clear();
+    tls.require_client_certificate = false;
+    options.listeners.push_back({.name = "tls", .port = args.also_tls, .tls = std::move(tls)});
+  }
+  if (args.also_mtls >= 0) {
+    options.listeners.push_back({.name = "mtls", .port = args.also_mtls, .tls = options.tls});
   }
   return options;
 }
@@ -161,9 +222,18 @@ int Main(int argc, char** argv) {
   options->journal = *journal;
 
   const bool tls = options->tls.has_value();
+  std::vector<std::string> listeners;
+  for (const ListenerOptions& listener : options->listeners) listeners.push_back(listener.name);
   StatusOr<std::unique_ptr<FakeServer>> server = FakeServer::Start(*std::move(options));
   if (!server.ok()) return program.ComplainOfStart(server.status());
-  if (args.print_ready) program.PrintReady({(*server)->port(), (*server)->address(), tls});
+  std::vector<std::pair<std::string, int>> ports;
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    ports.emplace_back(listeners[i] + "_port", (*server)->port(i + 1));
+  }
+  if (args.admin_port >= 0) ports.emplace_back("admin_port", (*server)->admin_port());
+  if (args.print_ready) {
+    program.PrintReady({(*server)->port(), (*server)->address(), tls, std::move(ports)});
+  }
   program.WaitForStop();
   (*server)->Shutdown();
   server->reset();
