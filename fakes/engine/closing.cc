@@ -23,11 +23,14 @@ std::string JsonOf(const common::Payloads& payloads) {
 }
 
 // The next run of a chain may be reset to where the earlier ones may, as long as they are kept.
-void CarryResetPoints(const Core& core, const Run& from, Run& to) {
-  to.reset_points = from.reset_points;
-  for (auto& point : to.reset_points) {
-    if (!point.has_expire_time())
-      *point.mutable_expire_time() = ToProto(core.now.wall + from.ns->retention);
+void CarryResetPoints(const Core& core, const Run& from,
+                      historypb::WorkflowExecutionStartedEventAttributes& to) {
+  to.clear_prev_auto_reset_points();
+  for (const auto& given : from.reset_points) {
+    auto* point = to.mutable_prev_auto_reset_points()->add_points();
+    *point = given;
+    if (!point->has_expire_time())
+      *point->mutable_expire_time() = ToProto(core.now.wall + from.ns->retention);
   }
 }
 
@@ -192,7 +195,8 @@ void Closing::ContinueAsNew(Run& run, std::int64_t completed_id, const command::
   }
   Close(run, std::move(event), enums::WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW, "continued", {},
         {}, new_run_id);
-  CarryResetPoints(core_, run, *core_.starts.Create(std::move(start)));
+  CarryResetPoints(core_, run, start.attributes);
+  core_.starts.Create(std::move(start));
 }
 
 void Closing::ForceTaskEnd(Run& run) {
@@ -305,7 +309,8 @@ void Closing::StartNext(Run& run, const Next& next, const std::string& new_run_i
   if (last_result != nullptr) *attributes.mutable_last_completion_result() = *last_result;
   if (last_failure != nullptr) *attributes.mutable_continued_failure() = *last_failure;
   *attributes.mutable_first_workflow_task_backoff() = ToProto(MinBackoff(run, next.backoff));
-  CarryResetPoints(core_, run, *core_.starts.Create(std::move(start)));
+  CarryResetPoints(core_, run, start.attributes);
+  core_.starts.Create(std::move(start));
 }
 
 }  // namespace squall::fakes::engine

@@ -131,6 +131,8 @@ std::shared_ptr<Run> Starts::Create(NewRun start) {
   if (run->start.first_execution_run_id().empty())
     run->start.set_first_execution_run_id(run->run_id);
   run->first_run_id = run->start.first_execution_run_id();
+  for (const auto& point : run->start.prev_auto_reset_points().points())
+    run->reset_points.push_back(point);
   run->user_metadata = std::move(start.user_metadata);
   run->started = core_.now.wall;
   const Duration backoff = FromProto(run->start.first_workflow_task_backoff());

@@ -126,35 +126,31 @@ class Lockstep:
             await self.step(ops.Take(operation.workflow), where + " (its poll)")
             if operation.workflow not in self.fake.workflow_tasks:
                 return
-        fake, real = await asyncio.gather(*(operation.run(side) for side in self.sides))
         if isinstance(operation, ops.READS):
-            real = await self.again(fake, real, lambda: operation.run(self.real))
+            fake, real = await self.agreed(operation.run)
+        else:
+            fake, real = await asyncio.gather(*(operation.run(side) for side in self.sides))
         difference = compared(fake, real)
         if difference:
             raise Difference(f"{where}\nthe answers differ:\n{difference}")
 
-    async def again(self, fake, real, ask):
-        """Asks the real side until it says what the fake one did, at most SETTLE_S."""
+    async def agreed(self, ask):
+        """What `ask` says of each side, asked again until both say the same, at most SETTLE_S: either works in the background."""
         until = time.monotonic() + SETTLE_S
-        while fake != real and time.monotonic() < until:
-            await asyncio.sleep(0.02)  # the state of another program: there is no event to wait for
-            real = await ask()
-        return real
+        while True:
+            fake, real = await asyncio.gather(*(ask(side) for side in self.sides))
+            if fake == real or time.monotonic() > until:
+                return fake, real
+            await asyncio.sleep(0.02)  # the state of other programs: there is no event to wait for
 
     async def settle(self, where):
         await self.settle_background(where)
         for number in sorted(self.touched):
-            fake, real = await asyncio.gather(*(self.describe(side, number) for side in self.sides))
-            real = await self.again(fake, real, lambda n=number: self.describe(self.real, n))
-            if fake != real:  # what the fake does by itself (timers, retries) may be on its way
-                fake = await self.describe(self.fake, number)
-            difference = compared(fake, real)
+            difference = compared(*await self.agreed(lambda side, n=number: self.describe(side, n)))
             if difference:
                 raise Difference(f"{where}\nthen DescribeWorkflowExecution of w{number} differs:\n{difference}")
             for run in range(len(self.fake.runs.get(number, []))):
-                fake, real = await asyncio.gather(*(self.history(side, number, run) for side in self.sides))
-                real = await self.again(fake, real, lambda n=number, r=run: self.history(self.real, n, r))
-                difference = compared(fake, real)
+                difference = compared(*await self.agreed(lambda side, n=number, r=run: self.history(side, n, r)))
                 if difference:
                     raise Difference(f"{where}\nthen the history of w{number}, run {run + 1}, differs:\n{difference}")
         await self.settle_background(where)

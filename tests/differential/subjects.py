@@ -36,6 +36,7 @@ LEFT_OUT = {
     "state_transition_count": "internal bookkeeping",
     "approximate_backlog_count": "an approximation by its own word",
     "server_response_time": "a moment",
+    "first_workflow_task_backoff": "of a run that continues another: what is left of a second since that one's start",
 }
 
 
