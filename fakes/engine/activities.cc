@@ -97,6 +97,10 @@ void Activities::ArmScheduled(Run& run, Activity& activity) {
     activity.schedule_to_start = ArmTimeout(run, activity, core_.now.steady + to_start,
                                             enums::TIMEOUT_TYPE_SCHEDULE_TO_START);
   }
+  Enqueue(run, activity);
+}
+
+void Activities::Enqueue(Run& run, const Activity& activity) {
   core_.Defer([this, weak = run.weak_from_this(), id = activity.scheduled_event_id,
                stamp = activity.stamp] {
     auto held = weak.lock();
@@ -106,6 +110,14 @@ void Activities::ArmScheduled(Run& run, Activity& activity) {
       core_.matching.AddActivityTask(held, it->second);
     }
   });
+}
+
+void Activities::Reschedule(Run& run) {
+  for (auto& [id, activity] : run.activities) {
+    if (activity.started || activity.retry != 0 || activity.paused) continue;
+    ++activity.stamp;
+    Enqueue(run, activity);
+  }
 }
 
 TimerId Activities::ArmTimeout(Run& run, const Activity& activity, SteadyTime at,
@@ -139,6 +151,7 @@ void Activities::Erase(Run& run, Activity& activity) {
 
 void Activities::DropAll(Run& run) {
   for (auto& [id, activity] : run.activities) {
+    core_.worker_commands.Cancel(run, activity);
     DisarmAttempt(activity);
     core_.CancelTimer(activity.schedule_to_close);
   }
@@ -231,7 +244,10 @@ bool Activities::RequestCancel(Run& run, std::int64_t scheduled_event_id,
   activity.cancel_requested = true;
   activity.cancel_request_event_id = cancel_event_id;
   core_.ActivityHappened("cancel_requested", run, activity);
-  if (activity.started) return false;
+  if (activity.started) {
+    core_.worker_commands.Cancel(run, activity);
+    return false;
+  }
   historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_ACTIVITY_TASK_CANCELED);
   auto* attributes = event.mutable_activity_task_canceled_event_attributes();
   attributes->set_scheduled_event_id(scheduled_event_id);
@@ -734,6 +750,10 @@ workflowpb::PendingActivityInfo Activities::Describe(const Activity& activity) c
   if (activity.started) *info.mutable_last_started_time() = ToProto(activity.started_time);
   info.set_last_worker_identity(activity.identity.empty() ? activity.last_identity
                                                           : activity.identity);
+  if (activity.version) {
+    info.set_last_worker_deployment_version(DottedName(activity.version));
+    *info.mutable_last_deployment_version() = ToProto(*activity.version);
+  }
   if (activity.expires != WallTime{}) *info.mutable_expiration_time() = ToProto(activity.expires);
   if (activity.last_failure) *info.mutable_last_failure() = *activity.last_failure;
   if (activity.attributes.has_priority()) *info.mutable_priority() = activity.attributes.priority();

@@ -35,6 +35,8 @@ class Activities {
                      const historypb::ActivityTaskScheduledEventAttributes& attributes, bool eager);
   // An activity of a run rebuilt from its history: it is scheduled as if for the first time.
   void Revive(Run& run, Activity& activity);
+  // Activities that wait for a worker are queued again: their versions may be others by now.
+  void Reschedule(Run& run);
   // A worker takes it: the answer of its poll.
   ws::PollActivityTaskQueueResponse StartTask(Run& run, Activity& activity,
                                               const std::string& identity);
@@ -95,6 +97,7 @@ class Activities {
   void Begin(Run& run, Activity& activity);
   void ArmRetry(Run& run, Activity& activity, Duration delay);
   void ArmScheduled(Run& run, Activity& activity);
+  void Enqueue(Run& run, const Activity& activity);
   void ArmHeartbeat(Run& run, Activity& activity);
   TimerId ArmTimeout(Run& run, const Activity& activity, SteadyTime at, enums::TimeoutType type);
   void DisarmAttempt(Activity& activity);

@@ -95,6 +95,15 @@ void Children::Begin(const std::shared_ptr<Run>& parent, std::int64_t initiated_
   if (attributes.has_search_attributes())
     *started.mutable_search_attributes() = attributes.search_attributes();
   if (attributes.has_priority()) *started.mutable_priority() = attributes.priority();
+  if (attributes.has_versioning_override() &&
+      !core_.versioning
+           .CheckOverride(**ns, attributes.task_queue().name(), attributes.versioning_override())
+           .ok()) {
+    StartFailed(*parent, initiated_id,
+                enums::START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_INVALID_VERSIONING_OVERRIDE);
+    return;
+  }
+  core_.versioning.InheritByChild(*parent, attributes, &started);
   started.set_attempt(1);
   if (const Duration limit = FromProto(attributes.workflow_execution_timeout());
       limit.count() > 0) {

@@ -153,6 +153,7 @@ void Closing::ContinueAsNew(Run& run, std::int64_t completed_id, const command::
   if (memo) *closed->mutable_memo() = attributes.memo();
   if (search_attributes) *closed->mutable_search_attributes() = attributes.search_attributes();
   closed->set_inherit_build_id(attributes.inherit_build_id());
+  closed->set_initial_versioning_behavior(attributes.initial_versioning_behavior());
 
   NewRun start;
   start.ns = run.ns;
@@ -180,6 +181,7 @@ void Closing::ContinueAsNew(Run& run, std::int64_t completed_id, const command::
   }
   if (attributes.has_failure()) *next.mutable_continued_failure() = attributes.failure();
   if (run.start.has_priority()) *next.mutable_priority() = run.start.priority();
+  core_.versioning.InheritByContinue(run, attributes, &next);
   next.set_initiator(initiator);
   next.set_attempt(initiator == enums::CONTINUE_AS_NEW_INITIATOR_RETRY ? run.start.attempt() + 1
                                                                        : 1);
@@ -303,6 +305,7 @@ void Closing::StartNext(Run& run, const Next& next, const std::string& new_run_i
   attributes.clear_continued_failure();
   attributes.clear_eager_execution_accepted();
   Callbacks::CopyTo(run, attributes);
+  core_.versioning.InheritByRetry(run, next.initiator, &attributes);
   attributes.set_initiator(next.initiator);
   attributes.set_attempt(retry ? run.start.attempt() + 1 : 1);
   attributes.set_continued_execution_run_id(run.run_id);

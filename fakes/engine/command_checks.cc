@@ -342,6 +342,10 @@ CommandCheck::Result CommandCheck::Child(
                  squall::Message(bad), id, type, ns);
     }
   }
+  if (attributes->has_versioning_override()) {
+    if (Status bad = Versioning::CheckStructure(attributes->versioning_override()); !bad.ok())
+      return Bad(kCause, "{}", squall::Message(bad));
+  }
   if (Status bad = CheckCron(attributes->cron_schedule()); !bad.ok()) {
     return Bad(kCause,
                "invalid CronSchedule on StartChildWorkflowExecutionCommand: {}. WorkflowId={} "

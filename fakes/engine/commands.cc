@@ -79,6 +79,18 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
                       "workflow task completion pagination is disabled for this namespace {}",
                       run.ns->name);
   }
+  SQUALL_RETURN_IF_ERROR(CheckVersioning(
+      request.has_deployment_options() ? &request.deployment_options() : nullptr,
+      request.worker_version_stamp().use_versioning(), request.worker_version_stamp().build_id(),
+      request.sticky_attributes().worker_task_queue()));
+  if (request.versioning_behavior() != enums::VERSIONING_BEHAVIOR_UNSPECIFIED &&
+      !request.has_deployment() &&
+      request.deployment_options().worker_versioning_mode() !=
+          enums::WORKER_VERSIONING_MODE_VERSIONED) {
+    return InvalidArgument(
+        "versioning behavior cannot be specified without deployment options being set with "
+        "versioned mode");
+  }
   SQUALL_RETURN_IF_ERROR(CheckSequence(request.commands()));
 
   const bool heartbeat = request.force_create_new_workflow_task() && request.commands_size() == 0 &&
@@ -105,6 +117,7 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
   const WallTime original_scheduled = run.task.original_scheduled;
   const bool discard = CanDiscard(run, request);
   std::int64_t completed_id = 0;
+  historypb::WorkflowTaskCompletedEventAttributes completed;
   if (!discard) {
     core_.tasks.WriteEvents(run, request.identity());
     historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_TASK_COMPLETED);
@@ -118,23 +131,17 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
     if (request.has_sdk_metadata()) *attributes->mutable_sdk_metadata() = request.sdk_metadata();
     if (request.has_metering_metadata())
       *attributes->mutable_metering_metadata() = request.metering_metadata();
-    attributes->set_worker_deployment_name(request.deployment_options().deployment_name());
-    if (request.deployment_options().worker_versioning_mode() ==
-        enums::WORKER_VERSIONING_MODE_VERSIONED) {
-      attributes->set_versioning_behavior(request.versioning_behavior());
-      attributes->mutable_deployment_version()->set_build_id(
-          request.deployment_options().build_id());
-      attributes->mutable_deployment_version()->set_deployment_name(
-          request.deployment_options().deployment_name());
-    }
+    Versioning::FillCompleted(request, attributes);
+    completed = *attributes;
     completed_id = run.history.Append(event);
     Resets::NoteCompletion(run, event);
     run.previous_started_event_id = run.task.started_event_id;
   }
   core_.tasks.Clear(run);
+  if (completed_id != 0) core_.versioning.TaskCompleted(run, completed);
   if (request.sticky_attributes().worker_task_queue().name().empty()) {
     WorkflowTasks::ClearSticky(run);
-  } else {
+  } else if (!Versioning::InTransition(run)) {
     run.sticky_queue = request.sticky_attributes().worker_task_queue().name();
     run.sticky_timeout = FromProto(request.sticky_attributes().schedule_to_start_timeout());
   }
@@ -162,6 +169,8 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
   for (const std::int64_t id : eager) {
     auto it = run.activities.find(id);
     if (run.open() && it != run.activities.end()) {
+      it->second.version = VersionOf(request.deployment_options(), {});
+      it->second.control_queue = request.worker_control_task_queue();
       *response.add_activity_tasks() =
           core_.activities.StartTask(run, it->second, request.identity());
     }
@@ -172,10 +181,12 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
   std::string new_task;
   bool scheduled = false;
   if (run.open()) {
+    // On the way to another version the next task goes there through matching.
+    const bool moves = Versioning::InTransition(run);
     ScheduleOptions options{.heartbeat = heartbeat,
-                            .bypass_matching = request.return_new_workflow_task()};
+                            .bypass_matching = request.return_new_workflow_task() && !moves};
     bool wanted = request.force_create_new_workflow_task() || run.history.has_buffered() ||
-                  activity_not_started_cancelled_;
+                  activity_not_started_cancelled_ || moves;
     if (!wanted && core_.updates.HasOutgoing(run)) {
       wanted = true;
       options.speculative = options.bypass_matching;
@@ -193,7 +204,7 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
     }
   }
   core_.queries.TaskCompleted(run, request.query_results(), scheduled);
-  if (scheduled && request.return_new_workflow_task()) {
+  if (scheduled && run.task.is_started()) {
     new_task = core_.tasks.Response(run, request.force_create_new_workflow_task(), true);
   }
   ++run.transitions;
@@ -436,6 +447,8 @@ void Commands::StartChild(Run& run, std::int64_t completed_id, const command::Co
     *attributes->mutable_search_attributes() = child.search_attributes();
   }
   attributes->set_inherit_build_id(child.inherit_build_id());
+  if (child.has_versioning_override())
+    *attributes->mutable_versioning_override() = child.versioning_override();
   if (child.has_priority()) *attributes->mutable_priority() = child.priority();
   const std::int64_t id = Append(run, event, command);
   core_.children.Start(run, id, *attributes, command);

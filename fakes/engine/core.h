@@ -14,12 +14,14 @@
 #include "fakes/engine/activities.h"
 #include "fakes/engine/activity_operators.h"
 #include "fakes/engine/batches.h"
+#include "fakes/engine/build_ids.h"
 #include "fakes/engine/callbacks.h"
 #include "fakes/engine/calls.h"
 #include "fakes/engine/children.h"
 #include "fakes/engine/closing.h"
 #include "fakes/engine/clusters.h"
 #include "fakes/engine/commands.h"
+#include "fakes/engine/deployments.h"
 #include "fakes/engine/engine.h"
 #include "fakes/engine/matching.h"
 #include "fakes/engine/namespaces.h"
@@ -37,7 +39,9 @@
 #include "fakes/engine/standalone.h"
 #include "fakes/engine/starts.h"
 #include "fakes/engine/updates.h"
+#include "fakes/engine/versioning.h"
 #include "fakes/engine/visibility.h"
+#include "fakes/engine/worker_commands.h"
 #include "fakes/engine/workers.h"
 #include "fakes/engine/workflow_tasks.h"
 
@@ -83,6 +87,9 @@ struct Core {
 
   Calls calls{*this};
   Namespaces namespaces{*this};
+  Deployments deployments{*this};
+  Versioning versioning{*this};
+  BuildIds build_ids{*this};
   Matching matching{*this};
   WorkflowTasks tasks{*this};
   Activities activities{*this};
@@ -100,6 +107,7 @@ struct Core {
   StandaloneActivities standalone{*this};
   Visibility visibility{*this};
   Workers workers{*this};
+  WorkerCommands worker_commands{*this};
   NexusEndpoints nexus_endpoints{*this};
   NexusTasks nexus_tasks{*this};
   NexusOperations nexus_operations{*this};

@@ -86,6 +86,8 @@ class Engine::Impl {
       core_.deferred.clear();
       core_.timers = TimerQueue();
       core_.standalone.Clear();
+      core_.deployments.Clear();
+      core_.build_ids.Clear();
       core_.namespaces.Clear();
       RegisterNamespaces();
     }

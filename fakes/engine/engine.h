@@ -91,6 +91,13 @@ struct EngineOptions {
   // server.
   bool workflow_pause = false;
   bool task_completion_pages = false;
+  // Workers with heartbeats poll a control queue, where cancellations of their activities are told
+  // to them at once (frontend.workerCommandsEnabled and system.enableCancelActivityWorkerCommand of
+  // the real server, off there unless configured).
+  bool worker_commands = true;
+  // How often a draining deployment version is asked whether workflows are still pinned to it
+  // (matching.wv.VersionDrainageStatusRefreshInterval of the real server).
+  Duration version_drainage_interval = std::chrono::minutes(3);
   // How long DescribeTaskQueue remembers a poller (the real one: 5 min).
   Duration poller_memory = std::chrono::minutes(5);
   // Time until a query without an answer fails when the caller sets no deadline.

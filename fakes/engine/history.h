@@ -36,9 +36,10 @@ class History {
   void Buffer(historypb::HistoryEvent event) { buffer_.push_back(std::move(event)); }
   bool has_buffered() const { return !buffer_.empty(); }
   const std::vector<historypb::HistoryEvent>& buffered() const { return buffer_; }
-  // Appends the buffered events: completions of activities, children and Nexus operations behind all others, as the
-  // real server orders them, and their started_event_id set to the started events that came with
-  // them. Returns initiated event id -> event id for the child-started events among them.
+  // Appends the buffered events: completions of activities, children and Nexus operations behind
+  // all others, as the real server orders them, and their started_event_id set to the started
+  // events that came with them. Returns initiated event id -> event id for the child-started events
+  // among them.
   std::map<std::int64_t, std::int64_t> Flush();
   void DropBuffer() { buffer_.clear(); }
   // Takes the fired event of `timer_id` out of the buffer; false when it is not there.

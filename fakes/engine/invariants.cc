@@ -105,6 +105,7 @@ std::string CheckInvariants(const Core& core) {
   }
   if (std::string broken = core.nexus_tasks.Check(); !broken.empty()) return broken;
   if (std::string broken = core.standalone.Check(); !broken.empty()) return broken;
+  if (std::string broken = core.deployments.Check(); !broken.empty()) return broken;
   return core.matching.Check();
 }
 

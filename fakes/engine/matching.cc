@@ -6,58 +6,75 @@
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/times.h"
-#include "fakes/engine/tokens.h"
 
 namespace squall::fakes::engine {
 namespace {
 
 constexpr int kWorkflow = enums::TASK_QUEUE_TYPE_WORKFLOW,
               kActivity = enums::TASK_QUEUE_TYPE_ACTIVITY, kNexus = enums::TASK_QUEUE_TYPE_NEXUS;
-constexpr std::size_t kMaxIdLength = 1000;  // limit.maxIDLength of the real server
 constexpr Duration kRateWindow = std::chrono::seconds(30);
-// common.MinLongPollTimeout: the shortest time-out with which the real frontend accepts a long
-// poll.
-constexpr Duration kMinLongPoll = std::chrono::seconds(2);
+// matching.priorityLevels 5: keys beyond count as the last.
+constexpr int kDefaultPriority = 3, kPriorities = 5;
+// matching.pollerScalingWaitTime, pollerScalingMinimumBacklog, pollerScalingTaskAddToDispatchRatio
+// and pollerScalingDecisionsPerSecond (per poller) of the real server.
+constexpr Duration kScalingWait = std::chrono::seconds(1),
+                   kScalingBacklogAge = std::chrono::milliseconds(200),
+                   kScalingInterval = std::chrono::milliseconds(100);
+constexpr double kScalingRatio = 1.2;
 
-const char* KindName(int kind) {
-  return kind == kActivity ? "activity" : kind == kNexus ? "nexus" : "workflow";
+int PriorityOf(const common::Priority& own, const common::Priority& of_run) {
+  int key = own.priority_key() != 0 ? own.priority_key() : of_run.priority_key();
+  if (key == 0) key = kDefaultPriority;
+  return std::min(key, kPriorities);
 }
 
-Status CheckQueue(const taskqueue::TaskQueue& queue, bool set) {
-  if (!set) return InvalidArgument("taskQueue is not set");
-  if (queue.name().empty()) return InvalidArgument("missing task queue name");
-  if (queue.name().size() > kMaxIdLength) return InvalidArgument("taskQueue length exceeds limit");
-  return absl::OkStatus();
-}
-
-void DropOld(std::deque<SteadyTime>& times, SteadyTime now) {
-  while (!times.empty() && now - times.front() > kRateWindow) times.pop_front();
+int AdviceField(int kind) {
+  switch (kind) {
+    case kWorkflow:
+      return ws::PollWorkflowTaskQueueResponse::kPollerScalingDecisionFieldNumber;
+    case kActivity:
+      return ws::PollActivityTaskQueueResponse::kPollerScalingDecisionFieldNumber;
+    default:
+      return ws::PollNexusTaskQueueResponse::kPollerScalingDecisionFieldNumber;
+  }
 }
 
 }  // namespace
 
 void Matching::AddWorkflowTask(const std::shared_ptr<Run>& run) {
-  const bool sticky = !run->sticky_queue.empty() && StickyAlive(*run->ns, run->sticky_queue);
-  const Key key{run->ns->id, sticky ? run->sticky_queue : run->start.task_queue().name(),
-                kWorkflow};
+  const Key normal{run->ns->id, run->start.task_queue().name(), kWorkflow};
+  bool sticky = !run->sticky_queue.empty() && StickyAlive(*run->ns, run->sticky_queue);
+  if (sticky && core_.deployments.Knows(normal) && !Versioning::Pinned(*run)) {
+    // The current version is another one by now: the normal queue brings the workflow there.
+    const MaybeVersion target = core_.deployments.Route(normal)
+                                    .Target(run->workflow_id, Versioning::UseRamping(*run))
+                                    .first;
+    if (target && target != Versioning::Effective(*run)) sticky = false;
+  }
+  const Key key = sticky ? Key{run->ns->id, run->sticky_queue, kWorkflow} : normal;
   queues_[key].sticky = sticky;
-  Add(key, {.run = run,
-            .scheduled_event_id = run->task.scheduled_event_id,
-            .stamp = run->task.stamp,
-            .added = core_.now.steady});
+  const Task task{.run = run,
+                  .scheduled_event_id = run->task.scheduled_event_id,
+                  .stamp = run->task.stamp,
+                  .added = core_.now.steady};
+  Add(key, task, PriorityOf(run->start.priority(), run->start.priority()),
+      sticky ? MaybeVersion() : PinOf(key, *run, task));
 }
 
 void Matching::AddActivityTask(const std::shared_ptr<Run>& run, const Activity& activity) {
-  Add({run->ns->id, activity.attributes.task_queue().name(), kActivity},
-      {.run = run,
-       .scheduled_event_id = activity.scheduled_event_id,
-       .stamp = activity.stamp,
-       .added = core_.now.steady});
+  const Key key{run->ns->id, activity.attributes.task_queue().name(), kActivity};
+  const Task task{.run = run,
+                  .scheduled_event_id = activity.scheduled_event_id,
+                  .stamp = activity.stamp,
+                  .added = core_.now.steady};
+  Add(key, task, PriorityOf(activity.attributes.priority(), run->start.priority()),
+      PinOf(key, *run, task));
 }
 
 void Matching::AddNexusTask(const std::string& namespace_id, const std::string& queue,
                             std::uint64_t task) {
-  Add({namespace_id, queue, kNexus}, {.run = {}, .stamp = task, .added = core_.now.steady});
+  Add({namespace_id, queue, kNexus}, {.run = {}, .stamp = task, .added = core_.now.steady},
+      kDefaultPriority, {});
 }
 
 void Matching::AddForeignActivityTask(const Namespace& ns, const std::string& queue,
@@ -65,7 +82,28 @@ void Matching::AddForeignActivityTask(const Namespace& ns, const std::string& qu
   Task added;
   added.foreign = std::move(task);
   added.added = core_.now.steady;
-  Add({ns.id, queue, kActivity}, std::move(added));
+  Add({ns.id, queue, kActivity}, std::move(added), kDefaultPriority, {});
+}
+
+// An activity whose queue is not in the workflow's version is independent of it.
+MaybeVersion Matching::PinOf(const Key& key, const Run& run, const Task& task) const {
+  if (run.versioning == nullptr && !core_.build_ids.Knows(run.ns->id, std::get<1>(key))) return {};
+  if (Versioning::Behavior(run) == enums::VERSIONING_BEHAVIOR_UNSPECIFIED) {
+    const auto activity = run.activities.find(task.scheduled_event_id);
+    const bool fresh = std::get<2>(key) == kActivity
+                           ? activity != run.activities.end() &&
+                                 !activity->second.attributes.use_workflow_build_id()
+                           : run.previous_started_event_id == 0;
+    return core_.build_ids.TaskVersion(run, std::get<1>(key), fresh);
+  }
+  if (!Versioning::Pinned(run)) return {};
+  const MaybeVersion version = Versioning::Effective(run);
+  if (version && std::get<2>(key) == kActivity && !core_.deployments.Has(key, *version)) return {};
+  return version;
+}
+
+bool Matching::Routed(const Key& key) const {
+  return core_.deployments.Knows(key) || core_.build_ids.Knows(std::get<0>(key), std::get<1>(key));
 }
 
 bool Matching::StickyAlive(const Namespace& ns, const std::string& name) {
@@ -76,15 +114,31 @@ bool Matching::StickyAlive(const Namespace& ns, const std::string& name) {
          (queue.polled && core_.now.steady - queue.last_poll <= core_.options.sticky_poller_window);
 }
 
-void Matching::Add(const Key& key, Task task) {
+void Matching::Note(std::deque<Moved>& moves, Queue& queue, SteadyTime now, int priority,
+                    const MaybeVersion& version) {
+  if (queue.adds.empty() && queue.dispatches.empty()) queue.rates_since = now;
+  moves.push_back({now, priority, version});
+  while (now - moves.front().at > kRateWindow) moves.pop_front();
+}
+
+void Matching::Add(const Key& key, Task task, int priority, const MaybeVersion& pinned) {
   Queue& queue = queues_[key];
-  queue.adds.push_back(core_.now.steady);
-  DropOld(queue.adds, core_.now.steady);
-  queue.backlog.push_back(std::move(task));
+  MaybeVersion version = pinned;
+  if (!version && !queue.sticky && core_.deployments.Knows(key)) {
+    const auto run = task.run.lock();
+    version = core_.deployments.Route(key)
+                  .Target(run == nullptr ? std::string() : run->workflow_id,
+                          run != nullptr && Versioning::UseRamping(*run))
+                  .first;
+  }
+  Note(queue.adds, queue, core_.now.steady, priority, version);
+  TaskList& list = pinned ? queue.pinned[*pinned] : queue.tasks;
+  list.emplace(std::make_pair(priority, next_task_++), std::move(task));
   Match(key);
 }
 
 bool Matching::Wanted(const Task& task, int kind) const {
+  if (task.foreign != nullptr) return task.foreign->Wanted();
   if (kind == kNexus) return core_.nexus_tasks.Wanted(task.stamp);
   if (task.foreign != nullptr) return task.foreign->Wanted();
   const auto run = task.run.lock();
@@ -98,401 +152,171 @@ bool Matching::Wanted(const Task& task, int kind) const {
 }
 
 void Matching::Match(const Key& key) {
+  std::uint64_t after = 0;
   for (;;) {
     auto it = queues_.find(key);
-    if (it == queues_.end() || it->second.waiting.empty()) return;
+    if (it == queues_.end()) return;
     Queue& queue = it->second;
-    auto first = queue.waiting.begin();
-    const Poll poll = first->second;
-    if (!Serve(key, queue, poll)) return;
+    auto next = queue.waiting.upper_bound(after);
+    if (next == queue.waiting.end()) return;
+    after = next->first;
+    const Poll poll = next->second;
+    if (!Serve(key, queue, poll)) {
+      // Among polls of one kind the first that gets nothing speaks for all.
+      if (!Routed(key)) return;
+      continue;
+    }
     if (poll.timer != 0) core_.timers.Cancel(poll.timer);
-    queue.waiting.erase(first);
-    Touch(key, queue, poll.identity, -1, "left");
+    queue.waiting.erase(after);
+    Touch(key, queue, poll, -1, "left");
   }
 }
 
-bool Matching::Serve(const Key& key, Queue& queue, const Poll& poll) {
+TaskRoute Matching::RouteOf(const Key& key, const Task& task, const Poll& poll) const {
+  TaskRoute route{.matched = true};
+  if (poll.version && !poll.version->deployment.empty()) route.poller = poll.version;
+  const auto run = task.run.lock();
+  if (run == nullptr) return route;
+  const Key routed =
+      poll.sticky ? Key{std::get<0>(key), run->start.task_queue().name(), kWorkflow} : key;
+  if (!core_.deployments.Knows(routed)) return route;
+  std::tie(route.target, route.revision) =
+      core_.deployments.Route(routed).Target(run->workflow_id, Versioning::UseRamping(*run));
+  if (!route.target && !Versioning::Pinned(*run)) route.revision = 0;
+  return route;
+}
+
+std::optional<Task> Matching::Take(const Key& key, Queue& queue, const Poll& poll, int* priority) {
   const int kind = std::get<2>(key);
-  while (!queue.queries.empty()) {
-    const std::uint64_t id = queue.queries.front();
-    queue.queries.pop_front();
-    auto it = queries_.find(id);
-    if (it == queries_.end() || it->second.dispatched) continue;
-    it->second.dispatched = true;
-    core_.calls.ReplyBytes(poll.call, core_.queries.DirectTask(it->second, std::get<1>(key)));
-    return true;
+  const bool routed = !poll.sticky && core_.deployments.Knows(key);
+  const QueueRouting routing = routed ? core_.deployments.Route(key) : QueueRouting();
+  const auto first = [&](TaskList& list, bool any) {
+    for (auto it = list.begin(); it != list.end();) {
+      if (!Wanted(it->second, kind)) {
+        it = list.erase(it);
+        continue;
+      }
+      if (any) return it;
+      const auto run = it->second.run.lock();
+      const bool ramping = run != nullptr && Versioning::UseRamping(*run);
+      const auto target =
+          routing.Target(run == nullptr ? std::string() : run->workflow_id, ramping).first;
+      if (target == poll.version) return it;
+      if (routing.uniform()) return list.end();
+      ++it;
+    }
+    return list.end();
+  };
+  TaskList* list = &queue.tasks;
+  auto found = first(queue.tasks, poll.sticky || (!routed && !poll.version));
+  bool have = found != queue.tasks.end();
+  if (poll.version && !poll.sticky) {
+    if (auto pinned = queue.pinned.find(*poll.version); pinned != queue.pinned.end()) {
+      auto other = first(pinned->second, true);
+      if (other != pinned->second.end() && (!have || other->first < found->first)) {
+        list = &pinned->second;
+        found = other;
+        have = true;
+      }
+    }
   }
-  while (!queue.backlog.empty()) {
-    const Task task = queue.backlog.front();
-    queue.backlog.pop_front();
-    if (!Wanted(task, kind)) continue;
-    const auto run = task.run.lock();
-    if (task.foreign != nullptr) {
-      const CallInfo client = core_.calls.info(poll.call);
-      core_.calls.ReplyBytes(poll.call, task.foreign->Start(poll.identity, client));
+  if (!have) return {};
+  *priority = found->first.first;
+  Task task = std::move(found->second);
+  list->erase(found);
+  return task;
+}
+
+bool Matching::Serve(const Key& key, Queue& queue, const Poll& poll) {
+  if (ServeQuery(key, queue, poll)) return true;
+  if (!MayDispatch(key, queue)) return false;
+  const int kind = std::get<2>(key);
+  int priority = 0;
+  while (auto task = Take(key, queue, poll, &priority)) {
+    const auto run = task->run.lock();
+    std::string answer;
+    if (task->foreign != nullptr) {
+      answer = task->foreign->Start(poll.identity, core_.calls.info(poll.call));
     } else if (kind == kWorkflow) {
       if (poll.sticky && run->sticky_queue != poll.queue_name)
         continue;  // it moved; its time-out brings it back
-      core_.tasks.Start(*run, poll.identity, poll.queue_name, poll.sticky);
-      core_.calls.ReplyBytes(poll.call, core_.tasks.Response(*run));
+      core_.tasks.Start(*run, poll.identity, poll.queue_name, poll.sticky, {},
+                        RouteOf(key, *task, poll));
+      answer = core_.tasks.Response(*run);
     } else if (kind == kNexus) {
-      core_.calls.ReplyBytes(poll.call, core_.nexus_tasks.Start(task.stamp));
+      answer = core_.nexus_tasks.Start(task->stamp);
     } else {
-      core_.calls.ReplyBytes(poll.call,
-                             core_.activities.Start(*run, task.scheduled_event_id, poll.identity));
+      if (!core_.versioning.ActivityMayStart(*run, RouteOf(key, *task, poll))) continue;
+      Activity& activity = run->activities.at(task->scheduled_event_id);
+      activity.version = RouteOf(key, *task, poll).poller;
+      activity.control_queue = poll.control_queue;
+      answer = core_.activities.Start(*run, task->scheduled_event_id, poll.identity);
     }
-    queue.dispatches.push_back(core_.now.steady);
-    DropOld(queue.dispatches, core_.now.steady);
+    Note(queue.dispatches, queue, core_.now.steady, priority, poll.version);
+    if (const auto [rate, source] = EffectiveRate(key, queue);
+        source != enums::RATE_LIMIT_SOURCE_SYSTEM) {
+      queue.limit.Consume(core_.now.steady, rate);
+    }
+    if (const std::string advice = Advice(queue, poll);
+        !advice.empty() && task->foreign == nullptr) {
+      AppendField(answer, AdviceField(kind), advice);
+    }
+    core_.calls.ReplyBytes(poll.call, std::move(answer));
     return true;
   }
   return false;
 }
 
-void Matching::Touch(const Key& key, Queue& queue, const std::string& identity, int held_change,
-                     const char* journal_what) {
-  Poller& poller = queue.pollers[identity];
-  poller.access = core_.now.steady;
-  poller.access_wall = core_.now.wall;
-  poller.held = static_cast<std::uint64_t>(static_cast<std::int64_t>(poller.held) + held_change);
-  queue.last_poll = core_.now.steady;
-  queue.polled = true;
-  if (journal_what == nullptr || !core_.options.journal_state) return;
-  journal::PollerEvent event;
-  event.what = journal_what;
-  event.server = core_.options.name;
-  event.task_queue = std::get<1>(key);
-  event.task_type = KindName(std::get<2>(key));
-  event.identity = identity;
-  event.count = poller.held;
-  if (auto ns = core_.namespaces.GetById(std::get<0>(key)); ns.ok()) event.ns = (*ns)->name;
-  core_.sink.Append(core_.source, std::move(event));
+// What the real server advises workers that scale their pollers: fewer after idle waits, more while
+// tasks pile up.
+std::string Matching::Advice(Queue& queue, const Poll& poll) {
+  taskqueue::PollerScalingDecision decision;
+  const SteadyTime now = core_.now.steady;
+  if (now - poll.arrived >= kScalingWait) {
+    decision.set_poll_request_delta_suggestion(-1);
+    return decision.SerializeAsString();
+  }
+  if (now < queue.scaling_ready) return {};
+  queue.scaling_ready = now + kScalingInterval / static_cast<std::int64_t>(std::max<std::size_t>(
+                                                     queue.pollers.size(), 1));
+  std::size_t waiting = queue.tasks.size();
+  SteadyTime oldest = queue.tasks.empty() ? now : queue.tasks.begin()->second.added;
+  if (poll.version) {
+    if (auto it = queue.pinned.find(*poll.version);
+        it != queue.pinned.end() && !it->second.empty()) {
+      waiting += it->second.size();
+      oldest = std::min(oldest, it->second.begin()->second.added);
+    }
+  }
+  const bool backlog = waiting > 0 && now - oldest > kScalingBacklogAge;
+  const bool faster =
+      !queue.dispatches.empty() &&
+      static_cast<double>(queue.adds.size()) / static_cast<double>(queue.dispatches.size()) >
+          kScalingRatio;
+  if (!backlog && !faster) return {};
+  decision.set_poll_request_delta_suggestion(1);
+  return decision.SerializeAsString();
 }
 
-void Matching::Arrive(CallId call, const Key& key, Poll poll,
-                      const std::optional<SteadyTime>& deadline) {
-  SteadyTime until = core_.now.steady + core_.options.long_poll;
-  if (deadline) until = std::min(until, *deadline - core_.options.long_poll_margin);
-  Queue& queue = queues_[key];
-  Touch(key, queue, poll.identity, +1, "arrived");
-  poll.call = call;
-  if (Serve(key, queue, poll)) {
-    Touch(key, queue, poll.identity, -1, "left");
-    return;
-  }
-  if (until <= core_.now.steady) {
-    Touch(key, queue, poll.identity, -1, "left");
-    core_.calls.ReplyBytes(call, {});
-    return;
-  }
-  const std::uint64_t arrival = next_arrival_++;
-  poll.timer = core_.timers.Add(until, [this, key, arrival] {
+void Matching::Rerouted(const QueueKey& key) {
+  core_.Defer([this, key] {
     auto it = queues_.find(key);
     if (it == queues_.end()) return;
-    auto waiting = it->second.waiting.find(arrival);
-    if (waiting == it->second.waiting.end()) return;
-    const CallId expired = waiting->second.call;
-    waiting->second.timer = 0;
-    Leave(key, arrival, "long poll ended");
-    core_.calls.ReplyBytes(expired, {});
+    Queue& queue = it->second;
+    if (std::get<2>(key) == kActivity) {
+      // Activities may have become part of their workflow's version, or independent of it.
+      TaskList all = std::move(queue.tasks);
+      queue.tasks.clear();
+      for (auto& [version, list] : queue.pinned) all.merge(list);
+      queue.pinned.clear();
+      for (auto& [order, task] : all) {
+        const auto run = task.run.lock();
+        const MaybeVersion pin = run == nullptr ? MaybeVersion() : PinOf(key, *run, task);
+        (pin ? queue.pinned[*pin] : queue.tasks).emplace(order, std::move(task));
+      }
+    }
+    Match(key);
   });
-  queue.waiting.emplace(arrival, std::move(poll));
-  core_.calls.Hold(call, [this, key, arrival] { Leave(key, arrival, "caller left"); });
-}
-
-void Matching::Leave(const Key& key, std::uint64_t arrival, const char*) {
-  auto it = queues_.find(key);
-  if (it == queues_.end()) return;
-  auto waiting = it->second.waiting.find(arrival);
-  if (waiting == it->second.waiting.end()) return;
-  const Poll poll = waiting->second;
-  if (poll.timer != 0) core_.timers.Cancel(poll.timer);
-  it->second.waiting.erase(waiting);
-  Touch(key, it->second, poll.identity, -1, "left");
-}
-
-void Matching::PollWorkflow(CallId call, const ws::PollWorkflowTaskQueueRequest& request) {
-  auto ns = core_.namespaces.Get(request.namespace_());
-  if (!ns.ok()) return core_.calls.Fail(call, ns.status());
-  const auto deadline = core_.calls.deadline(call);
-  if (deadline && *deadline - core_.now.steady < kMinLongPoll) {
-    return core_.calls.Fail(
-        call, Status(StatusCode::kFailedPrecondition, "Context timeout is too short."));
-  }
-  if (Status bad = CheckQueue(request.task_queue(), request.has_task_queue()); !bad.ok()) {
-    return core_.calls.Fail(call, bad);
-  }
-  const bool sticky = request.task_queue().kind() == enums::TASK_QUEUE_KIND_STICKY;
-  const Key key{(*ns)->id, request.task_queue().name(), kWorkflow};
-  Queue& queue = queues_[key];
-  queue.sticky = sticky;
-  Poller& poller = queue.pollers[request.identity()];
-  poller.has_deployment = request.has_deployment_options();
-  if (poller.has_deployment) poller.deployment = request.deployment_options();
-  Arrive(call, key,
-         {.identity = request.identity(),
-          .worker_instance_key = request.worker_instance_key(),
-          .queue_name = request.task_queue().name(),
-          .sticky = sticky},
-         deadline);
-}
-
-void Matching::PollActivity(CallId call, const ws::PollActivityTaskQueueRequest& request) {
-  auto ns = core_.namespaces.Get(request.namespace_());
-  if (!ns.ok()) return core_.calls.Fail(call, ns.status());
-  const auto deadline = core_.calls.deadline(call);
-  if (deadline && *deadline - core_.now.steady < kMinLongPoll) {
-    return core_.calls.Fail(
-        call, Status(StatusCode::kFailedPrecondition, "Context timeout is too short."));
-  }
-  if (Status bad = CheckQueue(request.task_queue(), request.has_task_queue()); !bad.ok()) {
-    return core_.calls.Fail(call, bad);
-  }
-  const Key key{(*ns)->id, request.task_queue().name(), kActivity};
-  Poller& poller = queues_[key].pollers[request.identity()];
-  if (request.task_queue_metadata().has_max_tasks_per_second()) {
-    poller.rate = request.task_queue_metadata().max_tasks_per_second().value();
-  }
-  poller.has_deployment = request.has_deployment_options();
-  if (poller.has_deployment) poller.deployment = request.deployment_options();
-  Arrive(call, key,
-         {.identity = request.identity(),
-          .worker_instance_key = request.worker_instance_key(),
-          .queue_name = request.task_queue().name()},
-         deadline);
-}
-
-void Matching::PollNexus(CallId call, const ws::PollNexusTaskQueueRequest& request) {
-  auto ns = core_.namespaces.Get(request.namespace_());
-  if (!ns.ok()) return core_.calls.Fail(call, ns.status());
-  const auto deadline = core_.calls.deadline(call);
-  if (deadline && *deadline - core_.now.steady < kMinLongPoll) {
-    return core_.calls.Fail(
-        call, Status(StatusCode::kFailedPrecondition, "Context timeout is too short."));
-  }
-  if (request.identity().size() > kMaxIdLength)
-    return core_.calls.Fail(call, InvalidArgument("Identity length exceeds limit."));
-  if (Status bad = CheckQueue(request.task_queue(), request.has_task_queue()); !bad.ok()) {
-    return core_.calls.Fail(call, bad);
-  }
-  Arrive(call, {(*ns)->id, request.task_queue().name(), kNexus},
-         {.identity = request.identity(),
-          .worker_instance_key = request.worker_instance_key(),
-          .queue_name = request.task_queue().name()},
-         core_.calls.deadline(call));
-}
-
-void Matching::Forget(Queue& queue) {
-  std::erase_if(queue.pollers, [&](const auto& entry) {
-    return entry.second.held == 0 &&
-           core_.now.steady - entry.second.access > core_.options.poller_memory;
-  });
-}
-
-void Matching::FillStats(Queue& queue, int kind, taskqueue::TaskQueueStats* stats) {
-  std::erase_if(queue.backlog, [&](const Task& task) { return !Wanted(task, kind); });
-  DropOld(queue.adds, core_.now.steady);
-  DropOld(queue.dispatches, core_.now.steady);
-  stats->set_approximate_backlog_count(static_cast<std::int64_t>(queue.backlog.size()));
-  const Duration age =
-      queue.backlog.empty() ? Duration{} : core_.now.steady - queue.backlog.front().added;
-  *stats->mutable_approximate_backlog_age() = ToProto(age);
-  const float window =
-      static_cast<float>(std::chrono::duration_cast<std::chrono::seconds>(kRateWindow).count());
-  stats->set_tasks_add_rate(static_cast<float>(queue.adds.size()) / window);
-  stats->set_tasks_dispatch_rate(static_cast<float>(queue.dispatches.size()) / window);
-}
-
-StatusOr<ws::DescribeTaskQueueResponse> Matching::Describe(
-    const ws::DescribeTaskQueueRequest& request) {
-  SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
-  if (Status bad = CheckQueue(request.task_queue(), request.has_task_queue()); !bad.ok())
-    return bad;
-  const bool enhanced = request.api_mode() == enums::DESCRIBE_TASK_QUEUE_MODE_ENHANCED;
-  ws::DescribeTaskQueueResponse response;
-  std::vector<int> kinds;
-  if (!enhanced) {
-    kinds.push_back(request.task_queue_type() == enums::TASK_QUEUE_TYPE_UNSPECIFIED
-                        ? kWorkflow
-                        : request.task_queue_type());
-  } else if (request.task_queue_types().empty()) {
-    kinds = {kWorkflow, kActivity};
-  } else {
-    kinds.assign(request.task_queue_types().begin(), request.task_queue_types().end());
-  }
-  for (const int kind : kinds) {
-    auto it = queues_.find({ns->id, request.task_queue().name(), kind});
-    taskqueue::TaskQueueStats stats;
-    google::protobuf::RepeatedPtrField<taskqueue::PollerInfo> pollers;
-    if (it != queues_.end()) {
-      Forget(it->second);
-      FillStats(it->second, kind, &stats);
-      for (const auto& [identity, poller] : it->second.pollers) {
-        taskqueue::PollerInfo* info = pollers.Add();
-        info->set_identity(identity);
-        *info->mutable_last_access_time() = ToProto(poller.access_wall);
-        info->set_rate_per_second(poller.rate);
-        if (poller.has_deployment) *info->mutable_deployment_options() = poller.deployment;
-      }
-      // The real server lists the latest access first.
-      std::stable_sort(pollers.begin(), pollers.end(), [](const auto& a, const auto& b) {
-        return FromProto(a.last_access_time()) > FromProto(b.last_access_time());
-      });
-    } else {
-      *stats.mutable_approximate_backlog_age() = ToProto(Duration{});
-    }
-    if (enhanced) {
-      auto& type = (*(*response.mutable_versions_info())[""].mutable_types_info())[kind];
-      if (request.report_pollers()) type.mutable_pollers()->Swap(&pollers);
-      if (request.report_stats()) *type.mutable_stats() = stats;
-    } else {
-      response.mutable_pollers()->Swap(&pollers);
-      response.mutable_versioning_info()->set_current_version("__unversioned__");
-      response.mutable_versioning_info()->mutable_update_time()->set_seconds(
-          -62135596800);  // 0001-01-01: never
-      response.mutable_effective_rate_limit()->set_requests_per_second(4000);
-      response.mutable_effective_rate_limit()->set_rate_limit_source(
-          enums::RATE_LIMIT_SOURCE_SYSTEM);
-      if (request.report_stats()) {
-        *response.mutable_stats() = stats;
-        (*response.mutable_stats_by_priority_key())[3] =
-            stats;  // everything has the default priority
-      }
-      if (request.include_task_queue_status()) {
-        response.mutable_task_queue_status()->set_backlog_count_hint(
-            stats.approximate_backlog_count());
-      }
-    }
-  }
-  return response;
-}
-
-StatusOr<ws::ListTaskQueuePartitionsResponse> Matching::ListPartitions(
-    const ws::ListTaskQueuePartitionsRequest& request) {
-  SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
-  if (Status bad = CheckQueue(request.task_queue(), request.has_task_queue()); !bad.ok())
-    return bad;
-  ws::ListTaskQueuePartitionsResponse response;
-  for (auto* partition : {response.add_activity_task_queue_partitions(),
-                          response.add_workflow_task_queue_partitions()}) {
-    partition->set_key(request.task_queue().name());
-    partition->set_owner_host_name(core_.options.name);
-  }
-  return response;
-}
-
-StatusOr<ws::ShutdownWorkerResponse> Matching::ShutdownWorker(
-    const ws::ShutdownWorkerRequest& request) {
-  SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
-  if (core_.options.complete_polls_on_shutdown && !request.worker_instance_key().empty()) {
-    std::vector<std::pair<Key, std::uint64_t>> ended;
-    for (const auto& [key, queue] : queues_) {
-      if (std::get<0>(key) != ns->id) continue;
-      for (const auto& [arrival, poll] : queue.waiting) {
-        if (poll.worker_instance_key == request.worker_instance_key())
-          ended.emplace_back(key, arrival);
-      }
-    }
-    for (const auto& [key, arrival] : ended) {
-      const CallId call = queues_[key].waiting.at(arrival).call;
-      Leave(key, arrival, "worker shuts down");
-      core_.calls.ReplyBytes(call, {});
-    }
-  }
-  if (request.has_worker_heartbeat()) core_.workers.Store(*ns, request.worker_heartbeat());
-  // The sticky queue counts as dead from now on; its tasks turn to the normal queue.
-  const Key sticky{ns->id, request.sticky_task_queue(), kWorkflow};
-  if (auto it = queues_.find(sticky); it != queues_.end()) {
-    it->second.polled = false;
-    it->second.pollers.clear();
-    for (const auto& [arrival, poll] : it->second.waiting) {
-      (void)arrival;
-      Poller& poller = it->second.pollers[poll.identity];
-      poller.access = core_.now.steady;
-      poller.access_wall = core_.now.wall;
-      ++poller.held;
-    }
-    std::deque<Task> tasks = std::exchange(it->second.backlog, {});
-    for (const Task& task : tasks) {
-      if (!Wanted(task, kWorkflow)) continue;
-      core_.Defer([this, weak = task.run, stamp = task.stamp] {
-        auto run = weak.lock();
-        if (run != nullptr && run->open() && run->task.stamp == stamp) AddWorkflowTask(run);
-      });
-    }
-  }
-  return ws::ShutdownWorkerResponse();
-}
-
-void Matching::Query(CallId call, const std::shared_ptr<Run>& run,
-                     const querypb::WorkflowQuery& query) {
-  const std::uint64_t id = next_query_++;
-  DirectQuery& direct = queries_[id];
-  direct = {.id = id, .call = call, .run = run, .query = query};
-  direct.sticky = !run->sticky_queue.empty();
-  if (direct.sticky && !StickyAlive(*run->ns, run->sticky_queue)) {
-    direct.sticky = false;
-    if (run->open()) WorkflowTasks::ClearSticky(*run);
-  }
-  core_.calls.Hold(
-      call, [this, id] { EndQuery(id); },
-      Status(StatusCode::kDeadlineExceeded, "query timed out before a worker could process it"));
-  if (direct.sticky) {
-    const Duration limit =
-        run->sticky_timeout.count() > 0 ? run->sticky_timeout : Duration(std::chrono::seconds(10));
-    direct.timer = core_.After(limit, [this, id] {
-      auto it = queries_.find(id);
-      if (it == queries_.end()) return;
-      it->second.timer = 0;
-      it->second.sticky = false;
-      it->second.dispatched = false;
-      if (it->second.run->open()) WorkflowTasks::ClearSticky(*it->second.run);
-      EnqueueQuery(id);
-    });
-  }
-  EnqueueQuery(id);
-}
-
-void Matching::EnqueueQuery(std::uint64_t id) {
-  const DirectQuery& direct = queries_.at(id);
-  const Run& run = *direct.run;
-  const Key key{run.ns->id, direct.sticky ? run.sticky_queue : run.start.task_queue().name(),
-                kWorkflow};
-  queues_[key].queries.push_back(id);
-  core_.Defer([this, key] { Match(key); });
-}
-
-void Matching::EndQuery(std::uint64_t id) {
-  auto it = queries_.find(id);
-  if (it == queries_.end()) return;
-  if (it->second.timer != 0) core_.timers.Cancel(it->second.timer);
-  queries_.erase(it);
-}
-
-StatusOr<ws::RespondQueryTaskCompletedResponse> Matching::RespondQuery(
-    const ws::RespondQueryTaskCompletedRequest& request) {
-  if (request.task_token().empty()) return InvalidArgument("Task token not set on request.");
-  const auto token = QueryToken::Parse(request.task_token());
-  if (!token) return InvalidArgument("Error deserializing task token.");
-  if (token->task_queue.empty() || token->query == 0) return InvalidArgument("Invalid TaskToken.");
-  SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.GetById(token->namespace_id));
-  auto it = queries_.find(token->query);
-  if (it == queries_.end()) return NotFound("query task not found, or already expired");
-  const CallId call = it->second.call;
-  EndQuery(token->query);
-  switch (request.completed_type()) {
-    case enums::QUERY_RESULT_TYPE_ANSWERED: {
-      ws::QueryWorkflowResponse response;
-      if (request.has_query_result()) *response.mutable_query_result() = request.query_result();
-      core_.calls.Reply(call, response);
-      break;
-    }
-    case enums::QUERY_RESULT_TYPE_FAILED:
-      core_.calls.Fail(call, QueryFailed(request.error_message(), request.failure()));
-      break;
-    default:
-      core_.calls.Fail(call, Status(StatusCode::kInternal, "unknown query completed type"));
-  }
-  return ws::RespondQueryTaskCompletedResponse();
 }
 
 void Matching::Reset(bool tasks) {
@@ -500,6 +324,7 @@ void Matching::Reset(bool tasks) {
     for (auto& [arrival, poll] : queue.waiting) {
       if (poll.timer != 0) core_.timers.Cancel(poll.timer);
     }
+    core_.CancelTimer(queue.limit_timer);
     queue.waiting.clear();
     queue.pollers.clear();
     queue.queries.clear();
@@ -509,7 +334,10 @@ void Matching::Reset(bool tasks) {
     if (query.timer != 0) core_.timers.Cancel(query.timer);
   }
   queries_.clear();
-  if (tasks) queues_.clear();
+  shut_down_.clear();
+  if (!tasks) return;
+  queues_.clear();
+  configs_.clear();
 }
 
 std::string Matching::Check() const {
@@ -519,9 +347,24 @@ std::string Matching::Check() const {
       if (!core_.calls.IsOpen(poll.call))
         return "a poll waits in " + std::get<1>(key) + " whose call is over";
     }
-    for (const Task& task : queue.backlog) {
-      if (Wanted(task, std::get<2>(key)))
-        return "task and poll wait beside each other in " + std::get<1>(key);
+    if (EffectiveRate(key, queue).second != enums::RATE_LIMIT_SOURCE_SYSTEM)
+      continue;  // a rate limit may hold them apart
+    for (const auto& [order, task] : queue.tasks) {
+      if (!Wanted(task, std::get<2>(key))) continue;
+      const MaybeVersion target = RouteOf(key, task, queue.waiting.begin()->second).target;
+      for (const auto& [arrival, poll] : queue.waiting) {
+        if (poll.sticky || poll.version == target)
+          return "task and poll wait beside each other in " + std::get<1>(key);
+      }
+    }
+    for (const auto& [version, list] : queue.pinned) {
+      for (const auto& [order, task] : list) {
+        if (!Wanted(task, std::get<2>(key))) continue;
+        for (const auto& [arrival, poll] : queue.waiting) {
+          if (poll.version == MaybeVersion(version))
+            return "pinned task and poll wait beside each other in " + std::get<1>(key);
+        }
+      }
     }
   }
   return {};

@@ -1,7 +1,8 @@
 #pragma once
 // Task queues: tasks in order, polls that wait for one, and who polled when. One task goes to one
-// poll, first come, first served on both sides. Whether a task is still wanted is asked at the
-// moment it is handed out.
+// poll: by priority, then first come, first served on both sides; of versioned workers only those
+// of the version to which the task is routed. Whether a task is still wanted, and by which version,
+// is asked at the moment it is handed out.
 
 #include <deque>
 #include <functional>
@@ -13,7 +14,10 @@
 #include "base/util/status.h"
 #include "fakes/engine/calls.h"
 #include "fakes/engine/pb.h"
+#include "fakes/engine/rate_limit.h"
 #include "fakes/engine/run.h"
+#include "fakes/engine/version.h"
+#include "fakes/engine/versioning.h"
 
 namespace squall::fakes::engine {
 
@@ -55,8 +59,19 @@ struct Poll {
   std::string identity, worker_instance_key;
   std::string queue_name;
   bool sticky = false;
+  MaybeVersion version;
+  std::string control_queue;  // the worker's own, for commands
+  SteadyTime arrived{};
   TimerId timer = 0;
 };
+
+struct QueueStats {
+  taskqueue::TaskQueueStats total;
+  std::map<int, taskqueue::TaskQueueStats> by_priority;
+};
+
+// Priority key and fairness of a start, an activity, an update of options.
+Status CheckPriority(const common::Priority& priority);
 
 class Matching {
  public:
@@ -78,6 +93,8 @@ class Matching {
   StatusOr<ws::DescribeTaskQueueResponse> Describe(const ws::DescribeTaskQueueRequest& request);
   StatusOr<ws::ListTaskQueuePartitionsResponse> ListPartitions(
       const ws::ListTaskQueuePartitionsRequest& request);
+  StatusOr<ws::UpdateTaskQueueConfigResponse> UpdateConfig(
+      const ws::UpdateTaskQueueConfigRequest& request);
   // Answers the held polls of that worker with nothing and forgets the pollers of its sticky queue.
   StatusOr<ws::ShutdownWorkerResponse> ShutdownWorker(const ws::ShutdownWorkerRequest& request);
 
@@ -86,6 +103,11 @@ class Matching {
   StatusOr<ws::RespondQueryTaskCompletedResponse> RespondQuery(
       const ws::RespondQueryTaskCompletedRequest& request);
 
+  // For deployments. The routing of the queue changed: its tasks and polls are looked at again.
+  void Rerouted(const QueueKey& key);
+  bool HasPollers(const QueueKey& key, const Version& version);
+  QueueStats VersionStats(const QueueKey& key, const Version& version);
+
   // Forgets polls (their calls are gone) and pollers; with `tasks` the tasks too.
   void Reset(bool tasks);
   // The violated invariant, or "".
@@ -93,47 +115,90 @@ class Matching {
   std::size_t waiting_polls() const;
 
  private:
-  // Namespace id, queue name, kind (workflow 1, activity 2, nexus 3 as in the API).
-  using Key = std::tuple<std::string, std::string, int>;
+  using Key = QueueKey;
+  using PollerKey = std::pair<std::string, MaybeVersion>;  // identity, version
+  // Priority (1 first), then arrival.
+  using TaskList = std::map<std::pair<int, std::uint64_t>, Task>;
   struct Poller {
     SteadyTime access{};
     WallTime access_wall{};
     std::uint64_t held = 0;
     double rate = 100000;
-    ::temporal::api::deployment::v1::WorkerDeploymentOptions deployment;
+    deploymentpb::WorkerDeploymentOptions deployment;
     bool has_deployment = false;
+    common::WorkerVersionCapabilities capabilities;
+    bool has_capabilities = false;
+  };
+  // When a task came or went, for the rates.
+  struct Moved {
+    SteadyTime at{};
+    int priority = 0;
+    MaybeVersion version;
   };
   struct Queue {
     bool sticky = false;
-    std::deque<Task> backlog;
+    TaskList tasks;                         // of whatever version the routing says
+    std::map<Version, TaskList> pinned;     // of one version
     std::deque<std::uint64_t> queries;      // ids into queries_
     std::map<std::uint64_t, Poll> waiting;  // by arrival
-    std::map<std::string, Poller> pollers;  // by identity
+    std::map<PollerKey, Poller> pollers;
     SteadyTime last_poll{};
     bool polled = false;
-    std::deque<SteadyTime> adds, dispatches;  // of the last 30 s, for the rates
+    std::deque<Moved> adds, dispatches;  // of the last 30 s
+    SteadyTime rates_since{};            // the first of all
+    RateLimit limit;
+    TimerId limit_timer = 0;
+    std::optional<double> worker_rate;  // asked for by the last poll
+    SteadyTime scaling_ready{};         // when the next advice to pollers may be given
   };
 
-  void Add(const Key& key, Task task);
+  void Add(const Key& key, Task task, int priority, const MaybeVersion& pinned);
   // Gives what is queued to who waits until one side is empty.
   void Match(const Key& key);
   // True when the poll got something.
   bool Serve(const Key& key, Queue& queue, const Poll& poll);
+  bool ServeQuery(const Key& key, Queue& queue, const Poll& poll);
+  // The task that the poll may take, out of its list.
+  std::optional<Task> Take(const Key& key, Queue& queue, const Poll& poll, int* priority);
+  TaskRoute RouteOf(const Key& key, const Task& task, const Poll& poll) const;
+  MaybeVersion QueryVersion(const Key& key, const DirectQuery& query) const;
   bool Wanted(const Task& task, int kind) const;
+  // Pinned tasks wait for their version, all others for the routing's. Nothing: the latter.
+  MaybeVersion PinOf(const Key& key, const Run& run, const Task& task) const;
+  // Polls of the queue differ in what they may take.
+  bool Routed(const Key& key) const;
+  template <typename Request>
+  void AcceptPoll(CallId call, const Request& request, int kind);
   void Arrive(CallId call, const Key& key, Poll poll, const std::optional<SteadyTime>& deadline);
-  void Touch(const Key& key, Queue& queue, const std::string& identity, int held_change,
+  void Touch(const Key& key, Queue& queue, const Poll& poll, int held_change,
              const char* journal_what);
   void Leave(const Key& key, std::uint64_t arrival, const char* why_empty);
   void EndQuery(std::uint64_t id);
   void EnqueueQuery(std::uint64_t id);
-  void FillStats(Queue& queue, int kind, taskqueue::TaskQueueStats* stats);
+  std::string Advice(Queue& queue, const Poll& poll);
+  static void Note(std::deque<Moved>& moves, Queue& queue, SteadyTime now, int priority,
+                   const MaybeVersion& version);
+  void Prune(Queue& queue, int kind);
+  // Of one version (nothing: the unversioned part), or of all.
+  QueueStats Stats(const Key& key, bool all, const MaybeVersion& version);
+  void FillPollers(Queue& queue, const MaybeVersion* version,
+                   google::protobuf::RepeatedPtrField<taskqueue::PollerInfo>* pollers);
+  void DescribeEnhanced(const Namespace& ns, const ws::DescribeTaskQueueRequest& request,
+                        ws::DescribeTaskQueueResponse* response);
   void Forget(Queue& queue);
+  // The limit in force, and where it comes from.
+  std::pair<double, enums::RateLimitSource> EffectiveRate(const Key& key, const Queue& queue) const;
+  // False: too early for the next task; the queue is looked at again in time.
+  bool MayDispatch(const Key& key, Queue& queue);
 
   Core& core_;
   std::map<Key, Queue> queues_;
+  std::map<Key, taskqueue::TaskQueueConfig> configs_;
   std::map<std::uint64_t, DirectQuery> queries_;
+  std::map<std::string, SteadyTime> shut_down_;  // worker instance keys, until when
   std::uint64_t next_arrival_ = 1;
   std::uint64_t next_query_ = 1;
+  std::uint64_t next_task_ = 1;
 };
 
 }  // namespace squall::fakes::engine

@@ -42,6 +42,8 @@ void Fill(const Namespace& ns, const EngineOptions& options, namespacepb::Namesp
   capabilities->set_sync_update(true);
   capabilities->set_async_update(true);
   capabilities->set_worker_heartbeats(true);
+  capabilities->set_poller_autoscaling(true);
+  capabilities->set_worker_commands(options.worker_commands);
   capabilities->set_worker_poll_complete_on_shutdown(options.complete_polls_on_shutdown);
   capabilities->set_reported_problems_search_attribute(true);
   capabilities->set_workflow_pause(options.workflow_pause);

@@ -36,9 +36,13 @@ struct Namespace {
   std::map<std::string, Execution> executions;
   std::map<VisibilityKey, std::shared_ptr<Run>> by_visibility;
   std::size_t open_runs = 0;
+  struct Worker {
+    workerpb::WorkerHeartbeat heartbeat;
+    SteadyTime seen{};
+  };
   std::map<std::string, std::shared_ptr<Schedule>> schedules;  // closed ones too
   std::map<std::string, std::shared_ptr<Batch>> batches;       // by job id
-  std::map<std::string, workerpb::WorkerHeartbeat> workers;  // by worker instance key
+  std::map<std::string, Worker> workers;                       // by worker instance key
 };
 
 class Namespaces {

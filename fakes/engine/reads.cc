@@ -202,6 +202,7 @@ workflowpb::WorkflowExecutionInfo Reads::Info(const Run& run) {
   info.set_task_queue(run.start.task_queue().name());
   info.set_first_run_id(run.first_run_id);
   if (run.start.has_priority()) *info.mutable_priority() = run.start.priority();
+  Versioning::Describe(run, &info);
   return info;
 }
 

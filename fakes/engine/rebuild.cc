@@ -30,8 +30,9 @@ void AddKeyword(Run& run, const std::string& name, const std::string& value) {
 
 void Resets::NoteCompletion(Run& run, const historypb::HistoryEvent& completed) {
   const auto& attributes = completed.workflow_task_completed_event_attributes();
-  if (attributes.versioning_behavior() != enums::VERSIONING_BEHAVIOR_UNSPECIFIED) return;
-  std::string build_id = attributes.worker_version().build_id();
+  const std::string& build_id = attributes.has_deployment_version()
+                                    ? attributes.deployment_version().build_id()
+                                    : attributes.worker_version().build_id();
   const std::string& checksum = attributes.binary_checksum();
   const auto known =
       std::find_if(run.reset_points.begin(), run.reset_points.end(), [&](const auto& point) {
@@ -47,8 +48,13 @@ void Resets::NoteCompletion(Run& run, const historypb::HistoryEvent& completed) 
     point.set_resettable(run.pending_cancels.empty() && run.pending_signals.empty());
     run.reset_points.push_back(std::move(point));
   }
-  AddKeyword(run, "BuildIds", kUnversioned);
-  if (!build_id.empty()) AddKeyword(run, "BuildIds", fmt::format("{}:{}", kUnversioned, build_id));
+  // Those of versioned workers are Versioning's.
+  if (attributes.versioning_behavior() == enums::VERSIONING_BEHAVIOR_UNSPECIFIED &&
+      !attributes.has_deployment_version() && !attributes.worker_version().use_versioning()) {
+    AddKeyword(run, "BuildIds", kUnversioned);
+    if (!build_id.empty())
+      AddKeyword(run, "BuildIds", fmt::format("{}:{}", kUnversioned, build_id));
+  }
   if (!checksum.empty()) AddKeyword(run, "BinaryChecksums", checksum);
 }
 
@@ -96,8 +102,11 @@ void Resets::Replay(Run& run, const historypb::HistoryEvent& event) {
       for (const auto& [key, value] : run.start.memo().fields()) run.memo[key] = value;
       for (const auto& [key, value] : run.start.search_attributes().indexed_fields())
         run.search_attributes[key] = value;
+      core_.versioning.Started(run);
       return core_.callbacks.RunStarted(run);
     case enums::EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED:
+      core_.versioning.OptionsUpdated(run,
+                                      event.workflow_execution_options_updated_event_attributes());
       return core_.callbacks.Restore(run, event);
     case enums::EVENT_TYPE_WORKFLOW_TASK_SCHEDULED: {
       const auto& attributes = event.workflow_task_scheduled_event_attributes();
@@ -117,6 +126,7 @@ void Resets::Replay(Run& run, const historypb::HistoryEvent& event) {
           event.workflow_task_completed_event_attributes().started_event_id();
       run.task = {};
       NoteCompletion(run, event);
+      core_.versioning.TaskCompleted(run, event.workflow_task_completed_event_attributes());
       return;
     case enums::EVENT_TYPE_WORKFLOW_TASK_FAILED:
       run.task = {};

@@ -282,7 +282,8 @@ void Resets::PostReset(Run& run, const workflowpb::PostResetOperation& operation
     if (path == "versioning_override" || path == "versioningOverride") {
       changed = true;
       if (options.has_versioning_override()) {
-        *attributes->mutable_versioning_override() = options.versioning_override();
+        *attributes->mutable_versioning_override() =
+            Versioning::Modern(options.versioning_override());
       } else {
         attributes->set_unset_versioning_override(true);
       }

@@ -17,10 +17,12 @@
 #include "fakes/engine/history.h"
 #include "fakes/engine/nexus_state.h"
 #include "fakes/engine/pb.h"
+#include "fakes/engine/version.h"
 
 namespace squall::fakes::engine {
 
 struct Namespace;
+struct RunVersioning;
 
 // At most one workflow task is pending in a run. Attempts after the first ("transient") and tasks
 // for updates
@@ -53,6 +55,8 @@ struct Activity {
   WallTime expires{};  // of the options that it was scheduled with, for descriptions
   SteadyTime first_scheduled_steady{}, scheduled_steady{}, started_steady{}, heartbeat_steady{};
   std::string request_id, identity, last_identity;
+  MaybeVersion version;       // of the worker that has it, or had it last
+  std::string control_queue;  // of that worker: cancellations are told to it there
   std::optional<common::Payloads> heartbeat_details;
   std::optional<failure::Failure> last_failure;
   bool cancel_requested = false;
@@ -140,6 +144,9 @@ struct Run : std::enable_shared_from_this<Run> {
   std::string new_run_id;  // the run that continues this one after its end
   std::map<std::string, common::Payload> memo, search_attributes;
   std::int64_t transitions = 0;  // what state_transition_count tells
+
+  std::shared_ptr<RunVersioning> versioning;  // null: never on a versioned worker
+  std::string deployment_name;                // of the last workflow task's worker
 
   History history;
   WorkflowTask task;

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "fakes/engine/errors.h"
+#include "fakes/engine/farm_hash.h"
 #include "fakes/engine/time_zones.h"
 #include "fakes/engine/times.h"
 
@@ -249,48 +250,6 @@ std::optional<CompiledSpec::Time> CompiledSpec::Next(std::string_view jitter_see
     jitter = std::chrono::milliseconds(std::uint64_t{Fingerprint32(bytes)} * most_ms >> 32);
   }
   return Time{FromSeconds(*nominal), FromSeconds(*nominal) + jitter};
-}
-
-std::uint32_t Fingerprint32(std::string_view bytes) {
-  constexpr std::uint32_t c1 = 0xcc9e2d51, c2 = 0x1b873593;
-  SQUALL_CHECK(bytes.size() > 24, "the fingerprint of short inputs is not needed and not here");
-  const auto fetch = [&](std::size_t at) {
-    std::uint32_t value = 0;
-    for (std::size_t i = 0; i < 4; ++i)
-      value |= std::uint32_t{static_cast<unsigned char>(bytes[at + i])} << (8 * i);
-    return value;
-  };
-  const auto rotate = [](std::uint32_t value, int by) { return value >> by | value << (32 - by); };
-  const auto mix = [&](std::uint32_t value) { return rotate(value * c1, 17) * c2; };
-  const auto stir = [&](std::uint32_t value) { return rotate(value, 19) * 5 + 0xe6546b64; };
-  const auto murmur = [&](std::uint32_t a, std::uint32_t h) { return stir(h ^ mix(a)); };
-
-  const std::size_t size = bytes.size();
-  auto h = static_cast<std::uint32_t>(size);
-  std::uint32_t g = c1 * h, f = g;
-  h = stir(h ^ mix(fetch(size - 4)));
-  h = stir(h ^ mix(fetch(size - 16)));
-  g = stir(g ^ mix(fetch(size - 8)));
-  g = stir(g ^ mix(fetch(size - 12)));
-  f = rotate(f + mix(fetch(size - 20)), 19) + 113;
-  for (std::size_t round = 0; round < (size - 1) / 20; ++round) {
-    const std::size_t at = round * 20;
-    const std::uint32_t a = fetch(at), b = fetch(at + 4), c = fetch(at + 8), d = fetch(at + 12),
-                        e = fetch(at + 16);
-    h += a;
-    g += b;
-    f += c;
-    h = murmur(d, h) + e;
-    g = murmur(c, g) + a;
-    f = murmur(b + e * c1, f) + d;
-    f += g;
-    g += f;
-  }
-  g = rotate(rotate(g, 11) * c1, 17) * c1;
-  f = rotate(rotate(f, 11) * c1, 17) * c1;
-  h = rotate(stir(h + g), 17) * c1;
-  h = rotate(stir(h + f), 17) * c1;
-  return h;
 }
 
 }  // namespace squall::fakes::engine

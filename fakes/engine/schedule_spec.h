@@ -67,7 +67,4 @@ class CompiledSpec {
   std::vector<Calendar> calendars_, excludes_;
 };
 
-// Of FarmHash, for inputs of more than 24 bytes: what the real server's jitter is made from.
-std::uint32_t Fingerprint32(std::string_view bytes);
-
 }  // namespace squall::fakes::engine

@@ -140,6 +140,7 @@ std::shared_ptr<Run> Starts::Create(NewRun start) {
   for (const auto& [key, value] : run->start.memo().fields()) run->memo[key] = value;
   for (const auto& [key, value] : run->start.search_attributes().indexed_fields())
     run->search_attributes[key] = value;
+  core_.versioning.Started(*run);
   if (run->start.has_workflow_execution_expiration_time()) {
     run->execution_expires = FromProto(run->start.workflow_execution_expiration_time());
   }
@@ -221,6 +222,11 @@ StatusOr<StartRequest> Starts::Prepare(ws::StartWorkflowExecutionRequest& reques
   if (ExceedsBlobLimit(&request.input())) return InvalidArgument(kBlobExceedsLimit);
   if (request.memo().ByteSizeLong() > kMemoSizeError)
     return InvalidArgument("Memo size exceeds limit.");
+  SQUALL_RETURN_IF_ERROR(CheckPriority(request.priority()));
+  if (request.has_versioning_override()) {
+    SQUALL_RETURN_IF_ERROR(core_.versioning.CheckOverride(*ns, request.task_queue().name(),
+                                                          request.versioning_override()));
+  }
 
   const Duration execution = FromProto(request.workflow_execution_timeout());
   const Duration run_timeout =
@@ -270,6 +276,8 @@ StatusOr<StartRequest> Starts::Prepare(ws::StartWorkflowExecutionRequest& reques
   }
   *attributes.mutable_completion_callbacks() = request.completion_callbacks();
   if (request.has_priority()) *attributes.mutable_priority() = request.priority();
+  if (request.has_versioning_override())
+    *attributes.mutable_versioning_override() = Versioning::Modern(request.versioning_override());
   return start;
 }
 
@@ -400,6 +408,8 @@ StatusOr<ws::SignalWithStartWorkflowExecutionResponse> Starts::SignalWithStart(
   if (request.has_user_metadata()) *as_start.mutable_user_metadata() = request.user_metadata();
   *as_start.mutable_links() = request.links();
   if (request.has_priority()) *as_start.mutable_priority() = request.priority();
+  if (request.has_versioning_override())
+    *as_start.mutable_versioning_override() = request.versioning_override();
 
   SQUALL_ASSIGN_OR_RETURN(StartRequest start, Prepare(as_start));
   historypb::HistoryEvent signal =

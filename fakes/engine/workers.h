@@ -17,13 +17,21 @@ class Workers {
   StatusOr<ws::RecordWorkerHeartbeatResponse> Record(
       const ws::RecordWorkerHeartbeatRequest& request);
   StatusOr<ws::ListWorkersResponse> List(const ws::ListWorkersRequest& request);
+  StatusOr<ws::CountWorkersResponse> Count(const ws::CountWorkersRequest& request);
   StatusOr<ws::DescribeWorkerResponse> Describe(const ws::DescribeWorkerRequest& request);
+  // Not enabled on the real server either.
+  StatusOr<ws::FetchWorkerConfigResponse> FetchConfig(const ws::FetchWorkerConfigRequest& request);
+  StatusOr<ws::UpdateWorkerConfigResponse> UpdateConfig(
+      const ws::UpdateWorkerConfigRequest& request);
 
-  void Store(Namespace& ns, const workerpb::WorkerHeartbeat& heartbeat) {
-    ns.workers[heartbeat.worker_instance_key()] = heartbeat;
-  }
+  void Store(Namespace& ns, const workerpb::WorkerHeartbeat& heartbeat);
 
  private:
+  // Whose heartbeats match, by instance key.
+  StatusOr<std::vector<const workerpb::WorkerHeartbeat*>> Find(Namespace& ns,
+                                                               const std::string& query,
+                                                               bool system);
+
   Core& core_;
 };
 

@@ -74,6 +74,7 @@ historypb::HistoryEvent WorkflowTasks::StartedEvent(const Run& run, const std::s
   attributes->set_request_id(run.task.request_id);
   attributes->set_history_size_bytes(run.task.history_size);
   attributes->set_suggest_continue_as_new(run.task.suggest_continue_as_new);
+  attributes->set_target_worker_deployment_version_changed(Versioning::TargetChanged(run));
   if (run.task.suggest_continue_as_new) {
     if (run.task.history_size >= kSuggestSize) {
       attributes->add_suggest_continue_as_new_reasons(
@@ -137,7 +138,7 @@ void WorkflowTasks::Dispatch(Run& run) {
 }
 
 void WorkflowTasks::Start(Run& run, const std::string& identity, const std::string& queue,
-                          bool sticky_poll, const std::string& request_id) {
+                          bool sticky_poll, const std::string& request_id, const TaskRoute& route) {
   WorkflowTask& task = run.task;
   core_.CancelTimer(task.schedule_to_start);
   // A poll of the normal queue took a sticky task: the workflow moves.
@@ -146,6 +147,7 @@ void WorkflowTasks::Start(Run& run, const std::string& identity, const std::stri
   task.history_size = run.history.size_bytes();
   task.suggest_continue_as_new =
       task.history_size >= kSuggestSize || run.history.next_event_id() >= kSuggestCount;
+  core_.versioning.TaskStarting(run, route);
   task.request_id = request_id.empty() ? core_.rng.Uuid() : request_id;
   task.identity = identity;
   ++task.stamp;
@@ -166,6 +168,7 @@ void WorkflowTasks::Start(Run& run, const std::string& identity, const std::stri
     task.started_event_id = run.history.Append(event);
     run.history.EndBatch();
   }
+  core_.versioning.TaskStarted(run, route);
   ++run.transitions;
   task.start_to_close =
       core_.After(task.timeout, [this, weak = run.weak_from_this(), stamp = task.stamp] {

@@ -8,6 +8,7 @@
 
 #include "fakes/engine/pb.h"
 #include "fakes/engine/run.h"
+#include "fakes/engine/versioning.h"
 
 namespace squall::fakes::engine {
 
@@ -30,9 +31,9 @@ class WorkflowTasks {
   void Schedule(Run& run, const ScheduleOptions& options = {});
   // Hands the pending task to matching again (the restart of a server, a sticky queue that died).
   void Dispatch(Run& run);
-  // A poll takes the pending task.
+  // A poll takes the pending task; `route` is how matching came to that poll.
   void Start(Run& run, const std::string& identity, const std::string& queue, bool sticky_poll,
-             const std::string& request_id = {});
+             const std::string& request_id = {}, const TaskRoute& route = {});
   // The task as the answer of a poll; `page_size` events at most. `cached`: to a worker that has
   // the events before, even without a sticky queue.
   std::string Response(Run& run, bool heartbeat = false, bool cached = false);

@@ -41,6 +41,8 @@ struct Arguments {
   std::vector<std::string> settings, search_attributes;
   std::string server_version;
   std::uint64_t seed = 1;
+  bool complete_polls_on_shutdown = false;
+  bool worker_commands = true;
   std::string tls_cert, tls_key, client_ca;
   std::string api_key_file;
   bool rpc_table = false;
@@ -78,6 +80,12 @@ void Declare(CLI::App& app, Arguments& args) {
   app.add_option("--search-attribute", args.search_attributes,
                  "A custom search attribute of the first namespaces, NAME=TYPE; may be repeated");
   app.add_option("--server-version", args.server_version, "Version that GetSystemInfo tells");
+  app.add_flag("--complete-polls-on-shutdown", args.complete_polls_on_shutdown,
+               "ShutdownWorker answers the worker's held polls at once "
+               "(frontend.enableCancelWorkerPollsOnShutdown)");
+  app.add_flag("--worker-commands,!--no-worker-commands", args.worker_commands,
+               "Tell workers through their control queues that activities are cancelled (on unless "
+               "switched off; system.enableCancelActivityWorkerCommand)");
   app.add_option("--seed", args.seed, "Seed of all identifiers that the server makes")
       ->capture_default_str();
   auto* cert = app.add_option("--tls-cert", args.tls_cert, "Certificate chain (PEM): serve TLS");
@@ -138,6 +146,8 @@ StatusOr<FakeServerOptions> ToOptions(const Arguments& args) {
   options.port = args.port;
   if (args.port != 0) options.port_patience = std::chrono::seconds(1);
   options.engine.seed = args.seed;
+  options.engine.complete_polls_on_shutdown = args.complete_polls_on_shutdown;
+  options.engine.worker_commands = args.worker_commands;
   if (!args.server_version.empty()) options.engine.server_version = args.server_version;
   for (const std::string& setting : args.settings)
     SQUALL_RETURN_IF_ERROR(ApplySetting(setting, &options.engine));

@@ -184,8 +184,14 @@ TEST(Matching, ShutdownEndsTheWorkersPollsWhereTheServerDoesThat) {
     ws::ShutdownWorkerRequest request;
     request.set_namespace_("default");
     request.set_worker_instance_key("key");
+    request.set_task_queue("q");
     EXPECT_TRUE(c.Call<ws::ShutdownWorkerResponse>("ShutdownWorker", request).ok());
     EXPECT_EQ(c.Answered(call), ends);
+    // A poll that the call overtook is answered too, for half a minute.
+    const std::uint64_t late = c.Send("PollActivityTaskQueue", poll, seconds(70));
+    EXPECT_EQ(c.Answered(late), ends);
+    c.Advance(seconds(30));
+    EXPECT_FALSE(c.Answered(c.Send("PollActivityTaskQueue", poll, seconds(70))));
     ws::DescribeNamespaceRequest describe;
     describe.set_namespace_("default");
     EXPECT_EQ(c.Call<ws::DescribeNamespaceResponse>("DescribeNamespace", describe)

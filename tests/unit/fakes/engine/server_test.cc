@@ -49,7 +49,7 @@ TEST(Server, TellsOnlyWhatItCan) {
   EXPECT_TRUE(info.response.capabilities().encoded_failure_attributes());
   EXPECT_FALSE(info.response.capabilities().supports_schedules());
   EXPECT_TRUE(info.response.capabilities().nexus());
-  EXPECT_FALSE(info.response.capabilities().build_id_based_versioning());
+  EXPECT_TRUE(info.response.capabilities().build_id_based_versioning());
   const auto cluster =
       c.Call<ws::GetClusterInfoResponse>("GetClusterInfo", ws::GetClusterInfoRequest());
   EXPECT_EQ(cluster.response.cluster_name(), "active");
@@ -73,7 +73,7 @@ TEST(Server, RefusesWhatItDoesNotHave) {
                                                   kHealthService);
   EXPECT_EQ(reply.status.code, 12);
   EXPECT_EQ(reply.status.message,
-            "squall fake server: Watch is not implemented: streams are not simulated");
+            "squall fake server: Watch is not implemented: a stream: answered by the front end");
   reply = c.Call<ws::CreateScheduleResponse>("Brew", ws::CreateScheduleRequest());
   EXPECT_EQ(reply.status.code, 12);
   EXPECT_EQ(reply.status.message,
