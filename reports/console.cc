@@ -234,14 +234,15 @@ void Console::Explain(const SubjectReport& subject) {
                       fmt::join(subject.expected_failures, ", ")),
           kIndent);
   }
-  for (const CheckOutcome& check : subject.checks) {
+  for (const journal::CheckResult& check : subject.checks) {
     const bool named = std::find(subject.expected_failures.begin(), subject.expected_failures.end(),
                                  check.check) != subject.expected_failures.end();
     // What went as it should needs no explanation.
-    if (named ? check.outcome == Verdict::kFail : check.outcome == Verdict::kPass) continue;
-    const std::string verdict = check.outcome == Verdict::kPass   ? "passed"
-                                : check.outcome == Verdict::kFail ? "failed"
-                                                                  : "unknown";
+    if (named ? check.outcome == journal::Outcome::kFail : check.outcome == journal::Outcome::kPass)
+      continue;
+    const std::string verdict = check.outcome == journal::Outcome::kPass   ? "passed"
+                                : check.outcome == journal::Outcome::kFail ? "failed"
+                                                                           : "unknown";
     Line(std::string(kIndent, ' ') + Painted(OneLine(check.check), kBold) + " " + verdict);
     Entry("expected", check.expected, kIndent + 2);
     Entry("happened", check.happened, kIndent + 2);

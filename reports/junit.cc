@@ -65,14 +65,14 @@ std::string Explanation(const SubjectReport& subject) {
   std::string text = fmt::format("{}\n", subject.title);
   if (subject.broken())
     text += fmt::format("expected to fail: {}\n", fmt::join(subject.expected_failures, ", "));
-  for (const CheckOutcome& check : subject.checks) {
-    if (check.outcome == Verdict::kPass &&
+  for (const journal::CheckResult& check : subject.checks) {
+    if (check.outcome == journal::Outcome::kPass &&
         std::find(subject.expected_failures.begin(), subject.expected_failures.end(),
                   check.check) == subject.expected_failures.end()) {
       continue;
     }
     text += fmt::format("\n{}: {}\n  expected: {}\n  happened: {}\n", check.check,
-                        VerdictName(check.outcome), check.expected, check.happened);
+                        journal::OutcomeName(check.outcome), check.expected, check.happened);
   }
   for (const std::string& leak : subject.leaks) text += fmt::format("\nleft behind: {}\n", leak);
   text += fmt::format("\nseed: {}\nrepeat: {}\n", subject.seed, subject.repeat_command);

@@ -9,17 +9,7 @@
 
 namespace squall::reports {
 
-std::string_view VerdictName(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kPass:
-      return "pass";
-    case Verdict::kUnknown:
-      return "unknown";
-    case Verdict::kFail:
-      return "fail";
-  }
-  return "unknown";
-}
+using journal::Outcome;
 
 std::string SubjectReport::Label() const {
   std::string label = fmt::format("{}/{}", scenario, subject);
@@ -29,9 +19,9 @@ std::string SubjectReport::Label() const {
 
 StatusWord StatusOf(const SubjectReport& subject) {
   if (!subject.ran()) return StatusWord::kSkip;
-  if (subject.verdict == Verdict::kFail)
+  if (subject.verdict == Outcome::kFail)
     return subject.broken() ? StatusWord::kMissed : StatusWord::kFail;
-  if (subject.verdict == Verdict::kUnknown) return StatusWord::kUnknown;
+  if (subject.verdict == Outcome::kUnknown) return StatusWord::kUnknown;
   if (!subject.leaks.empty()) return StatusWord::kLeak;
   if (subject.flaky) return StatusWord::kFlaky;
   return subject.caught ? StatusWord::kCaught : StatusWord::kPass;
@@ -69,9 +59,9 @@ Counts CountOf(std::span<const SubjectReport> subjects) {
     ++counts.ran;
     if (subject.flaky) ++counts.flaky;
     if (!subject.leaks.empty()) ++counts.leaky;
-    if (subject.verdict == Verdict::kPass) ++(subject.caught ? counts.caught : counts.passed);
-    if (subject.verdict == Verdict::kUnknown) ++counts.unknown;
-    if (subject.verdict == Verdict::kFail) ++(subject.broken() ? counts.missed : counts.failed);
+    if (subject.verdict == Outcome::kPass) ++(subject.caught ? counts.caught : counts.passed);
+    if (subject.verdict == Outcome::kUnknown) ++counts.unknown;
+    if (subject.verdict == Outcome::kFail) ++(subject.broken() ? counts.missed : counts.failed);
   }
   return counts;
 }

@@ -1,6 +1,7 @@
 #pragma once
-// What reports are made from: the results of a run as plain values. squall's command line fills
-// them from its runner's results; every report is a pure function of them.
+// What came of a run, as plain values: the process that ran a subject writes one SubjectReport, the
+// process that started it reads it and gathers them in a RunReport. Every report is a pure function
+// of that.
 
 #include <cstdint>
 #include <map>
@@ -10,21 +11,11 @@
 #include <vector>
 
 #include "base/journal/event.h"
+#include "base/journal/verdict.h"
 #include "base/util/clock.h"
 #include "base/util/status.h"
 
 namespace squall::reports {
-
-// The worst wins: pass < unknown < fail. kUnknown: the infrastructure, not the subject, kept it
-// from being judged.
-enum class Verdict { kPass, kUnknown, kFail };
-std::string_view VerdictName(Verdict verdict);  // pass, unknown, fail
-
-struct CheckOutcome {
-  std::string check;
-  Verdict outcome = Verdict::kUnknown;
-  std::string expected, happened;  // may have several lines
-};
 
 // One subject of one scenario in one world, once.
 struct SubjectReport {
@@ -32,27 +23,27 @@ struct SubjectReport {
   std::string title, file;
   std::string subject, world;
   int repetition = 1;
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;                      // --seed that repeats it
   std::string skipped;                         // the reason; "" = it ran
   std::vector<std::string> expected_failures;  // checks that were to fail; empty: it was to pass
-  Verdict verdict = Verdict::kUnknown;
+  journal::Outcome verdict = journal::Outcome::kUnknown;
   bool caught = false;      // it was to fail, and exactly the named checks did
   std::string explanation;  // one line; "" where all is as it should be
-  std::vector<CheckOutcome> checks;
+  std::vector<journal::CheckResult> checks;
   bool flaky = false;  // its repetitions differ
   bool timed_out = false, aborted = false;
   std::vector<std::string> leaks;  // what was left after the clean-up
   Duration took{};
   WallTime began{};
   std::map<std::string, std::string> versions;
-  std::string work_directory;  // "" = not kept
+  std::string work_directory;  // journal.jsonl, logs, scenario.yaml; "" = not kept
   std::string repeat_command;
   std::vector<std::string> last_lines;  // of output, for subjects that are not as they should be
 
   bool ran() const { return skipped.empty(); }
   bool broken() const { return !expected_failures.empty(); }
   // Ran, and all is as it should be.
-  bool good() const { return ran() && verdict == Verdict::kPass && leaks.empty(); }
+  bool good() const { return ran() && verdict == journal::Outcome::kPass && leaks.empty(); }
   std::string Label() const;  // "E1/broken", "E1/broken#2"
 };
 

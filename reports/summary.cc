@@ -7,13 +7,16 @@
 namespace squall::reports {
 namespace {
 
+using journal::CheckResult;
+using journal::Outcome;
+using journal::OutcomeName;
 using nlohmann::json;
 
 json ToJson(const SubjectReport& s) {
   json checks = json::array();
-  for (const CheckOutcome& check : s.checks) {
+  for (const CheckResult& check : s.checks) {
     checks.push_back({{"check", check.check},
-                      {"outcome", VerdictName(check.outcome)},
+                      {"outcome", OutcomeName(check.outcome)},
                       {"expected", check.expected},
                       {"happened", check.happened}});
   }
@@ -27,7 +30,7 @@ json ToJson(const SubjectReport& s) {
           {"status", StatusWordText(StatusOf(s))},
           {"skipped", s.skipped},
           {"expected_failures", s.expected_failures},
-          {"verdict", VerdictName(s.verdict)},
+          {"verdict", OutcomeName(s.verdict)},
           {"caught", s.caught},
           {"explanation", s.explanation},
           {"checks", checks},
@@ -44,10 +47,8 @@ json ToJson(const SubjectReport& s) {
           {"last_lines", s.last_lines}};
 }
 
-Verdict VerdictFrom(const std::string& name) {
-  for (const Verdict verdict : {Verdict::kPass, Verdict::kUnknown, Verdict::kFail}) {
-    if (VerdictName(verdict) == name) return verdict;
-  }
+Outcome OutcomeFrom(const std::string& name) {
+  if (const auto outcome = journal::OutcomeFromName(name)) return *outcome;
   throw json::other_error::create(600, fmt::format("no verdict '{}'", name), nullptr);
 }
 
@@ -64,12 +65,12 @@ SubjectReport SubjectFrom(const json& in) {
   get("seed", s.seed);
   get("skipped", s.skipped);
   get("expected_failures", s.expected_failures);
-  s.verdict = VerdictFrom(in.at("verdict").get<std::string>());
+  s.verdict = OutcomeFrom(in.at("verdict").get<std::string>());
   get("caught", s.caught);
   get("explanation", s.explanation);
   for (const json& check : in.at("checks")) {
     s.checks.push_back(
-        {check.at("check").get<std::string>(), VerdictFrom(check.at("outcome").get<std::string>()),
+        {check.at("check").get<std::string>(), OutcomeFrom(check.at("outcome").get<std::string>()),
          check.at("expected").get<std::string>(), check.at("happened").get<std::string>()});
   }
   get("flaky", s.flaky);

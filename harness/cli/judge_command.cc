@@ -5,8 +5,8 @@
 
 #include "base/journal/journal.h"
 #include "harness/cli/options.h"
+#include "harness/runner/conclusion.h"
 #include "harness/runner/exit_codes.h"
-#include "harness/runner/result.h"
 #include "harness/runner/subject_run.h"
 #include "scenarios/checks/judge.h"
 #include "scenarios/checks/registry.h"
@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using scenarios::CheckResult;
-using scenarios::Outcome;
+using journal::Outcome;
 
 struct Judged {
   std::string name;

@@ -14,22 +14,8 @@
 namespace squall::harness {
 namespace {
 
-using scenarios::Outcome;
-
 // Enough to see the last words of everything that ran, short enough for a terminal.
 constexpr std::size_t kLastLines = 12;
-
-reports::Verdict ToVerdict(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::kPass:
-      return reports::Verdict::kPass;
-    case Outcome::kUnknown:
-      return reports::Verdict::kUnknown;
-    case Outcome::kFail:
-      return reports::Verdict::kFail;
-  }
-  return reports::Verdict::kUnknown;
-}
 
 Status WriteFile(const std::string& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
@@ -43,41 +29,16 @@ void WriteOut(std::string_view text) {
   std::fflush(stdout);
 }
 
-}  // namespace
-
-reports::SubjectReport ToReport(const SubjectResult& result) {
-  reports::SubjectReport report;
-  report.scenario = result.scenario;
-  report.title = result.title;
-  report.file = result.file;
-  report.subject = result.subject;
-  report.world = result.world;
-  report.repetition = result.repetition;
-  report.seed = result.seed;
-  report.skipped = result.skipped;
-  report.expected_failures = result.expected_failures;
-  report.verdict = ToVerdict(result.verdict);
-  report.caught = result.caught;
-  report.explanation = result.explanation;
-  for (const scenarios::CheckResult& check : result.checks) {
-    report.checks.push_back(
-        {check.check, ToVerdict(check.outcome), check.expected, check.happened});
-  }
-  report.flaky = result.flaky;
-  report.timed_out = result.timed_out;
-  report.aborted = result.aborted;
-  report.leaks = result.leaks;
-  report.took = result.took;
-  report.began = result.began;
-  report.versions = result.versions;
-  report.work_directory = result.work_directory;
-  report.repeat_command = result.repeat_command;
-  if (report.ran() && !report.good() && !result.work_directory.empty()) {
-    const auto events = journal::ReadFile(result.work_directory + "/" + kJournalFile);
+// With what it said last, for a subject that is not as it should be.
+reports::SubjectReport WithLastLines(reports::SubjectReport report) {
+  if (report.ran() && !report.good() && !report.work_directory.empty()) {
+    const auto events = journal::ReadFile(report.work_directory + "/" + kJournalFile);
     if (events.ok()) report.last_lines = reports::LastLines(*events, kLastLines);
   }
   return report;
 }
+
+}  // namespace
 
 Reporting::Reporting(const Clock& clock, ReportingOptions options)
     : clock_(clock),
@@ -96,8 +57,8 @@ Reporting::Reporting(const Clock& clock, ReportingOptions options)
 
 void Reporting::Started(const Job& job) { console_.Started(job.Label(), Elapsed()); }
 
-void Reporting::Ended(const Job& job, const SubjectResult& result) {
-  console_.Finished(job.Label(), ToReport(result), Elapsed());
+void Reporting::Ended(const Job& job, const reports::SubjectReport& result) {
+  console_.Finished(job.Label(), WithLastLines(result), Elapsed());
 }
 
 void Reporting::Tick() { console_.Tick(Elapsed()); }
@@ -107,10 +68,11 @@ void Reporting::Aborting(int signal, std::size_t running) {
                               running, running == 1 ? "" : "s"));
 }
 
-Status Reporting::Finish(const std::vector<SubjectResult>& results, bool aborted) {
+Status Reporting::Finish(const std::vector<reports::SubjectReport>& results, bool aborted) {
   run_.took = Elapsed();
   run_.aborted = aborted;
-  for (const SubjectResult& result : results) run_.subjects.push_back(ToReport(result));
+  for (const reports::SubjectReport& result : results)
+    run_.subjects.push_back(WithLastLines(result));
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
   const std::string junit = reports::JUnitXml(run_, host.data());

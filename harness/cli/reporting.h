@@ -10,7 +10,6 @@
 #include "base/util/clock.h"
 #include "base/util/status.h"
 #include "harness/runner/plan.h"
-#include "harness/runner/result.h"
 #include "reports/console.h"
 #include "reports/result.h"
 
@@ -29,18 +28,16 @@ struct ReportingOptions {
 inline constexpr const char* kJUnitFile = "junit.xml";
 inline constexpr const char* kSummaryFile = "summary.json";
 
-reports::SubjectReport ToReport(const SubjectResult& result);
-
 class Reporting {
  public:
   Reporting(const Clock& clock, ReportingOptions options);
 
   void Started(const Job& job);
-  void Ended(const Job& job, const SubjectResult& result);
+  void Ended(const Job& job, const reports::SubjectReport& result);
   void Tick();
   void Aborting(int signal, std::size_t running);
   // Writes the report files, then prints the table.
-  Status Finish(const std::vector<SubjectResult>& results, bool aborted);
+  Status Finish(const std::vector<reports::SubjectReport>& results, bool aborted);
 
  private:
   Duration Elapsed() const { return clock_.Now() - began_; }

@@ -24,7 +24,7 @@ namespace squall::harness {
 namespace {
 
 namespace fs = std::filesystem;
-using scenarios::Outcome;
+using journal::Outcome;
 
 // Ctrl-C reaches this process from the terminal and once more through the guardian: within this
 // time they are one.
@@ -70,10 +70,10 @@ StatusOr<std::string> MakeRunDirectory(const std::string& out, const Clock& cloc
   return path;
 }
 
-int ExitCodeOf(const std::vector<SubjectResult>& results, bool aborted, bool strict) {
+int ExitCodeOf(const std::vector<reports::SubjectReport>& results, bool aborted, bool strict) {
   if (aborted) return kExitAborted;
   bool failed = false, timed_out = false, unknown = false, missing = false, ran = false;
-  for (const SubjectResult& result : results) {
+  for (const reports::SubjectReport& result : results) {
     if (!result.ran()) {
       missing = missing || !result.skipped.starts_with("not meant for");
       continue;
@@ -153,7 +153,7 @@ int Run(const RunCommand& command) {
                               .jobs = options.jobs,
                               .junit = run.junit,
                               .json = run.json});
-  std::vector<SubjectResult> results;
+  std::vector<reports::SubjectReport> results;
   bool aborted = false;
   {
     AsioExecutor executor(clock);
@@ -161,7 +161,7 @@ int Run(const RunCommand& command) {
         executor, options,
         {.on_started = [&](const Job& job) { reporting.Started(job); },
          .on_result = [&](const Job& job,
-                          const SubjectResult& result) { reporting.Ended(job, result); }});
+                          const reports::SubjectReport& result) { reporting.Ended(job, result); }});
     std::function<void()> tick = [&] {
       reporting.Tick();
       executor.After(kTick, tick);
@@ -181,7 +181,7 @@ int Run(const RunCommand& command) {
       });
     };
     listen();
-    runner.Start([&](std::vector<SubjectResult> all) {
+    runner.Start([&](std::vector<reports::SubjectReport> all) {
       results = std::move(all);
       executor.Stop();
     });

@@ -10,12 +10,13 @@
 #include <sstream>
 
 #include "harness/runner/subject_run.h"
+#include "reports/summary.h"
 
 namespace squall::harness {
 namespace {
 
 namespace fs = std::filesystem;
-using scenarios::Outcome;
+using journal::Outcome;
 
 // On top of the scenario's own time-out before its process counts as hung: preparing, healing,
 // judging and cleaning up all have limits of their own inside (scenarios/engine).
@@ -43,16 +44,14 @@ std::string Quoted(const std::string& word) {
   return quoted + "'";
 }
 
-bool AsItShouldBe(const SubjectResult& result) {
-  return !result.ran() || (result.verdict == Outcome::kPass && result.leaks.empty());
-}
+bool AsItShouldBe(const reports::SubjectReport& result) { return !result.ran() || result.good(); }
 
-StatusOr<SubjectResult> ReadResult(const std::string& path) {
+StatusOr<reports::SubjectReport> ReadResult(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return MakeStatus(StatusCode::kNotFound, "there is no {}", path);
   std::ostringstream text;
   text << file.rdbuf();
-  auto result = ResultFromJson(text.str());
+  auto result = reports::SubjectFromJson(text.str());
   if (!result.ok()) return Annotate(result.status(), path);
   return result;
 }
@@ -78,7 +77,7 @@ Runner::~Runner() {
   for (const auto& active : active_) executor_.Cancel(active->watchdog);
 }
 
-void Runner::Start(std::function<void(std::vector<SubjectResult>)> done) {
+void Runner::Start(std::function<void(std::vector<reports::SubjectReport>)> done) {
   done_ = std::move(done);
   BeginRound();
   Fill();
@@ -106,7 +105,7 @@ void Runner::Fill() {
     waiting_.pop_front();
     const auto missing = MissingRequirement(*job.subject, job.world, options_.external);
     if (missing) {
-      SubjectResult result = Base(job);
+      reports::SubjectReport result = Base(job);
       result.skipped = *missing;
       result.verdict = Outcome::kPass;
       Report(index, job, std::move(result));
@@ -116,7 +115,7 @@ void Runner::Fill() {
   }
   if (!active_.empty()) return;
   finished_ = true;
-  std::vector<SubjectResult> results;
+  std::vector<reports::SubjectReport> results;
   for (auto& result : results_) {
     if (result) results.push_back(std::move(*result));
   }
@@ -125,8 +124,8 @@ void Runner::Fill() {
   });
 }
 
-SubjectResult Runner::Base(const Job& job) const {
-  SubjectResult result;
+reports::SubjectReport Runner::Base(const Job& job) const {
+  reports::SubjectReport result;
   result.scenario = job.scenario->id;
   result.title = job.scenario->title;
   result.file = job.scenario->file;
@@ -156,7 +155,7 @@ void Runner::Begin(Job job, std::size_t index) {
   std::error_code error;
   fs::create_directories(active->folder, error);
   if (error) {
-    SubjectResult result = Base(job);
+    reports::SubjectReport result = Base(job);
     result.explanation = fmt::format("{}: {}", active->folder, error.message());
     return Report(index, job, std::move(result));
   }
@@ -220,8 +219,8 @@ void Runner::Ended(Active* raw, const ProcessExit& exit) {
   active_.erase(it);
   executor_.Cancel(active->watchdog);
 
-  const SubjectResult base = Base(active->job);
-  SubjectResult result;
+  const reports::SubjectReport base = Base(active->job);
+  reports::SubjectReport result;
   auto written = ReadResult(active->folder + "/" + kResultFile);
   if (written.ok()) {
     result = *std::move(written);
@@ -254,7 +253,7 @@ void Runner::Ended(Active* raw, const ProcessExit& exit) {
   Fill();
 }
 
-void Runner::Report(std::size_t index, const Job& job, SubjectResult result) {
+void Runner::Report(std::size_t index, const Job& job, reports::SubjectReport result) {
   failed_ = failed_ || !AsItShouldBe(result);
   if (listener_.on_result) listener_.on_result(job, result);
   results_[index] = std::move(result);
@@ -274,15 +273,15 @@ void Runner::Abort() {
   Fill();
 }
 
-void MarkFlaky(std::vector<SubjectResult>* results) {
+void MarkFlaky(std::vector<reports::SubjectReport>* results) {
   std::map<std::string, std::set<Outcome>> verdicts;
-  const auto key = [](const SubjectResult& result) {
+  const auto key = [](const reports::SubjectReport& result) {
     return result.scenario + "/" + result.subject + "@" + result.world;
   };
-  for (const SubjectResult& result : *results) {
+  for (const reports::SubjectReport& result : *results) {
     if (result.ran() && !result.aborted) verdicts[key(result)].insert(result.verdict);
   }
-  for (SubjectResult& result : *results) result.flaky = verdicts[key(result)].size() > 1;
+  for (reports::SubjectReport& result : *results) result.flaky = verdicts[key(result)].size() > 1;
 }
 
 }  // namespace squall::harness

@@ -15,7 +15,7 @@
 #include "harness/process/process.h"
 #include "harness/runner/environment.h"
 #include "harness/runner/plan.h"
-#include "harness/runner/result.h"
+#include "reports/result.h"
 
 namespace squall::harness {
 
@@ -37,7 +37,7 @@ class Runner {
  public:
   struct Listener {
     std::function<void(const Job&)> on_started;
-    std::function<void(const Job&, const SubjectResult&)> on_result;
+    std::function<void(const Job&, const reports::SubjectReport&)> on_result;
   };
 
   Runner(AsioExecutor& executor, RunOptions options, Listener listener);
@@ -48,7 +48,7 @@ class Runner {
 
   // Once. `done` gets all results in the order of the plan, round by round; those of an aborted run
   // are what there is.
-  void Start(std::function<void(std::vector<SubjectResult>)> done);
+  void Start(std::function<void(std::vector<reports::SubjectReport>)> done);
   // Starts nothing more, asks the running ones to stop and takes what they have. A second call
   // kills them.
   void Abort();
@@ -61,23 +61,23 @@ class Runner {
   void BeginRound();
   void Begin(Job job, std::size_t index);
   void Ended(Active* active, const ProcessExit& exit);
-  void Report(std::size_t index, const Job& job, SubjectResult result);
-  SubjectResult Base(const Job& job) const;
+  void Report(std::size_t index, const Job& job, reports::SubjectReport result);
+  reports::SubjectReport Base(const Job& job) const;
 
   AsioExecutor& executor_;
   const RunOptions options_;
   const Listener listener_;
-  std::function<void(std::vector<SubjectResult>)> done_;
+  std::function<void(std::vector<reports::SubjectReport>)> done_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   journal::NullSink no_journal_;
   int round_ = 0;
   std::deque<std::pair<std::size_t, Job>> waiting_;
   std::vector<std::unique_ptr<Active>> active_;
-  std::vector<std::optional<SubjectResult>> results_;
+  std::vector<std::optional<reports::SubjectReport>> results_;
   bool aborted_ = false, failed_ = false, finished_ = false;
 };
 
 // Marks the results of subjects whose repetitions differ in their verdict.
-void MarkFlaky(std::vector<SubjectResult>* results);
+void MarkFlaky(std::vector<reports::SubjectReport>* results);
 
 }  // namespace squall::harness

@@ -9,8 +9,10 @@
 
 #include "base/journal/journal.h"
 #include "harness/net/asio_executor.h"
+#include "harness/runner/conclusion.h"
 #include "harness/runner/harness_world.h"
 #include "harness/runner/leaks.h"
+#include "reports/summary.h"
 #include "scenarios/checks/judge.h"
 #include "scenarios/checks/registry.h"
 #include "scenarios/engine/step_machine.h"
@@ -25,7 +27,7 @@ using scenarios::Outcome;
 
 }  // namespace
 
-StatusOr<SubjectResult> RunSubject(const SubjectRunOptions& options) {
+StatusOr<reports::SubjectReport> RunSubject(const SubjectRunOptions& options) {
   SQUALL_ASSIGN_OR_RETURN(const scenarios::Scenario scenario,
                           scenarios::LoadScenarioFile(options.file, scenarios::Checks()));
   const scenarios::Subject* subject = scenario.FindSubject(options.subject);
@@ -42,7 +44,7 @@ StatusOr<SubjectResult> RunSubject(const SubjectRunOptions& options) {
   ::setenv("TMPDIR", temp.c_str(), 1);
 
   const RealClock clock;
-  SubjectResult result;
+  reports::SubjectReport result;
   result.scenario = scenario.id;
   result.title = scenario.title;
   result.file = options.file;
@@ -125,7 +127,7 @@ StatusOr<SubjectResult> RunSubject(const SubjectRunOptions& options) {
   const std::string path = options.work_directory + "/" + kResultFile;
   {
     std::ofstream file(path + ".part", std::ios::binary);
-    file << ResultToJson(result);
+    file << reports::SubjectJson(result);
     if (!file.flush()) return MakeStatus(StatusCode::kUnavailable, "{}: cannot be written", path);
   }
   fs::rename(path + ".part", path, error);

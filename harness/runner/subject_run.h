@@ -8,7 +8,7 @@
 
 #include "base/util/status.h"
 #include "harness/runner/environment.h"
-#include "harness/runner/result.h"
+#include "reports/result.h"
 #include "scenarios/format/scenario.h"
 
 namespace squall::harness {
@@ -30,6 +30,6 @@ inline constexpr const char* kScenarioFile = "scenario.yaml";
 // Writes the journal, the result and a copy of the scenario. SIGINT and SIGTERM abort it: the
 // result says so. Errors are those of getting started. Nothing but this may run in the process: the
 // leak check looks at all of it.
-StatusOr<SubjectResult> RunSubject(const SubjectRunOptions& options);
+StatusOr<reports::SubjectReport> RunSubject(const SubjectRunOptions& options);
 
 }  // namespace squall::harness

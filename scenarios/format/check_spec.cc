@@ -64,11 +64,4 @@ std::map<std::string, std::string> Params::TextMap(std::string_view name) const 
   return GetOr<std::map<std::string, std::string>>(values_, name, {});
 }
 
-std::optional<Outcome> OutcomeFromName(std::string_view name) {
-  for (const Outcome outcome : {Outcome::kPass, Outcome::kUnknown, Outcome::kFail}) {
-    if (OutcomeName(outcome) == name) return outcome;
-  }
-  return std::nullopt;
-}
-
 }  // namespace squall::scenarios

@@ -1,41 +1,14 @@
 #pragma once
-// What a judgement can be, from a single check to a whole run: pass < unknown < fail, the worst
-// wins.
+// The verdict, by the names that scenarios, checks and the step machine use.
 
-#include <algorithm>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
+#include "base/journal/verdict.h"
 
 namespace squall::scenarios {
 
-// kUnknown: the infrastructure, not the subject, kept the check from being judged (an event kind
-// that the world does not observe, a heal that failed, a child that crashed). Never read as pass.
-enum class Outcome { kPass, kUnknown, kFail };
-
-// "pass", "unknown", "fail": the words of journal::AssertionEvent.
-constexpr std::string_view OutcomeName(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::kPass:
-      return "pass";
-    case Outcome::kUnknown:
-      return "unknown";
-    case Outcome::kFail:
-      return "fail";
-  }
-  return "unknown";
-}
-
-std::optional<Outcome> OutcomeFromName(std::string_view name);
-
-constexpr Outcome Worst(Outcome a, Outcome b) { return std::max(a, b); }
-
-// What one check concluded. `check` is unique within a scenario (CheckSpec::id).
-struct CheckResult {
-  std::string check;
-  Outcome outcome = Outcome::kUnknown;
-  std::string expected, happened;
-};
+using journal::CheckResult;
+using journal::Outcome;
+using journal::OutcomeFromName;
+using journal::OutcomeName;
+using journal::Worst;
 
 }  // namespace squall::scenarios

@@ -41,8 +41,9 @@ ALLOWED = {
     + ("core", "core/worker", "fakes/server", "fakes/engine", "fakes/frontend", "fakes/ingress")
     + ("fakes/worker", "harness/net", "harness/process"),
     "harness/fault": BASE + ("harness/net", "harness/process", "harness/target"),
+    # The result of a subject is one record, which reports/ defines and writes.
     "harness/runner": BASE
-    + ("scenarios/format", "scenarios/engine", "scenarios/checks")
+    + ("reports", "scenarios/format", "scenarios/engine", "scenarios/checks")
     + ("harness/net", "harness/process", "harness/target", "harness/fault"),
     "harness/cli": BASE
     + ("reports", "scenarios/format", "scenarios/engine", "scenarios/checks")

@@ -54,7 +54,7 @@ TEST(JUnitXml, EscapesMarkupAndWhatXmlDoesNotAllow) {
     EXPECT_TRUE(c == '\n' || static_cast<unsigned char>(c) >= 0x20) << static_cast<int>(c);
   RunReport run = SampleRun();
   run.subjects = {Sample("X", "s", "fake", "t", 1s)};
-  run.subjects[0].verdict = Verdict::kFail;
+  run.subjects[0].verdict = journal::Outcome::kFail;
   run.subjects[0].explanation = "two\nlines\tand \xef\xbf\xbf";
   EXPECT_THAT(JUnitXml(run, "box"), HasSubstr("message=\"two&#10;lines&#9;and \uFFFD\""));
 }

@@ -92,6 +92,13 @@ TEST(SubjectJson, ComesBackTheSame) {
   }
 }
 
+TEST(SubjectJson, WhatIsCutOffIsRefused) {
+  const std::string whole = SubjectJson(SampleRun().subjects[0]);
+  for (std::size_t i = 0; i + 2 < whole.size(); i += 7)
+    EXPECT_FALSE(SubjectFromJson(whole.substr(0, i)).ok()) << i;
+  EXPECT_FALSE(SubjectFromJson("{}").ok());
+}
+
 TEST(SubjectJson, BrokenBytesAreReplacedNotRefused) {
   const auto back = SubjectFromJson(SubjectJson(SampleRun().subjects.back()));
   ASSERT_OK(back);

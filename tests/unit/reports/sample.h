@@ -19,7 +19,7 @@ inline SubjectReport Sample(std::string scenario, std::string subject, std::stri
   s.subject = std::move(subject);
   s.world = std::move(world);
   s.seed = 11400714819323198485u;
-  s.verdict = Verdict::kPass;
+  s.verdict = journal::Outcome::kPass;
   s.took = took;
   s.began = WallTime(1795267800s);
   s.versions = {{"core", "0.10.1"},
@@ -32,7 +32,7 @@ inline SubjectReport Sample(std::string scenario, std::string subject, std::stri
 inline SubjectReport Caught(SubjectReport s, std::string check) {
   s.expected_failures = {check};
   s.caught = true;
-  s.checks = {{std::move(check), Verdict::kFail, "it polls", "nobody polled"}};
+  s.checks = {{std::move(check), journal::Outcome::kFail, "it polls", "nobody polled"}};
   return s;
 }
 
@@ -62,13 +62,13 @@ inline RunReport SampleRun() {
                               "Server restart while running: the host notices, stops its old "
                               "workers and starts three new ones",
                               42'100ms);
-  fail.verdict = Verdict::kFail;
+  fail.verdict = journal::Outcome::kFail;
   fail.explanation = "failed: reconnects";
   fail.checks = {
-      {"reconnects", Verdict::kFail, "host is back within 10.00s of the last restoration",
+      {"reconnects", journal::Outcome::kFail, "host is back within 10.00s of the last restoration",
        "nothing of it in 10.00s since temporal was ready again at 31.20s\nlast seen: poll of queue "
        "orders"},
-      {"workflow_completed", Verdict::kPass, "workflow ping is completed exactly once",
+      {"workflow_completed", journal::Outcome::kPass, "workflow ping is completed exactly once",
        "completed after 40.0ms"}};
   fail.last_lines = {
       "host | WARN temporalio_sdk_core::worker: tcp connect error, Os { code: 111, kind: "
@@ -81,20 +81,20 @@ inline RunReport SampleRun() {
                                 "Server restart while running: the host notices, stops its old "
                                 "workers and starts three new ones",
                                 12'000ms);
-  missed.verdict = Verdict::kFail;
+  missed.verdict = journal::Outcome::kFail;
   missed.expected_failures = {"reconnects"};
   missed.explanation = "this subject is broken, but reconnects did not fail";
-  missed.checks = {{"reconnects", Verdict::kPass, "host is back within 10.00s",
+  missed.checks = {{"reconnects", journal::Outcome::kPass, "host is back within 10.00s",
                     "poll of queue orders arrived 1.00s after"}};
   run.subjects.push_back(missed);
 
   SubjectReport unknown =
       Sample("I3", "fixed", "real", "Größe, 漢字, 🌩 and a line\nbreak", 60'000ms);
-  unknown.verdict = Verdict::kUnknown;
+  unknown.verdict = journal::Outcome::kUnknown;
   unknown.timed_out = true;
   unknown.explanation = "cannot be told: infrastructure";
-  unknown.checks = {
-      {"infrastructure", Verdict::kUnknown, "run", "DEADLINE_EXCEEDED: heal outage: timed out"}};
+  unknown.checks = {{"infrastructure", journal::Outcome::kUnknown, "run",
+                     "DEADLINE_EXCEEDED: heal outage: timed out"}};
   run.subjects.push_back(unknown);
 
   SubjectReport skipped = Sample("I2", "python", "real", "Twenty workflows back to back", 0ms);
@@ -106,10 +106,10 @@ inline RunReport SampleRun() {
     flaky.repetition = repetition;
     flaky.flaky = true;
     if (repetition == 2) {
-      flaky.verdict = Verdict::kFail;
+      flaky.verdict = journal::Outcome::kFail;
       flaky.explanation = "failed: error_names";
-      flaky.checks = {{"error_names", Verdict::kFail, "an error of w names refused within 1.00s",
-                       "it reported no error"}};
+      flaky.checks = {{"error_names", journal::Outcome::kFail,
+                       "an error of w names refused within 1.00s", "it reported no error"}};
     }
     run.subjects.push_back(flaky);
   }
@@ -120,7 +120,7 @@ inline RunReport SampleRun() {
   run.subjects.push_back(leaky);
 
   SubjectReport aborted = Sample("R10", "fixed", "fake", "Cut short", 100ms);
-  aborted.verdict = Verdict::kUnknown;
+  aborted.verdict = journal::Outcome::kUnknown;
   aborted.aborted = true;
   aborted.explanation = "cannot be told: \xff\xfe bytes and \x01 controls";
   run.subjects.push_back(aborted);

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "harness/runner/subject_run.h"
+#include "reports/summary.h"
 #include "scenarios/format/loader.h"
 #include "tests/support/status_matchers.h"
 
@@ -17,7 +18,7 @@ namespace squall::harness {
 namespace {
 
 namespace fs = std::filesystem;
-using scenarios::Outcome;
+using journal::Outcome;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -34,12 +35,12 @@ class RunnerTest : public ::testing::Test {
     fs::create_directory(folder_ / "run");
     // run-one --file F --subject S --world W --seed N --work DIR; the subject's name says what
     // becomes of it.
-    SubjectResult good;
+    reports::SubjectReport good;
     good.scenario = "T";
     good.verdict = Outcome::kPass;
-    WriteFile("good.json", ResultToJson(good));
+    WriteFile("good.json", reports::SubjectJson(good));
     good.verdict = Outcome::kFail;
-    WriteFile("bad.json", ResultToJson(good));
+    WriteFile("bad.json", reports::SubjectJson(good));
     WriteFile("program",
               "#!/bin/sh\nF=" + folder_.string() +
                   "\ncase \"$5\" in\n"
@@ -73,14 +74,15 @@ class RunnerTest : public ::testing::Test {
     options_.program = (folder_ / "program").string();
   }
 
-  std::vector<SubjectResult> Run(const std::function<void(Runner&)>& begun = nullptr) {
+  std::vector<reports::SubjectReport> Run(const std::function<void(Runner&)>& begun = nullptr) {
     AsioExecutor executor(clock_);
-    Runner runner(executor, options_,
-                  {.on_started = [this](const Job& job) { started_.push_back(job.Label()); },
-                   .on_result = [this](const Job&, const SubjectResult&) { ++reported_; }});
-    std::vector<SubjectResult> results;
+    Runner runner(
+        executor, options_,
+        {.on_started = [this](const Job& job) { started_.push_back(job.Label()); },
+         .on_result = [this](const Job&, const reports::SubjectReport&) { ++reported_; }});
+    std::vector<reports::SubjectReport> results;
     bool done = false;
-    runner.Start([&](std::vector<SubjectResult> all) {
+    runner.Start([&](std::vector<reports::SubjectReport> all) {
       results = std::move(all);
       done = true;
     });
