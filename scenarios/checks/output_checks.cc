@@ -18,7 +18,6 @@ using journal::LogEvent;
 using journal::ProcessEvent;
 using journal::RpcEvent;
 using journal::WorkerEvent;
-using journal::WorkflowEvent;
 using enum ParamType;
 
 constexpr std::array<std::string_view, 5> kLevels = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR"};

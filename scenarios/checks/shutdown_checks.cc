@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <map>
 
 #include "scenarios/checks/builders.h"
@@ -115,7 +116,10 @@ class GracefulStop final : public Checker {
   };
 
   // SIGKILL and SIGSTOP are no requests.
-  static bool IsRequest(const std::optional<int>& signal) { return signal != 9 && signal != 19; }
+  static bool IsRequest(const std::optional<int>& signal) {
+    const int number = signal.value_or(0);
+    return number != SIGKILL && number != SIGSTOP;
+  }
 
   const ProcessTrack::Life& EndAfterSignal() const {
     for (const ProcessTrack::Life& life : track_.lives()) {

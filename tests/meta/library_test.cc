@@ -15,7 +15,6 @@
 namespace squall::scenarios {
 namespace {
 
-using ::testing::AnyOf;
 using ::testing::Contains;
 
 std::string Source() { return std::getenv("SQUALL_SOURCE_DIR"); }

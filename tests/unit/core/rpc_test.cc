@@ -13,7 +13,6 @@ namespace squall::core {
 namespace {
 
 using ::squall::testing::StatusIs;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 

@@ -10,7 +10,6 @@ namespace {
 
 using std::chrono::seconds;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 coresdk::activity_task::ActivityTask StartTask(const std::string& token, const std::string& type,

@@ -23,8 +23,6 @@ using ::squall::testing::TemporaryFolder;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::Not;
 
 std::string ReadText(const std::string& path) {
   std::ifstream in(path, std::ios::binary);

@@ -11,7 +11,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using testing::IsOk;
 using testing::StatusIs;
 using namespace std::chrono_literals;
 
