@@ -34,7 +34,6 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::MethodDescriptor;
-using google::protobuf::Reflection;
 using google::protobuf::ServiceDescriptor;
 using nlohmann::json;
 

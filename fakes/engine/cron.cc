@@ -17,7 +17,6 @@
 namespace squall::fakes::engine {
 namespace {
 
-using std::chrono::days;
 using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;

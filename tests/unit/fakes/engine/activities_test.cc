@@ -8,7 +8,6 @@
 namespace squall::fakes::engine {
 namespace {
 
-using ::testing::ElementsAre;
 
 command::Command WithTimeouts(command::Command command, Duration to_close, Duration to_start,
                               Duration start_to_close, Duration heartbeat) {

@@ -5,7 +5,6 @@
 namespace squall::fakes::engine {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class BatchesTest : public ::testing::Test {

@@ -11,7 +11,6 @@ namespace squall::fakes::engine {
 namespace {
 
 namespace details = ::temporal::api::errordetails::v1;
-using ::testing::Contains;
 using ::testing::ElementsAre;
 
 TEST(Starts, RefusesWhatIsMissing) {

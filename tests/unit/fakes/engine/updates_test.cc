@@ -8,7 +8,6 @@ namespace squall::fakes::engine {
 namespace {
 
 using ::testing::Contains;
-using ::testing::Not;
 constexpr auto kAccepted = enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED;
 constexpr auto kCompleted = enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED;
 

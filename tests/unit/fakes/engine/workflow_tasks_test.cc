@@ -9,7 +9,6 @@ namespace squall::fakes::engine {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 TEST(WorkflowTasks, WritesOnlyTheFirstOfSeveralFailures) {
   Client c;
