@@ -30,9 +30,10 @@ struct TextOf {
     return fmt::format("{}", fmt::join(v, ","));
   }
   static std::string Text(const std::map<std::string, std::string>& v) {
-    std::string text;
-    for (const auto& [key, value] : v) text += (text.empty() ? "" : ",") + key + "=" + value;
-    return text;
+    std::vector<std::string> pairs;
+    pairs.reserve(v.size());
+    for (const auto& [key, value] : v) pairs.push_back(fmt::format("{}={}", key, value));
+    return fmt::format("{}", fmt::join(pairs, ","));
   }
   template <typename T>
   void operator()(const char* name, const T& value) {
