@@ -9,8 +9,6 @@
 namespace squall::scenarios {
 namespace {
 
-using Member = std::pair<YamlNode, YamlNode>;
-
 TlsMode TlsFrom(const std::string& word) {
   return word == "mutual" ? TlsMode::kMutual : word == "server" ? TlsMode::kServer : TlsMode::kNone;
 }
@@ -35,10 +33,10 @@ class TopologyReader {
     SQUALL_RETURN_IF_ERROR(Declare(object, "clients", ParamType::kClient));
     names_->nodes["direct"] = ParamType::kClient;
     names_->check_nodes = true;
-    SQUALL_RETURN_IF_ERROR(Each(object, "servers", &TopologyReader::ReadServer));
+    SQUALL_RETURN_IF_ERROR(Each(object, "servers", "server", &TopologyReader::ReadServer));
     if (topology_.servers.empty()) return ErrorAt(context_.file, node, "'topology' has no server");
-    SQUALL_RETURN_IF_ERROR(Each(object, "ingresses", &TopologyReader::ReadIngress));
-    SQUALL_RETURN_IF_ERROR(Each(object, "links", &TopologyReader::ReadLink));
+    SQUALL_RETURN_IF_ERROR(Each(object, "ingresses", "ingress", &TopologyReader::ReadIngress));
+    SQUALL_RETURN_IF_ERROR(Each(object, "links", "link", &TopologyReader::ReadLink));
     ClientSpec direct;
     direct.name = "direct";
     direct.connect.to = topology_.servers.front().name;
@@ -46,8 +44,8 @@ class TopologyReader {
                     ? "default"
                     : topology_.servers.front().namespaces.front();
     topology_.clients.push_back(direct);
-    SQUALL_RETURN_IF_ERROR(Each(object, "workers", &TopologyReader::ReadWorker));
-    SQUALL_RETURN_IF_ERROR(Each(object, "clients", &TopologyReader::ReadClient));
+    SQUALL_RETURN_IF_ERROR(Each(object, "workers", "worker", &TopologyReader::ReadWorker));
+    SQUALL_RETURN_IF_ERROR(Each(object, "clients", "client", &TopologyReader::ReadClient));
     return std::move(topology_);
   }
 
@@ -73,54 +71,48 @@ class TopologyReader {
     return absl::OkStatus();
   }
 
-  Status Each(const ReadObject& object, const char* key,
-              Status (TopologyReader::*read)(const Member&)) {
+  // Reads each node of a list: `read` gets it with name and place, fills in the rest and keeps it.
+  template <typename Spec>
+  Status Each(const ReadObject& object, const char* key, const char* table_name,
+              Status (TopologyReader::*read)(Spec, const ReadObject&)) {
     const YamlNode* map = object.Node(key);
     if (map == nullptr) return absl::OkStatus();
-    for (const Member& member : map->members) SQUALL_RETURN_IF_ERROR((this->*read)(member));
+    const ObjectTable& table = TableOf(table_name);
+    for (const auto& [name, value] : map->members) {
+      SQUALL_ASSIGN_OR_RETURN(
+          const ReadObject node,
+          ReadTable(context_, value, fmt::format("{} '{}'", table_name, name.text), table.keys,
+                    table.shorthand));
+      Spec spec;
+      spec.name = name.text;
+      spec.pos = PosOf(context_, name);
+      SQUALL_RETURN_IF_ERROR((this->*read)(std::move(spec), node));
+    }
     return absl::OkStatus();
   }
 
-  StatusOr<ReadObject> ReadMember(const Member& member, const char* table_name) {
-    const ObjectTable& table = TableOf(table_name);
-    return ReadTable(context_, member.second, fmt::format("{} '{}'", table_name, member.first.text),
-                     table.keys, table.shorthand);
-  }
-
-  Status ReadServer(const Member& member) {
-    SQUALL_ASSIGN_OR_RETURN(const ReadObject object, ReadMember(member, "server"));
-    ServerSpec server;
-    server.name = member.first.text;
+  Status ReadServer(ServerSpec server, const ReadObject& object) {
     server.namespaces = object.params.Texts("namespaces");
     server.tls = TlsFrom(object.params.Text("tls"));
     server.certificate = object.params.Text("certificate");
     server.keep_data = object.params.Text("data") == "kept";
     server.start = StartFrom(object.params);
-    server.pos = PosOf(context_, member.first);
     topology_.servers.push_back(std::move(server));
     return absl::OkStatus();
   }
 
-  Status ReadIngress(const Member& member) {
-    SQUALL_ASSIGN_OR_RETURN(const ReadObject object, ReadMember(member, "ingress"));
-    IngressSpec ingress;
-    ingress.name = member.first.text;
+  Status ReadIngress(IngressSpec ingress, const ReadObject& object) {
     ingress.to = object.params.Text("to");
     ingress.tls = TlsFrom(object.params.Text("tls"));
     ingress.certificate = object.params.Text("certificate");
     ingress.http1 = object.params.Text("transport") == "http1";
     ingress.start = StartFrom(object.params);
-    ingress.pos = PosOf(context_, member.first);
     topology_.ingresses.push_back(std::move(ingress));
     return absl::OkStatus();
   }
 
-  Status ReadLink(const Member& member) {
-    SQUALL_ASSIGN_OR_RETURN(const ReadObject object, ReadMember(member, "link"));
-    LinkSpec link;
-    link.name = member.first.text;
+  Status ReadLink(LinkSpec link, const ReadObject& object) {
     link.to = object.params.Text("to");
-    link.pos = PosOf(context_, member.first);
     if (link.to == "closed" || link.to == "silent") {
       link.end = link.to == "closed" ? LinkSpec::End::kClosed : LinkSpec::End::kSilent;
       link.to.clear();
@@ -180,13 +172,9 @@ class TopologyReader {
     return connect;
   }
 
-  Status ReadWorker(const Member& member) {
-    SQUALL_ASSIGN_OR_RETURN(const ReadObject object, ReadMember(member, "worker"));
+  Status ReadWorker(WorkerSpec worker, const ReadObject& object) {
     const Params& p = object.params;
-    const std::string what = fmt::format("worker '{}'", member.first.text);
-    WorkerSpec worker;
-    worker.name = member.first.text;
-    worker.pos = PosOf(context_, member.first);
+    const std::string what = fmt::format("worker '{}'", worker.name);
     const std::string kind = p.Text("kind");
     worker.kind = kind == "host"      ? WorkerSpec::Kind::kHost
                   : kind == "python"  ? WorkerSpec::Kind::kPython
@@ -245,11 +233,7 @@ class TopologyReader {
     return absl::OkStatus();
   }
 
-  Status ReadClient(const Member& member) {
-    SQUALL_ASSIGN_OR_RETURN(const ReadObject object, ReadMember(member, "client"));
-    ClientSpec client;
-    client.name = member.first.text;
-    client.pos = PosOf(context_, member.first);
+  Status ReadClient(ClientSpec client, const ReadObject& object) {
     client.ns = object.params.Text("namespace");
     client.timeout = object.params.Time("timeout");
     SQUALL_ASSIGN_OR_RETURN(client.connect,
