@@ -221,6 +221,42 @@ impl SquallWorker {
             Ok(Output::Bytes(result?))
         })
     }
+
+    /// Starts a poll; its value is the task, encoded.
+    fn poll<F, M, P>(&self, done: SquallDone, user_data: *mut c_void, poll: P) -> u64
+    where
+        P: FnOnce(Arc<Worker>) -> F + Send + 'static,
+        F: Future<Output = Result<M, PollError>> + Send + 'static,
+        M: Message,
+    {
+        self.start(done, user_data, |worker| async move {
+            poll(worker).await.map(|task| task.encode_to_vec()).map_err(poll_failure)
+        })
+    }
+
+    /// Starts the completion of a task; `completion` is read before this returns.
+    ///
+    /// # Safety
+    /// `completion` must be readable.
+    unsafe fn complete<M, F, E, C>(
+        &self,
+        completion: SquallSlice,
+        done: SquallDone,
+        user_data: *mut c_void,
+        complete: C,
+    ) -> u64
+    where
+        M: Message + Default + 'static,
+        C: FnOnce(Arc<Worker>, M) -> F + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: std::fmt::Display,
+    {
+        let completion = unsafe { decoded::<M>(completion, "the completion") };
+        self.start(done, user_data, |worker| async move {
+            complete(worker, completion?).await.map_err(|error| Failure::invalid(error.to_string()))?;
+            Ok(vec![])
+        })
+    }
 }
 
 unsafe fn decoded<M: Message + Default>(bytes: SquallSlice, what: &str) -> Result<M, Failure> {
@@ -332,9 +368,7 @@ pub unsafe extern "C" fn squall_worker_poll_workflow_activation(
     done: SquallDone,
     user_data: *mut c_void,
 ) -> u64 {
-    unsafe { &*worker }.start(done, user_data, |worker| async move {
-        worker.poll_workflow_activation().await.map(|task| task.encode_to_vec()).map_err(poll_failure)
-    })
+    unsafe { &*worker }.poll(done, user_data, |worker| async move { worker.poll_workflow_activation().await })
 }
 
 /// The value is a coresdk.activity_task.ActivityTask; else as squall_worker_poll_workflow_activation.
@@ -347,9 +381,7 @@ pub unsafe extern "C" fn squall_worker_poll_activity_task(
     done: SquallDone,
     user_data: *mut c_void,
 ) -> u64 {
-    unsafe { &*worker }.start(done, user_data, |worker| async move {
-        worker.poll_activity_task().await.map(|task| task.encode_to_vec()).map_err(poll_failure)
-    })
+    unsafe { &*worker }.poll(done, user_data, |worker| async move { worker.poll_activity_task().await })
 }
 
 /// `completion` is a coresdk.workflow_completion.WorkflowActivationCompletion.
@@ -363,11 +395,10 @@ pub unsafe extern "C" fn squall_worker_complete_workflow_activation(
     done: SquallDone,
     user_data: *mut c_void,
 ) -> u64 {
-    let completion = unsafe { decoded::<WorkflowActivationCompletion>(completion, "the completion") };
-    unsafe { &*worker }.start(done, user_data, |worker| async move {
-        let refused = |error: &dyn std::fmt::Display| Failure::invalid(error.to_string());
-        worker.complete_workflow_activation(completion?).await.map(|()| vec![]).map_err(|error| refused(&error))
-    })
+    let complete = |worker: Arc<Worker>, given: WorkflowActivationCompletion| async move {
+        worker.complete_workflow_activation(given).await
+    };
+    unsafe { (&*worker).complete(completion, done, user_data, complete) }
 }
 
 /// `completion` is a coresdk.ActivityTaskCompletion.
@@ -381,11 +412,10 @@ pub unsafe extern "C" fn squall_worker_complete_activity_task(
     done: SquallDone,
     user_data: *mut c_void,
 ) -> u64 {
-    let completion = unsafe { decoded::<ActivityTaskCompletion>(completion, "the completion") };
-    unsafe { &*worker }.start(done, user_data, |worker| async move {
-        let refused = |error: &dyn std::fmt::Display| Failure::invalid(error.to_string());
-        worker.complete_activity_task(completion?).await.map(|()| vec![]).map_err(|error| refused(&error))
-    })
+    let complete = |worker: Arc<Worker>, given: ActivityTaskCompletion| async move {
+        worker.complete_activity_task(given).await
+    };
+    unsafe { (&*worker).complete(completion, done, user_data, complete) }
 }
 
 /// `heartbeat` is a coresdk.ActivityHeartbeat. Core throttles it and reports cancellations as activity tasks.
