@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <chrono>
+#include <csignal>
 #include <utility>
 
 #include "core/bridge/include/squall_bridge.h"
@@ -34,6 +35,19 @@ struct Runtime::LogTarget {
   }
 };
 
+namespace {
+
+// Core counts on the start-up code of Rust programs, which ignores SIGPIPE: it writes to sockets that the peer has closed.
+void IgnoreBrokenPipes() {
+  struct sigaction present {};
+  if (::sigaction(SIGPIPE, nullptr, &present) == 0 && (present.sa_flags & SA_SIGINFO) == 0 &&
+      present.sa_handler == SIG_DFL) {
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+}
+
+}  // namespace
+
 Runtime::Runtime() : log_(std::make_unique<LogTarget>()) {}
 
 StatusOr<std::shared_ptr<Runtime>> Runtime::Create(RuntimeOptions options) {
@@ -41,6 +55,7 @@ StatusOr<std::shared_ptr<Runtime>> Runtime::Create(RuntimeOptions options) {
     return MakeStatus(StatusCode::kInvalidArgument, "worker_threads must not be negative, got {}",
                       options.worker_threads);
   }
+  IgnoreBrokenPipes();
   std::shared_ptr<Runtime> runtime(new Runtime());
   runtime->shutdown_limit_ = options.shutdown_limit;
   runtime->log_->on_log = std::move(options.on_log);

@@ -55,6 +55,9 @@ struct RuntimeOptions {
 // The destructor first closes the gate through which callbacks leave the bridge (pending operations are dropped, their
 // callbacks never run), then stops tokio within shutdown_limit. A core that hangs (X1, X4, X5 in the incidents) costs
 // that much time and its threads, never the process.
+//
+// Create makes the process ignore SIGPIPE from then on, unless it has a handler for it: core writes to connections that
+// the server has closed, and would be killed.
 class Runtime {
  public:
   // INVALID_ARGUMENT for options that core refuses (with core's text), INTERNAL when it cannot start.

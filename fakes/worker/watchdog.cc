@@ -52,7 +52,6 @@ void BlockStopSignals() {
   // An ignored signal is never delivered, not even to sigwait.
   std::signal(SIGTERM, SIG_DFL);
   std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGPIPE, SIG_IGN);
   const sigset_t set = StopSignals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }

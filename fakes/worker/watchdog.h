@@ -38,8 +38,7 @@ class Watchdog {
 
 // Keeps SIGTERM and SIGINT from this thread and all that it starts from now on: for the start of
 // main, before any other thread. Also undoes an inherited "ignore" (a shell's background job
-// ignores SIGINT), and ignores SIGPIPE: core, used to Rust's main() doing so, writes to sockets
-// that the peer has closed and would be killed by it.
+// ignores SIGINT).
 void BlockStopSignals();
 
 // Hands SIGTERM and SIGINT to `handle` on a thread of its own. After BlockStopSignals.

@@ -52,8 +52,6 @@ class SquallWorkerTest : public ::squall::testing::HarnessLoop {
   };
 
   void SetUp() override {
-    // The client is core in this process: it writes to connections that the server has closed.
-    std::signal(SIGPIPE, SIG_IGN);
     auto server = FakeServer::Start(server_options_);
     ASSERT_OK(server);
     server_ = *std::move(server);

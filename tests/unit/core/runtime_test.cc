@@ -1,7 +1,12 @@
 #include "core/runtime.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <cerrno>
+#include <csignal>
 #include <optional>
 #include <string>
 
@@ -17,7 +22,6 @@ using ::testing::Contains;
 using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
 using ::testing::StartsWith;
 using ::squall::testing::StatusIs;
 
@@ -54,6 +58,42 @@ TEST_F(RuntimeTest, WrongOptionsGiveCoresOwnText) {
   options = {};
   options.worker_threads = -1;
   EXPECT_THAT(Runtime::Create(options), StatusIs(StatusCode::kInvalidArgument, HasSubstr("worker_threads")));
+}
+
+// A write to a pipe that nobody reads: what it gives, when the process survives it.
+int WriteToBrokenPipe() {
+  std::array<int, 2> ends{};
+  if (::pipe(ends.data()) != 0) return -1;
+  ::close(ends[0]);
+  const int error = ::write(ends[1], "x", 1) < 0 ? errno : 0;
+  ::close(ends[1]);
+  return error;
+}
+
+TEST(RuntimeDeathTest, ABrokenPipeKillsAProcessWithoutCore) {
+  EXPECT_EXIT(
+      {
+        std::signal(SIGPIPE, SIG_DFL);
+        WriteToBrokenPipe();
+      },
+      ::testing::KilledBySignal(SIGPIPE), "");
+}
+
+TEST_F(RuntimeTest, ABrokenPipeDoesNotKillTheProcess) {
+  const auto before = std::signal(SIGPIPE, SIG_DFL);
+  ASSERT_OK(Runtime::Create({}));
+  EXPECT_EQ(WriteToBrokenPipe(), EPIPE);
+  std::signal(SIGPIPE, before);
+}
+
+TEST_F(RuntimeTest, AHandlerOfTheProgramForBrokenPipesStays) {
+  static volatile std::sig_atomic_t pipes;
+  pipes = 0;
+  const auto before = std::signal(SIGPIPE, [](int) { pipes = pipes + 1; });
+  ASSERT_OK(Runtime::Create({}));
+  EXPECT_EQ(WriteToBrokenPipe(), EPIPE);
+  EXPECT_EQ(pipes, 1);
+  std::signal(SIGPIPE, before);
 }
 
 TEST_F(RuntimeTest, LogsAreCapturedWithLevelTargetFieldsAndTime) {
