@@ -287,7 +287,7 @@ void ScriptedServer::SendPlain(StreamId call, const Answer& answer) {
   }
 }
 
-void ScriptedServer::MeetAnswer(SteadyTime now, StreamId call, Answer answer) {
+void ScriptedServer::MeetAnswer(SteadyTime now, StreamId call, const Answer& answer) {
   now_ = now;
   const auto it = met_.find(call);
   if (it == met_.end()) {

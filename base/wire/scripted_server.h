@@ -99,7 +99,7 @@ class ScriptedServer final : private GrpcServerHandler, private MisbehaviourScri
   void Behave(SteadyTime now, const Rule& rule) override;
 
   void MeetRequest(SteadyTime now, StreamId call, std::string message);
-  void MeetAnswer(SteadyTime now, StreamId call, Answer answer);
+  void MeetAnswer(SteadyTime now, StreamId call, const Answer& answer);
   void SendAnswer(StreamId call, const Met& met, const Answer& answer);
   void SendPlain(StreamId call, const Answer& answer);
   void OnTheConnection(SteadyTime now, const RulePtr& rule, StreamId stream,
