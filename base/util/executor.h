@@ -47,6 +47,7 @@ class TimerQueue {
   // Removes and returns the first timer due at `now`; empty when none is.
   Executor::Callback TakeDue(SteadyTime now);
   bool empty() const { return timers_.empty(); }
+  std::size_t size() const { return timers_.size(); }
 
  private:
   std::map<std::pair<SteadyTime, TimerId>, Executor::Callback> timers_;

@@ -5,7 +5,9 @@
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/invariants.h"
+#include "fakes/engine/replay.h"
 #include "fakes/engine/rpc_table.h"
+#include "fakes/engine/skipping.h"
 
 namespace squall::fakes {
 
@@ -16,7 +18,8 @@ class Engine::Impl {
   }
 
   void Call(Moment now, std::uint64_t call, RpcRequest request) {
-    Enter(now);
+    const bool fired = Enter(now);
+    bool handled = false;
     const engine::RpcEntry* entry = engine::FindRpc(request.service, request.method);
     engine::CallInfo info;
     if (entry != nullptr && entry->describe != nullptr && core_.options.journal_rpcs) {
@@ -35,7 +38,11 @@ class Engine::Impl {
     }
     if (request.withheld) request.deadline.reset();
     core_.calls.Open(call, std::move(info), request.deadline, request.fault_id);
-    if (request.withheld) return Leave();
+    if (request.withheld) {
+      Leave();
+      if (fired) Tell({.kind = EngineInput::Kind::kAdvance});
+      return;
+    }
     std::optional<RpcStatus> refusal = request.refusal;
     if (!refusal && hook_) refusal = hook_(request);
     if (refusal && refusal->code != 0) {
@@ -56,19 +63,33 @@ class Engine::Impl {
       core_.calls.Fail(call, engine::Calls::DeadlineExceeded());
     } else {
       entry->handle(core_, call, request.message);
+      handled = true;
     }
     Leave();
+    if (!observer_) return;
+    if (handled && !(engine::OnlyReads(request) && !core_.calls.IsOpen(call))) {
+      Tell({.kind = EngineInput::Kind::kCall, .call = call, .request = &request});
+    } else if (fired) {
+      Tell({.kind = EngineInput::Kind::kAdvance});
+    }
   }
 
   void Cancel(Moment now, std::uint64_t call) {
-    Enter(now);
+    const bool fired = Enter(now);
+    const bool known = core_.calls.IsOpen(call);
     core_.calls.Cancel(call);
     Leave();
+    if (known) {
+      Tell({.kind = EngineInput::Kind::kCancel, .call = call});
+    } else if (fired) {
+      Tell({.kind = EngineInput::Kind::kAdvance});
+    }
   }
 
   void Advance(Moment now) {
-    Enter(now);
+    const bool fired = Enter(now);
     Leave();
+    if (fired) Tell({.kind = EngineInput::Kind::kAdvance});
   }
 
   void Restart(Moment now, bool keep_data) {
@@ -95,10 +116,12 @@ class Engine::Impl {
     core_.now = {std::max(now.steady, core_.now.steady), now.wall};
     Enter(now);
     Leave();
+    Tell({.kind = EngineInput::Kind::kRestart, .keep_data = keep_data});
   }
 
   engine::Core core_;
   RpcHook hook_;
+  InputObserver observer_;
   std::string fault_id_;
 
  private:
@@ -110,11 +133,19 @@ class Engine::Impl {
     }
   }
 
+  void Tell(EngineInput input) const {
+    if (!observer_) return;
+    input.now = core_.now;
+    observer_(input);
+  }
+
   // Time stands at each deadline while it fires, so that what follows from it is on time too.
-  void Enter(Moment now) {
+  // Whether anything fired.
+  bool Enter(Moment now) {
     const Moment target{std::max(now.steady, core_.now.steady), now.wall};
     const bool first = core_.now.steady == SteadyTime{} && core_.now.wall == WallTime{};
     if (first) core_.now = target;
+    bool fired = false;
     while (auto next = core_.timers.NextDeadline()) {
       if (*next > target.steady) break;
       core_.now = {std::max(*next, core_.now.steady),
@@ -122,9 +153,11 @@ class Engine::Impl {
       ++core_.transaction;
       if (auto work = core_.timers.TakeDue(target.steady)) work();
       core_.RunDeferred();
+      fired = true;
     }
     core_.now = target;
     ++core_.transaction;
+    return fired;
   }
 
   void Leave() {
@@ -157,6 +190,9 @@ std::optional<SteadyTime> Engine::NextDeadline() const {
 std::vector<RpcResponse> Engine::TakeResponses() { return impl_->core_.calls.Take(); }
 void Engine::SetRpcHook(RpcHook hook) { impl_->hook_ = std::move(hook); }
 void Engine::SetFaultId(std::string fault_id) { impl_->fault_id_ = std::move(fault_id); }
+void Engine::SetInputObserver(InputObserver observer) { impl_->observer_ = std::move(observer); }
+std::uint64_t Engine::StateDigest() const { return engine::StateDigest(impl_->core_); }
+std::optional<SteadyTime> Engine::NextSkip() const { return engine::NextSkip(impl_->core_); }
 void Engine::Restart(Moment now, bool keep_data) { impl_->Restart(now, keep_data); }
 std::size_t Engine::held_calls() const { return impl_->core_.calls.size(); }
 

@@ -114,6 +114,17 @@ struct EngineOptions {
   bool check_invariants = false;
 };
 
+// One input of an engine, as it was handled. An engine with the same options that is given the same
+// inputs in the same order is in the same state.
+struct EngineInput {
+  enum class Kind { kCall, kCancel, kAdvance, kRestart };
+  Kind kind = Kind::kAdvance;
+  Moment now{};                         // as the engine counted it: never before an earlier one
+  std::uint64_t call = 0;               // kCall, kCancel
+  const RpcRequest* request = nullptr;  // kCall; only during the observer's call
+  bool keep_data = false;               // kRestart
+};
+
 // One line of the table of RPCs.
 struct RpcSupport {
   enum class Level { kFull, kPartial, kRefused };
@@ -154,6 +165,21 @@ class Engine {
   // The id of the fault that refused the call being journaled; set by the hook's owner, "" for
   // none.
   void SetFaultId(std::string fault_id);
+
+  // Told of every input that may have changed the state, once it was handled and before its answers
+  // can be taken: what a state file keeps. Not told are calls that were refused or only read, and
+  // time at which nothing fell due; an input that is not told but made something fire is told as
+  // kAdvance.
+  using InputObserver = std::function<void(const EngineInput&)>;
+  void SetInputObserver(InputObserver observer);
+  // A number that is the same for engines in the same state and almost surely differs otherwise;
+  // cheap: it looks at counters, not at every workflow.
+  std::uint64_t StateDigest() const;
+
+  // Where a server that skips time may go at once: the next deadline, when nobody is at work (no
+  // workflow task, activity attempt, query or fresh update) and a workflow waits for time alone: a
+  // timer, a start delay, a back-off of cron, a retry or an activity. Looks at every open workflow.
+  std::optional<SteadyTime> NextSkip() const;
 
   // What a restart of the server does. All held calls are dropped without an answer (their
   // connections are gone) and pollers are forgotten. With `keep_data` namespaces, workflows and

@@ -113,6 +113,8 @@ class Matching {
   // The violated invariant, or "".
   std::string Check() const;
   std::size_t waiting_polls() const;
+  // Queries that wait for a worker or its answer.
+  std::size_t pending_queries() const { return queries_.size(); }
 
  private:
   using Key = QueueKey;

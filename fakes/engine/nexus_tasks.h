@@ -34,6 +34,8 @@ class NexusTasks {
   // Queues a task; its number.
   std::uint64_t Add(Request request);
   bool Wanted(std::uint64_t id) const;
+  // Tasks that wait for a worker or its answer.
+  std::size_t pending() const { return tasks_.size(); }
   // A poll takes it: the answer of the poll.
   std::string Start(std::uint64_t id);
 

@@ -61,6 +61,13 @@ class StandaloneActivities {
                                                               const common::Payloads* details,
                                                               const std::string& identity);
 
+  // For skipping time: attempts that a worker has or should take, and those that wait for their
+  // moment.
+  struct Work {
+    bool pending = false, backing_off = false;
+  };
+  Work WorkNow() const;
+
   // The held calls are gone (restart).
   void ForgetWaiters();
   // All data is gone (restart without data, namespace deleted: only `ns`).

@@ -481,7 +481,7 @@ Frontend::Frontend(FrontendOptions options, Engine& engine, journal::Sink& sink)
 Frontend::~Frontend() = default;
 
 std::uint64_t Frontend::Accept(Moment now, std::string peer, std::string local,
-                               std::size_t listener) {
+                               std::size_t listener, std::optional<WallTime> calendar) {
   impl_->now = now;
   const FrontendOptions& options = impl_->options;
   SQUALL_CHECK(listener <= options.listeners.size(), "there is no such listener");
@@ -491,7 +491,9 @@ std::uint64_t Frontend::Accept(Moment now, std::string peer, std::string local,
   const auto& tls = listener == 0 ? options.tls : options.listeners[listener - 1].tls;
   connection->peer = std::move(peer);
   connection->local = std::move(local);
-  if (tls != nullptr) connection->tls = std::make_unique<wire::TlsSession>(tls, now.wall);
+  if (tls != nullptr) {
+    connection->tls = std::make_unique<wire::TlsSession>(tls, calendar.value_or(now.wall));
+  }
   impl_->Journal(*connection, "accepted", {});
   impl_->MarkDirty(*connection);
   impl_->Schedule(*connection);

@@ -93,9 +93,10 @@ class Frontend {
   Frontend& operator=(const Frontend&) = delete;
 
   // A connection came; returns its number (1, 2, ...), which is never used again. `peer` and
-  // `local` are addresses for the journal.
+  // `local` are addresses for the journal. `calendar` is what certificates are judged by, where
+  // that is not `now` (a server whose time skips).
   std::uint64_t Accept(Moment now, std::string peer, std::string local = {},
-                       std::size_t listener = 0);
+                       std::size_t listener = 0, std::optional<WallTime> calendar = {});
   // Bytes from the peer. Unknown and closed connections are ignored here and below.
   void Receive(Moment now, std::uint64_t connection, std::string_view bytes);
   // The peer ended the connection (`reset`: by RST or another error). Its calls are cancelled in

@@ -37,8 +37,10 @@ constexpr std::size_t kMaxPendingBytes = 16 << 20;
 constexpr auto kLinger = std::chrono::seconds(1);
 // Pause of accepting when the process is out of descriptors.
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
-// How often Start tries a port that is taken.
+// How often Start tries a port or a state file that is taken.
 constexpr auto kBindInterval = std::chrono::milliseconds(20);
+// After so many jumps of a time that skips, the sockets are served before the next.
+constexpr int kSkipsAtOnce = 256;
 
 // Blocks all signals while a thread is started, so that they go to the threads of the program.
 class SignalsBlocked {
@@ -54,6 +56,19 @@ class SignalsBlocked {
 
  private:
   sigset_t before_;
+};
+
+// What the engine tells while it is given old inputs again was told by the server before.
+class MutableSink final : public journal::Sink {
+ public:
+  explicit MutableSink(journal::Sink& sink) : sink_(sink) {}
+  void Append(std::string_view source, journal::Payload payload) override {
+    if (!muted) sink_.Append(source, std::move(payload));
+  }
+  bool muted = false;
+
+ private:
+  journal::Sink& sink_;
 };
 
 }  // namespace
@@ -86,13 +101,15 @@ struct FakeServer::Impl final : AdminTarget {
   Impl(FakeServerOptions options_in, FrontendOptions frontend_options)
       : options(std::move(options_in)),
         clock(options.clock != nullptr ? *options.clock : real_clock),
+        time(clock, options.time),
         events(options.record_events || options.admin_port.has_value()
                    ? std::make_unique<EventLog>(clock, options.journal)
                    : nullptr),
         sink(events != nullptr            ? *events
              : options.journal != nullptr ? *options.journal
                                           : static_cast<journal::Sink&>(null_sink)),
-        engine(options.engine, sink),
+        engine_sink(sink),
+        engine(options.engine, engine_sink),
         frontend(std::move(frontend_options), engine, sink),
         timer(io),
         read_buffer(kReadBytes, '\0') {}
@@ -101,10 +118,13 @@ struct FakeServer::Impl final : AdminTarget {
   journal::NullSink null_sink;
   RealClock real_clock;
   const Clock& clock;
+  ServerTime time;
   const std::unique_ptr<EventLog> events;
   journal::Sink& sink;
+  MutableSink engine_sink;
   Engine engine;
   Frontend frontend;
+  std::unique_ptr<StateFile> state;
 
   asio::io_context io{1};
   std::vector<std::unique_ptr<Listener>> listeners;  // the first is the server's own
@@ -116,7 +136,7 @@ struct FakeServer::Impl final : AdminTarget {
   bool suspended = false;
   std::thread thread;
 
-  Moment Now() const { return clock.MomentNow(); }
+  Moment Now() const { return time.Now(); }
 
   // Runs `function` on the server's thread and waits for it.
   void Run(const std::function<void()>& function) {
@@ -202,8 +222,9 @@ struct FakeServer::Impl final : AdminTarget {
       }
       const int on = 1;
       ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-      const std::uint64_t id = frontend.Accept(
-          Now(), AddressText(peer), fmt::format("127.0.0.1:{}", listener.port), listener.index);
+      const std::uint64_t id =
+          frontend.Accept(Now(), AddressText(peer), fmt::format("127.0.0.1:{}", listener.port),
+                          listener.index, clock.WallNow());
       auto session = std::make_shared<Session>(io, id);
       error_code error;
       session->socket.assign(tcp::v4(), fd.get(), error);
@@ -258,8 +279,16 @@ struct FakeServer::Impl final : AdminTarget {
     sessions.erase(session->id);
   }
 
-  // Carries the frontend's output to the sockets and sets the timer anew.
+  // Carries the frontend's output to the sockets, skips time if there is nothing else to do, and
+  // sets the timer anew.
   void Flush() {
+    if (StateLost()) return;
+    Carry();
+    if (time.mode() == TimeMode::kSkipping && !suspended) Skip();
+    SetTimer();
+  }
+
+  void Carry() {
     for (FrontendOutput& output : frontend.TakeOutput()) {
       const auto it = sessions.find(output.connection);
       if (it == sessions.end()) continue;
@@ -273,7 +302,6 @@ struct FakeServer::Impl final : AdminTarget {
       if (output.end == FrontendOutput::End::kClose) session->closing = true;
       Send(session, std::move(output.bytes));
     }
-    SetTimer();
   }
 
   void Send(const SessionPtr& session, std::string bytes) {
@@ -334,13 +362,37 @@ struct FakeServer::Impl final : AdminTarget {
   // --- Time
   // ----------------------------------------------------------------------------------------------------------
 
+  void MoveAhead(Duration by) {
+    if (by > Duration::zero()) {
+      time.MoveAhead(by);
+      if (state != nullptr) state->RecordOffset(Now(), time.offset());
+      timer.cancel();
+      timer_at.reset();
+    }
+    if (!suspended) frontend.Advance(Now());
+  }
+
+  void Skip() {
+    for (int i = 0; i < kSkipsAtOnce; ++i) {
+      const std::optional<SteadyTime> next = engine.NextSkip();
+      if (!next.has_value()) return;
+      MoveAhead(*next - Now().steady);
+      if (StateLost()) return;
+      Carry();
+    }
+    asio::post(io, [this] {
+      if (!suspended) Flush();
+    });
+  }
+
   // Deadlines move with every call, mostly away. A timer that is set earlier than needed fires for
   // nothing, which is cheaper than setting it anew each time.
   void SetTimer() {
     const std::optional<SteadyTime> next = suspended ? std::nullopt : frontend.NextDeadline();
+    if (time.mode() == TimeMode::kManual && next > Now().steady) return;
     if (!next.has_value() || (timer_at.has_value() && *timer_at <= *next)) return;
     timer_at = next;
-    timer.expires_after(std::max(Duration::zero(), *next - clock.Now()));
+    timer.expires_after(std::max(Duration::zero(), *next - Now().steady));
     timer.async_wait([this](const error_code& error) {
       if (error) return;
       timer_at.reset();
@@ -361,6 +413,44 @@ struct FakeServer::Impl final : AdminTarget {
     std::vector<std::pair<std::string, int>> ports;
     for (const auto& listener : listeners) ports.emplace_back(listener->name, listener->port);
     return ports;
+  }
+
+  // --- State file
+  // ----------------------------------------------------------------------------------------------------
+
+  Status Recover() {
+    const SteadyTime give_up = clock.Now() + options.port_patience;
+    while (state == nullptr) {
+      StatusOr<std::unique_ptr<StateFile>> opened =
+          StateFile::Open(*options.state_file, options.engine);
+      if (opened.ok()) {
+        state = *std::move(opened);
+      } else if (opened.status().code() != StatusCode::kUnavailable || clock.Now() >= give_up) {
+        return opened.status();
+      } else {
+        timer.expires_after(kBindInterval);
+        timer.wait();
+      }
+    }
+    engine_sink.muted = true;
+    SQUALL_RETURN_IF_ERROR(state->Replay(engine));
+    engine_sink.muted = false;
+    if (state->last().has_value()) {
+      time.Continue(*state->last(), state->offset());
+      engine.Restart(Now(), /*keep_data=*/true);
+    }
+    return state->status();
+  }
+
+  // Nothing may be answered that the state file does not have: the server is down from then on.
+  bool StateLost() {
+    if (state == nullptr || state->status().ok()) return false;
+    suspended = true;
+    timer.cancel();
+    timer_at.reset();
+    CloseConnections(Frontend::Ending::kCrash);
+    if (const auto told = std::exchange(options.on_state_lost, nullptr)) told(state->status());
+    return true;
   }
 
   void CloseConnections(Frontend::Ending ending) {
@@ -398,6 +488,10 @@ StatusOr<std::unique_ptr<FakeServer>> FakeServer::Start(FakeServerOptions option
     if (!tls.ok()) return Annotate(tls.status(), "TLS of the fake server");
     frontend.tls = *std::move(tls);
   }
+  if (options.time != TimeMode::kReal) {
+    // They are about the clients' sockets, which live in real time.
+    frontend.limits = ConnectionLimits::None();
+  }
   for (const ListenerOptions& listener : options.listeners) {
     FrontendListener more{.name = listener.name, .tls = nullptr};
     if (listener.tls.has_value()) {
@@ -413,13 +507,14 @@ StatusOr<std::unique_ptr<FakeServer>> FakeServer::Start(FakeServerOptions option
   for (const ListenerOptions& listener : given.listeners) {
     SQUALL_RETURN_IF_ERROR(impl->AddListener(listener.name, listener.port, listener.tls));
   }
+  if (given.state_file.has_value()) SQUALL_RETURN_IF_ERROR(impl->Recover());
   const auto rules = impl->frontend.SetRules(impl->Now(), given.rules);
   if (!rules.ok()) return rules.status();
   SQUALL_RETURN_IF_ERROR(impl->Open());
   if (given.admin_port.has_value()) {
     SQUALL_ASSIGN_OR_RETURN(impl->admin, AdminHttp::Start(impl->io, *given.admin_port, *impl));
   }
-  impl->SetTimer();
+  impl->Flush();
 
   const SignalsBlocked blocked;
   Impl& served = *impl;
@@ -461,7 +556,8 @@ Status FakeServer::Resume(bool keep_data) {
   Status status;
   impl_->Run([&] {
     if (!impl_->suspended) return;
-    status = impl_->Open();
+    if (impl_->state != nullptr) status = impl_->state->status();
+    if (status.ok()) status = impl_->Open();
     if (!status.ok()) return;
     impl_->suspended = false;
     impl_->engine.Restart(impl_->Now(), keep_data);
@@ -475,6 +571,32 @@ bool FakeServer::suspended() const {
   bool result = false;
   impl_->Run([&] { result = impl_->suspended; });
   return result;
+}
+
+void FakeServer::AdvanceTime(Duration by) {
+  SQUALL_CHECK(by >= Duration::zero(), "time runs forward only");
+  impl_->Run([this, by] {
+    impl_->MoveAhead(by);
+    impl_->Flush();
+  });
+}
+
+Moment FakeServer::Now() const {
+  Moment now;
+  impl_->Run([&] { now = impl_->Now(); });
+  return now;
+}
+
+StateFileReport FakeServer::state_report() const {
+  return impl_->state == nullptr ? StateFileReport{} : impl_->state->report();
+}
+
+Status FakeServer::state_status() const {
+  Status status;
+  impl_->Run([&] {
+    if (impl_->state != nullptr) status = impl_->state->status();
+  });
+  return status;
 }
 
 void FakeServer::Drain() {

@@ -16,6 +16,8 @@
 #include "base/wire/tls.h"
 #include "fakes/engine/engine.h"
 #include "fakes/frontend/frontend.h"
+#include "fakes/server/server_time.h"
+#include "fakes/server/state_file.h"
 
 namespace squall::fakes {
 
@@ -56,6 +58,15 @@ struct FakeServerOptions {
   // Null: the machine's clocks. Must outlive the server. Timers run on real time; the clock only
   // tells it.
   const Clock* clock = nullptr;
+  // Real time, or a time that skips what nobody works in, or one that AdvanceTime alone moves. Only
+  // real time has the front end's limits on connections.
+  TimeMode time = TimeMode::kReal;
+  // Keep the state in a file, and start with what is there (docs/fake-server.md). Default: in
+  // memory only.
+  std::optional<StateFileOptions> state_file;
+  // Told once, on the server's thread, when the state file cannot be written any more. The server
+  // has closed everything then, as what it answered would be lost.
+  std::function<void(const Status&)> on_state_lost;
 };
 
 // Listens on 127.0.0.1. All methods may be called from any thread but the server's own (from within
@@ -63,8 +74,8 @@ struct FakeServerOptions {
 // has done what they ask.
 class FakeServer {
  public:
-  // Listening when it returns. UNAVAILABLE when the port is taken, INVALID_ARGUMENT for
-  // certificates that do not load.
+  // Listening when it returns. UNAVAILABLE when the port or the state file is taken,
+  // INVALID_ARGUMENT for certificates that do not load; StateFile's errors.
   static StatusOr<std::unique_ptr<FakeServer>> Start(FakeServerOptions options);
   // Stops at once: connections are closed, the thread is joined.
   ~FakeServer();
@@ -87,6 +98,16 @@ class FakeServer {
   // somebody took the port on purpose.
   Status Resume(bool keep_data = true);
   bool suspended() const;
+
+  // Moves the server's time ahead by `by` (>= 0), in every mode, firing what falls due on the way:
+  // timers and time-outs, long polls (empty) and the deadlines of calls.
+  void AdvanceTime(Duration by);
+  // What the server takes for now.
+  Moment Now() const;
+
+  // What was found in the state file at the start; the first error of writing to it since.
+  StateFileReport state_report() const;
+  Status state_status() const;
 
   // Tells all clients to go away (GOAWAY) without closing anything: what a server does before a
   // graceful stop.

@@ -2,8 +2,11 @@
 // --help.
 
 #include <fmt/core.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <array>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,7 +33,12 @@ Examples:
   squall-server --namespace orders               "default" and "orders" on a free port
   squall-server --tls-cert s.pem --tls-key s.key --client-ca ca.pem      mTLS
   squall-server --api-key-file keys --journal events.jsonl
-  squall-server --misbehaviour rules.json --admin-port 0)";
+  squall-server --misbehaviour rules.json --admin-port 0
+  squall-server --state-file state               workflows outlive the server, and its being killed
+  squall-server --time skipping                  a timer of a year is over at once)";
+
+const std::map<std::string, TimeMode> kTimeModes = {
+    {"real", TimeMode::kReal}, {"skipping", TimeMode::kSkipping}, {"manual", TimeMode::kManual}};
 
 struct Arguments {
   std::string name = "temporal";
@@ -50,6 +58,9 @@ struct Arguments {
   int admin_port = -1, also_plaintext = -1, also_tls = -1, also_mtls = -1;
   ConnectionLimits limits;
   std::size_t max_message_bytes = wire::kDefaultMaxMessageBytes;
+  std::string state_file;
+  bool state_reset = false, state_repair = false;
+  TimeMode time = TimeMode::kReal;
 };
 
 // A limit in seconds; 0 switches it off.
@@ -126,6 +137,18 @@ void Declare(CLI::App& app, Arguments& args) {
   AddLimit(app, "--handshake-timeout", limits.handshake_timeout, "Close connections without TLS");
   app.add_option("--max-message-bytes", args.max_message_bytes, "Refuse larger requests")
       ->capture_default_str();
+  auto* state = app.add_option("--state-file", args.state_file,
+                               "Keep all state in this file and start with what is in it");
+  app.add_flag("--state-file-reset", args.state_reset, "Start empty, whatever is in the file")
+      ->needs(state);
+  app.add_flag("--state-file-repair", args.state_repair,
+               "Cut off a last record that was not written whole, instead of refusing the file")
+      ->needs(state);
+  app.add_option("--time", args.time,
+                 "real; skipping: jumps whenever workflows only wait for time; or manual: stands "
+                 "until it is moved")
+      ->transform(CLI::CheckedTransformer(kTimeModes))
+      ->default_str("real");
   app.description(kDescription);
   app.footer(kFooter);
 }
@@ -144,7 +167,7 @@ StatusOr<FakeServerOptions> ToOptions(const Arguments& args) {
   FakeServerOptions options;
   options.name = args.name;
   options.port = args.port;
-  if (args.port != 0) options.port_patience = std::chrono::seconds(1);
+  if (args.port != 0 || !args.state_file.empty()) options.port_patience = std::chrono::seconds(1);
   options.engine.seed = args.seed;
   options.engine.complete_polls_on_shutdown = args.complete_polls_on_shutdown;
   options.engine.worker_commands = args.worker_commands;
@@ -156,6 +179,13 @@ StatusOr<FakeServerOptions> ToOptions(const Arguments& args) {
   if (args.no_default_namespace) options.engine.namespaces.clear();
   for (const std::string& name : args.namespaces) {
     if (name != "default" || args.no_default_namespace) options.engine.namespaces.push_back(name);
+  }
+  options.time = args.time;
+  if (!args.state_file.empty()) {
+    options.state_file = {
+        .path = args.state_file, .reset = args.state_reset, .repair = args.state_repair};
+    // As if we were told to stop; what it was is told at the end.
+    options.on_state_lost = [](const Status&) { ::kill(::getpid(), SIGTERM); };
   }
   if (!args.tls_cert.empty()) {
     wire::TlsServerOptions tls;
@@ -236,6 +266,10 @@ int Main(int argc, char** argv) {
   for (const ListenerOptions& listener : options->listeners) listeners.push_back(listener.name);
   StatusOr<std::unique_ptr<FakeServer>> server = FakeServer::Start(*std::move(options));
   if (!server.ok()) return program.ComplainOfStart(server.status());
+  if (const StateFileReport found = (*server)->state_report(); found.cut_bytes != 0) {
+    program.Complain(0, fmt::format("state file {}: cut off a torn record of {} bytes at offset {}",
+                                    args.state_file, found.cut_bytes, found.cut_at));
+  }
   std::vector<std::pair<std::string, int>> ports;
   for (std::size_t i = 0; i < listeners.size(); ++i) {
     ports.emplace_back(listeners[i] + "_port", (*server)->port(i + 1));
@@ -245,9 +279,10 @@ int Main(int argc, char** argv) {
     program.PrintReady({(*server)->port(), (*server)->address(), tls, std::move(ports)});
   }
   program.WaitForStop();
+  const Status state = (*server)->state_status();
   (*server)->Shutdown();
   server->reset();
-  return program.Finish();
+  return state.ok() ? program.Finish() : program.Complain(kFailed, Message(state));
 }
 
 }  // namespace
