@@ -19,6 +19,14 @@ class Chaos {
       Harvest();
     }
   }
+  static EngineOptions Options(std::uint64_t seed) {
+    EngineOptions options = TestOptions();
+    options.seed = seed;
+    options.history_page_size = 8;
+    options.workflow_pause = true;
+    return options;
+  }
+  Engine& engine() { return client_.engine; }
   std::size_t completed() const {
     return client_.sink.Of<journal::WorkflowEvent>("completed").size();
   }
@@ -33,13 +41,6 @@ class Chaos {
   }
 
  private:
-  static EngineOptions Options(std::uint64_t seed) {
-    EngineOptions options = TestOptions();
-    options.seed = seed;
-    options.history_page_size = 8;
-    options.workflow_pause = true;
-    return options;
-  }
   std::string Id() { return "wf" + std::to_string(rng_.Below(6)); }
   std::string Queue() { return rng_.Chance(0.7) ? "q" : "children"; }
 
@@ -309,6 +310,48 @@ TEST(Random, RepeatsItself) {
   b.Run(300);
   EXPECT_EQ(a.Fingerprint(), b.Fingerprint());
   EXPECT_FALSE(a.Fingerprint().empty());
+}
+
+// What the observer is told is enough to get the same engine again, input by input.
+TEST(Random, RecordedInputsLeadToTheSameState) {
+  struct Recorded {
+    EngineInput input;
+    RpcRequest request;
+    std::uint64_t digest = 0;
+  };
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Chaos chaos(seed);
+    std::vector<Recorded> recorded;
+    chaos.engine().SetInputObserver([&](const EngineInput& input) {
+      recorded.push_back({.input = input,
+                          .request = input.request == nullptr ? RpcRequest{} : *input.request,
+                          .digest = chaos.engine().StateDigest()});
+    });
+    chaos.Run(400);
+    ASSERT_GT(recorded.size(), 200u);
+
+    MemorySink sink;
+    Engine engine(Chaos::Options(seed), sink);
+    for (std::size_t i = 0; i < recorded.size(); ++i) {
+      const Recorded& entry = recorded[i];
+      switch (entry.input.kind) {
+        case EngineInput::Kind::kCall:
+          engine.Call(entry.input.now, entry.input.call, entry.request);
+          break;
+        case EngineInput::Kind::kCancel:
+          engine.Cancel(entry.input.now, entry.input.call);
+          break;
+        case EngineInput::Kind::kAdvance:
+          engine.Advance(entry.input.now);
+          break;
+        case EngineInput::Kind::kRestart:
+          engine.Restart(entry.input.now, entry.input.keep_data);
+          break;
+      }
+      ASSERT_EQ(engine.StateDigest(), entry.digest) << "input " << i << " " << entry.request.method;
+    }
+  }
 }
 
 TEST(Random, SurvivesBytes) {
