@@ -130,6 +130,8 @@ Header HeaderOf(const EngineOptions& options) {
   add("complete polls on shutdown", flag(options.complete_polls_on_shutdown));
   add("workflow pause", flag(options.workflow_pause));
   add("task completion pages", flag(options.task_completion_pages));
+  add("worker commands", flag(options.worker_commands));
+  add("version drainage interval", Nanoseconds(options.version_drainage_interval));
   add("poller memory", Nanoseconds(options.poller_memory));
   add("query time-out", Nanoseconds(options.query_timeout));
   add("history page size", fmt::format("{}", options.history_page_size));
