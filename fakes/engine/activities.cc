@@ -28,6 +28,11 @@ const char* TypeName(enums::TimeoutType type) {
   }
 }
 
+Status ActivityGone() {
+  return NotFound(
+      "invalid activityID or activity already timed out or invoking workflow is completed");
+}
+
 common::Payloads TextPayload(std::string_view text) {
   common::Payloads payloads;
   common::Payload* payload = payloads.add_payloads();
@@ -242,6 +247,42 @@ bool Activities::RequestCancel(Run& run, std::int64_t scheduled_event_id,
   core_.ActivityHappened("cancelled", run, activity, "not started");
   Erase(run, activity);
   return true;
+}
+
+StatusOr<Activities::Found> Activities::FindByToken(const std::string& bytes) {
+  if (bytes.empty()) return InvalidArgument("Task token not set on request.");
+  const auto token = TaskToken::Parse(bytes);
+  if (!token) return InvalidArgument("Error deserializing task token.");
+  SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.GetById(token->namespace_id));
+  SQUALL_ASSIGN_OR_RETURN(auto run, Namespaces::FindRun(*ns, token->workflow_id, token->run_id));
+  if (!run->open()) return WorkflowClosed();
+  auto it = run->activities.find(token->scheduled_event_id);
+  if (it == run->activities.end() || !it->second.started || it->second.attempt != token->attempt) {
+    return ActivityGone();
+  }
+  return Found{std::move(run), &it->second};
+}
+
+StatusOr<Activities::Found> Activities::FindById(const std::string& ns_name,
+                                                 const std::string& workflow_id,
+                                                 const std::string& run_id,
+                                                 const std::string& activity_id,
+                                                 bool force_complete) {
+  SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(ns_name));
+  if (workflow_id.empty()) return InvalidArgument("WorkflowId is not set on request.");
+  if (activity_id.empty()) return InvalidArgument("ActivityId is not set on request.");
+  SQUALL_ASSIGN_OR_RETURN(auto run, Namespaces::FindRun(*ns, workflow_id, run_id));
+  if (!run->open()) return WorkflowClosed();
+  auto it = run->activity_ids.find(activity_id);
+  if (it == run->activity_ids.end()) {
+    return NotFound(
+        fmt::format("cannot find pending activity with ActivityID {}, check workflow execution "
+                    "history for more details",
+                    activity_id));
+  }
+  Activity& activity = run->activities.at(it->second);
+  if (!activity.started && !force_complete) return ActivityGone();
+  return Found{std::move(run), &activity};
 }
 
 void Activities::Complete(const Found& found, const common::Payloads* result,

@@ -269,8 +269,20 @@ StatusOr<ws::DescribeWorkflowExecutionResponse> Reads::Describe(
   }
   auto& request_info = (*extended->mutable_request_id_infos())[run->create_request_id];
   request_info.set_event_type(enums::EVENT_TYPE_WORKFLOW_EXECUTION_STARTED);
-  // The real server's map has one entry for a signal-with-start: the start's type, the signal's id.
-  request_info.set_event_id(run->signal_request_ids.contains(run->create_request_id) ? 2 : 1);
+  request_info.set_event_id(1);
+  // The real server keeps one entry where a signal came with the start's request id: the start's
+  // type, the signal's event.
+  for (std::int64_t id = 2; run->signal_request_ids.contains(run->create_request_id) &&
+                            id < run->history.next_event_id();
+       ++id) {
+    const historypb::HistoryEvent event = run->history.Read(id);
+    if (event.workflow_execution_signaled_event_attributes().request_id() ==
+            run->create_request_id &&
+        event.event_type() == enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED) {
+      request_info.set_event_id(id);
+      break;
+    }
+  }
   core_.nexus_operations.Describe(*run, &response);
   Callbacks::Describe(*run, &response);
   return response;

@@ -370,6 +370,8 @@ StatusOr<ws::SignalWithStartWorkflowExecutionResponse> Starts::SignalWithStart(
   if (request.workflow_id().empty()) return InvalidArgument("WorkflowId is not set on request.");
   if (request.signal_name().empty()) return InvalidArgument("signal not set");
   if (request.workflow_type().name().empty()) return InvalidArgument("workflow type not set");
+  SQUALL_RETURN_IF_ERROR(
+      CheckPolicies(request.workflow_id_reuse_policy(), request.workflow_id_conflict_policy()));
   if (request.workflow_id_conflict_policy() == enums::WORKFLOW_ID_CONFLICT_POLICY_FAIL) {
     return InvalidArgument(
         "Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported for "
@@ -433,7 +435,7 @@ StatusOr<ws::SignalWithStartWorkflowExecutionResponse> Starts::SignalWithStart(
   ws::SignalWithStartWorkflowExecutionResponse response;
   response.set_run_id(run.run_id);
   response.set_first_execution_run_id(run.first_run_id);
-  response.set_started(outcome.started);
+  response.set_started(outcome.created);  // not by an earlier call with the same request id
   *response.mutable_signal_link() =
       RequestLink(run, as_start.request_id(), enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
   return response;

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/times.h"
@@ -132,6 +135,44 @@ StatusOr<ws::ListClosedWorkflowExecutionsResponse> Visibility::ListClosed(
   return response;
 }
 
+namespace {
+
+// Whether JSON is of the attribute's type; each type takes lists of its values too
+// (system.visibilityAllowList).
+bool Fits(int type, const nlohmann::json& value) {
+  if (value.is_array()) {
+    return std::all_of(value.begin(), value.end(), [type](const nlohmann::json& each) {
+      return !each.is_array() && Fits(type, each);
+    });
+  }
+  switch (type) {
+    case enums::INDEXED_VALUE_TYPE_INT:
+      return value.is_number_integer();
+    case enums::INDEXED_VALUE_TYPE_DOUBLE:
+      return value.is_number();
+    case enums::INDEXED_VALUE_TYPE_BOOL:
+      return value.is_boolean();
+    default:  // Text, Keyword, KeywordList, Datetime
+      return value.is_string();
+  }
+}
+
+Status CheckValue(const std::string& name, int type, const common::Payload& payload) {
+  if (payload.data().empty()) return absl::OkStatus();
+  const auto value = nlohmann::json::parse(payload.data(), nullptr, false);
+  if (value.is_null() || (!value.is_discarded() && Fits(type, value))) return absl::OkStatus();
+  const std::string type_name =
+      PascalName(enums::IndexedValueType_Name(static_cast<enums::IndexedValueType>(type)),
+                 "INDEXED_VALUE_TYPE_");
+  const std::string shown = value.is_string()      ? value.get<std::string>()
+                            : value.is_discarded() ? "<nil>"
+                                                   : value.dump();
+  return InvalidArgument(
+      fmt::format("invalid value for search attribute {} of type {}: {}", name, type_name, shown));
+}
+
+}  // namespace
+
 Status Visibility::CheckAttributes(const Namespace& ns,
                                    const common::SearchAttributes& attributes) const {
   static const std::map<std::string, int> kPredefined = {{"TemporalChangeVersion", 0},
@@ -151,7 +192,11 @@ Status Visibility::CheckAttributes(const Namespace& ns,
   std::map<std::string, const common::Payload*> ordered;
   for (const auto& [key, value] : attributes.indexed_fields()) ordered[key] = &value;
   for (const auto& [key, value] : ordered) {
-    if (ns.search_attributes.contains(key) || kPredefined.contains(key)) continue;
+    if (const auto known = ns.search_attributes.find(key); known != ns.search_attributes.end()) {
+      SQUALL_RETURN_IF_ERROR(CheckValue(key, known->second, *value));
+      continue;
+    }
+    if (kPredefined.contains(key)) continue;
     return InvalidArgument(
         fmt::format("Namespace {} has no mapping defined for search attribute {}", ns.name, key));
   }

@@ -35,7 +35,9 @@ LEFT_OUT = {
     "close_shard_id": "internal",
     "state_transition_count": "internal bookkeeping",
     "approximate_backlog_count": "an approximation by its own word",
+    "backlog_count_hint": "an approximation of a moment",
     "server_response_time": "a moment",
+    "poller_scaling_decision": "depends on how many milliseconds a task has waited",
     "first_workflow_task_backoff": "of a run that continues another: what is left of a second since that one's start",
 }
 

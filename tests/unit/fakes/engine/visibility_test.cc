@@ -155,5 +155,26 @@ TEST(Visibility, FindsBySearchAttribute) {
   EXPECT_EQ(count("Size < 7"), 0);
 }
 
+TEST(Visibility, RefusesSearchAttributesOfAnotherType) {
+  EngineOptions options = TestOptions();
+  options.search_attributes = {{"Count", "Int"}, {"Words", "Text"}, {"Right", "Bool"}};
+  Client c(options);
+  const auto start = [&c](const std::string& name, const std::string& json) {
+    auto request = Client::StartRequest("wf-" + name + json);
+    common::Payload& payload =
+        (*request.mutable_search_attributes()->mutable_indexed_fields())[name];
+    (*payload.mutable_metadata())["encoding"] = "json/plain";
+    payload.set_data(json);
+    return c.Start(request).status.message;
+  };
+  EXPECT_EQ(start("Words", "5"), "invalid value for search attribute Words of type Text: 5");
+  EXPECT_EQ(start("Count", "\"five\""),
+            "invalid value for search attribute Count of type Int: five");
+  EXPECT_EQ(start("Right", "1"), "invalid value for search attribute Right of type Bool: 1");
+  EXPECT_EQ(start("Count", "[1, 2]"), "");
+  EXPECT_EQ(start("Words", "\"five\""), "");
+  EXPECT_EQ(start("Right", "null"), "");
+}
+
 }  // namespace
 }  // namespace squall::fakes::engine
