@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/util/rng.h"
+#include "scenarios/checks/judge.h"
 
 namespace squall::harness {
 namespace {
@@ -118,6 +119,8 @@ Status HarnessWorld::PrepareNow() {
   for (const auto& server : topology_.servers) tls = tls || server.tls != TlsMode::kNone;
   for (const auto& ingress : topology_.ingresses) tls = tls || ingress.tls != TlsMode::kNone;
   versions_ = KnownVersions(python);
+  if (const double scale = TimeoutScale(); scale != 1)
+    versions_.emplace(scenarios::kTimeoutScaleVersion, fmt::format("{:g}", scale));
   if (tls) {
     Rng rng = Rng(options_.seed).Split("certificates");
     certificates_ = wire::MintCatalogue(executor_.clock().WallNow(), rng);

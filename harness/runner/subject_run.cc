@@ -59,7 +59,7 @@ StatusOr<reports::SubjectReport> RunSubject(const SubjectRunOptions& options) {
       const std::unique_ptr<journal::Journal> journal,
       journal::Journal::Create(clock, options.work_directory + "/" + kJournalFile));
   SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<scenarios::ChecksJudge> judge,
-                          scenarios::ChecksJudge::Create(subject->checks));
+                          scenarios::ChecksJudge::Create(subject->checks, TimeoutScale()));
   {
     AsioExecutor executor(clock);
     HarnessWorldOptions world_options;

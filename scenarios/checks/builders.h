@@ -1,6 +1,7 @@
 #pragma once
 // The rows of the table, one function per file of checkers; registry.cc puts them together.
 
+#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,6 +32,12 @@ inline StatusOr<EventPattern> PatternOf(const Params& params, std::string_view n
   StatusOr<EventPattern> pattern = EventPattern::Parse(params.Text(name, otherwise));
   if (!pattern.ok()) return Annotate(pattern.status(), name);
   return pattern;
+}
+
+// A parameter that every checker is made with, for limits whose two sides differ: see MakeChecker.
+inline constexpr std::string_view kTimeoutScale = "timeout_scale";
+inline Duration Times(Duration limit, double scale) {
+  return Duration(std::llround(static_cast<double>(limit.count()) * scale));
 }
 
 inline Verdict Pass(std::string expected, std::string happened) {

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 #include "scenarios/checks/builders.h"
@@ -218,8 +217,9 @@ class BackoffEnvelope final : public Checker {
     std::vector<std::string> delays;
     for (const Duration delay : delays_) delays.push_back(FormatDuration(delay));
     const std::string expected = fmt::format(
-        "at least {} attempts in a row, {} apart (the last repeats; +-{:.0f}% +-{})", min_attempts_,
-        fmt::join(delays, ", "), tolerance_ * 100, FormatDuration(slack_));
+        "at least {} attempts in a row, {} apart (the last repeats; +-{:.0f}% +-{}{})",
+        min_attempts_, fmt::join(delays, ", "), tolerance_ * 100, FormatDuration(slack_),
+        late_ == slack_ ? "" : fmt::format(", {} late", FormatDuration(late_)));
     std::vector<std::vector<Try>> all = series_;
     if (!current_.empty()) all.push_back(current_);
     if (all.empty()) {
@@ -233,7 +233,7 @@ class BackoffEnvelope final : public Checker {
     for (const std::vector<Try>& tries : all) {
       for (std::size_t i = 0; i < tries.size(); ++i) {
         const Duration wanted = delays_[std::min(i, delays_.size() - 1)];
-        if (tries[i].announced && !Inside(*tries[i].announced, wanted)) {
+        if (tries[i].announced && !Meant(*tries[i].announced, wanted)) {
           return Fail(
               expected,
               fmt::format("after attempt {} it announced a delay of {} instead of {}; gaps: {}",
@@ -275,6 +275,7 @@ class BackoffEnvelope final : public Checker {
         delays_(params.Times("delays")),
         tolerance_(params.Number("tolerance")),
         slack_(params.Time("slack")),
+        late_(Times(slack_, params.Number(kTimeoutScale, 1))),
         group_(params.Time("group")),
         min_attempts_(static_cast<std::size_t>(params.Int(
             "min_attempts", static_cast<std::int64_t>(params.Times("delays").size()) + 1))) {}
@@ -289,10 +290,16 @@ class BackoffEnvelope final : public Checker {
     current_.clear();
   }
 
+  // What was measured: the machine adds to it, and makes it look shorter when it told late of the
+  // attempt before.
   bool Inside(Duration gap, Duration wanted) const {
-    const auto width =
-        Duration(std::llround(static_cast<double>(wanted.count()) * tolerance_)) + slack_;
-    return gap >= wanted - width && gap <= wanted + width;
+    const Duration width = Times(wanted, tolerance_);
+    return gap >= wanted - width - slack_ && gap <= wanted + width + late_;
+  }
+  // What the worker said of itself: no machine is in it.
+  bool Meant(Duration announced, Duration wanted) const {
+    const Duration width = Times(wanted, tolerance_);
+    return announced >= wanted - width && announced <= wanted + width;
   }
 
   static std::string Gaps(const std::vector<Try>& tries) {
@@ -306,7 +313,7 @@ class BackoffEnvelope final : public Checker {
   std::string worker_, link_;
   std::vector<Duration> delays_;
   double tolerance_;
-  Duration slack_, group_;
+  Duration slack_, late_, group_;
   std::size_t min_attempts_;
   bool tells_connecting_ = false;
   std::vector<std::vector<Try>> series_;
@@ -409,7 +416,11 @@ std::vector<CheckKind> ConnectionChecks() {
                   .type = kLink,
                   .doc = "The link on which a new connection is established. Not for stalls: old "
                          "connections go on there."},
-                 {.name = "within", .type = kDuration, .doc = "Time allowed.", .required = true},
+                 {.name = "within",
+                  .type = kDuration,
+                  .doc = "Time allowed.",
+                  .required = true,
+                  .upper_limit = true},
                  {.name = "after",
                   .type = kFaultLabel,
                   .doc = "Counts from the healing of this fault, whatever else is restored later."},
@@ -447,7 +458,8 @@ std::vector<CheckKind> ConnectionChecks() {
                         .max = 1},
                        {.name = "slack",
                         .type = kDuration,
-                        .doc = "Absolute width to both sides, on top.",
+                        .doc = "Absolute width to both sides, on top, of what was measured; a "
+                               "delay that the worker announces has none.",
                         .default_text = "100ms"},
                        {.name = "group",
                         .type = kDuration,

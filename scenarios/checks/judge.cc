@@ -7,6 +7,7 @@
 #include "scenarios/checks/registry.h"
 #include "scenarios/checks/tracks.h"
 #include "scenarios/engine/step_machine.h"
+#include "scenarios/format/values.h"
 
 namespace squall::scenarios {
 
@@ -14,13 +15,15 @@ using journal::AssertionEvent;
 using journal::Event;
 using journal::RunEvent;
 
-StatusOr<std::unique_ptr<ChecksJudge>> ChecksJudge::Create(std::span<const CheckSpec> checks) {
+StatusOr<std::unique_ptr<ChecksJudge>> ChecksJudge::Create(std::span<const CheckSpec> checks,
+                                                           double timeout_scale) {
   auto judge = std::make_unique<ChecksJudge>();
   std::vector<std::string> processes, faults;  // that a check speaks of
   bool exits_checked = false;
   const auto add = [&](const std::string& id, const std::string& name, const Params& params,
                        bool oracle) -> Status {
-    auto checker = MakeChecker({.name = name, .id = id, .params = params, .pos = {}});
+    auto checker =
+        MakeChecker({.name = name, .id = id, .params = params, .pos = {}}, timeout_scale);
     if (!checker.ok())
       return oracle || id == name ? checker.status() : Annotate(checker.status(), id);
     Entry entry{.id = id,
@@ -175,7 +178,20 @@ SubjectJudgement JudgeSubject(std::span<const CheckResult> results,
 StatusOr<JournalJudgement> JudgeJournal(std::span<const Event> events,
                                         std::span<const CheckSpec> checks,
                                         const Expectation& expectation) {
-  SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<ChecksJudge> judge, ChecksJudge::Create(checks));
+  double timeout_scale = 1;
+  for (const Event& event : events) {
+    const auto* run = event.As<RunEvent>();
+    if (run == nullptr || run->what != "started") continue;
+    const auto found = run->versions.find(std::string(kTimeoutScaleVersion));
+    if (found == run->versions.end()) continue;
+    const std::optional<double> number = ParseNumber(found->second);
+    if (!number || !(*number >= 1))
+      return MakeStatus(StatusCode::kInvalidArgument, "the journal's timeout_scale is '{}'",
+                        found->second);
+    timeout_scale = *number;
+  }
+  SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<ChecksJudge> judge,
+                          ChecksJudge::Create(checks, timeout_scale));
   std::optional<SteadyTime> end;
   SteadyTime last{};
   JournalJudgement judgement;

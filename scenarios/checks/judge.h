@@ -23,6 +23,10 @@ namespace squall::scenarios {
 // scenario's own checks.
 inline constexpr std::string_view kOraclePrefix = "oracle:";
 
+// Among the versions of what took part in a run (RunEvent::versions): what upper limits of elapsed
+// time were multiplied by, where it is not 1. So reports tell it, and a saved journal knows it.
+inline constexpr std::string_view kTimeoutScaleVersion = "timeout_scale";
+
 // The checks of a scenario as one Judge, plus the oracles:
 //   no_unexpected_exit  no process ended unasked; leaves out processes that a check of the scenario
 //   speaks of (exits, stays_up,
@@ -36,8 +40,9 @@ inline constexpr std::string_view kOraclePrefix = "oracle:";
 // are clean-up and do not count.
 class ChecksJudge final : public Judge {
  public:
-  // Errors as of MakeChecker, with the check's id in front.
-  static StatusOr<std::unique_ptr<ChecksJudge>> Create(std::span<const CheckSpec> checks);
+  // Errors as of MakeChecker, with the check's id in front; `timeout_scale` as there.
+  static StatusOr<std::unique_ptr<ChecksJudge>> Create(std::span<const CheckSpec> checks,
+                                                       double timeout_scale = 1);
 
   void Observe(const journal::Event& event) override;
   // The latest of the checkers' deadlines: until then at least one is undecided.
@@ -86,7 +91,8 @@ struct JournalJudgement {
 
 // The same over a saved journal: what `squall judge` does. The end of observation is the time of
 // the first conclusion in the journal, else of its last event. A journal that ends before anything
-// was concluded has an unknown `infrastructure` among the results.
+// was concluded has an unknown `infrastructure` among the results. Limits are scaled as they were
+// in the run (kTimeoutScaleVersion).
 StatusOr<JournalJudgement> JudgeJournal(std::span<const journal::Event> events,
                                         std::span<const CheckSpec> checks,
                                         const Expectation& expectation);

@@ -157,10 +157,19 @@ class ErrorNames final : public Checker {
   static StatusOr<std::unique_ptr<Checker>> Create(const Params& params) {
     if (params.Texts("text").empty())
       return MakeStatus(StatusCode::kInvalidArgument, "text: at least one");
-    return std::unique_ptr<Checker>(new ErrorNames(params));
+    std::optional<EventPattern> after;
+    if (params.Has("after")) {
+      SQUALL_ASSIGN_OR_RETURN(after, PatternOf(params, "after", ""));
+    }
+    return std::unique_ptr<Checker>(new ErrorNames(params, std::move(after)));
+  }
+
+  std::vector<std::string> Needs() const override {
+    return after_ ? std::vector<std::string>{after_->kind()} : std::vector<std::string>{};
   }
 
   void Observe(const Event& event) override {
+    if (after_ && !begun_ && after_->Matches(event)) begun_ = event.time;
     if (const auto* p = event.As<ProcessEvent>(); p != nullptr && p->process == process_) {
       Begin(event.time);
       if (p->what == "start_failed" || (p->what == "exited" && p->reason == "unexpected"))
@@ -191,10 +200,13 @@ class ErrorNames final : public Checker {
   }
 
   Verdict Finish(SteadyTime end) const override {
-    const std::string expected = fmt::format("an error of {} names {} within {}", process_,
-                                             fmt::join(texts_, " and "), FormatDuration(within_));
+    const std::string expected =
+        fmt::format("an error of {} names {} within {}{}", process_, fmt::join(texts_, " and "),
+                    FormatDuration(within_), after_ ? " of " + after_->text() : "");
     if (named_) return Pass(expected, fmt::format("at {}: {}", At(named_at_), Shortened(*named_)));
-    if (!begun_) return Unknown(expected, "nothing was seen of it");
+    if (!begun_)
+      return Unknown(expected,
+                     after_ ? after_->text() + " never happened" : "nothing was seen of it");
     if (end < *begun_ + within_) return Unknown(expected, "not yet, when observation ended");
     if (errors_ == 0) return Fail(expected, "it reported no error");
     return Fail(expected, fmt::format("none of {} does, the last: {}", Counted(errors_, "error"),
@@ -202,20 +214,21 @@ class ErrorNames final : public Checker {
   }
 
  private:
-  explicit ErrorNames(const Params& params)
+  ErrorNames(const Params& params, std::optional<EventPattern> after)
       : process_(params.Text("process")),
         texts_(params.Texts("text")),
+        after_(std::move(after)),
         within_(params.Time("within")) {}
 
   void Begin(SteadyTime time) {
-    if (!begun_) begun_ = time;
+    if (!begun_ && !after_) begun_ = time;
   }
 
   void Error(SteadyTime at, const std::string& text) {
     if (text.empty()) return;
     ++errors_;
     last_ = text;
-    if (named_ || at > *begun_ + within_) return;
+    if (named_ || !begun_ || at > *begun_ + within_) return;
     if (std::all_of(texts_.begin(), texts_.end(),
                     [&](const std::string& t) { return text.find(t) != std::string::npos; })) {
       named_ = text;
@@ -225,8 +238,9 @@ class ErrorNames final : public Checker {
 
   std::string process_;
   std::vector<std::string> texts_;
+  std::optional<EventPattern> after_;
   Duration within_;
-  std::optional<SteadyTime> begun_;  // first sight of it
+  std::optional<SteadyTime> begun_;  // `after`, or first sight of it
   std::size_t errors_ = 0;
   std::string last_;
   std::optional<std::string> named_;
@@ -260,7 +274,8 @@ std::vector<CheckKind> OutputChecks() {
                                  {.name = "within",
                                   .type = kDuration,
                                   .doc = "Time allowed; it is waited for.",
-                                  .default_text = "10s"},
+                                  .default_text = "10s",
+                                  .upper_limit = true},
                                  {.name = "after",
                                   .type = kText,
                                   .doc = "The event that starts the time, its first occurrence: "
@@ -293,9 +308,14 @@ std::vector<CheckKind> OutputChecks() {
                                   .required = true},
                                  {.name = "within",
                                   .type = kDuration,
-                                  .doc =
-                                      "Time allowed from its start (for a client: its first call).",
-                                  .default_text = "30s"}},
+                                  .doc = "Time allowed from `after`.",
+                                  .default_text = "30s",
+                                  .upper_limit = true},
+                                 {.name = "after",
+                                  .type = kText,
+                                  .doc = "The event that starts the time, its first occurrence: "
+                                         "worker.connecting worker=w. Unset: its start (for a "
+                                         "client: its first call)."}},
                       .needs = {}},
        .nothing_seen =
            "fail when it ran and reported no error; unknown when nothing was seen of it",

@@ -163,7 +163,8 @@ std::vector<CheckKind> PollingChecks() {
                        {.name = "within",
                         .type = kDuration,
                         .doc = "Longest time without a poll.",
-                        .default_text = "5s"},
+                        .default_text = "5s",
+                        .upper_limit = true},
                        {.name = "fresh",
                         .type = kDuration,
                         .doc = "How old a poller reported by DescribeTaskQueue may be to count: a "

@@ -103,6 +103,10 @@ A verdict is pass, unknown or fail, and the worst of a subject's checks wins. Tw
 - **Limits of time are inclusive, and must have been observed.** What happens exactly at a limit is in time. A run that ends
   before a limit was reached makes the check unknown, not fail. The run waits after its last step until nothing can change any more.
 
+Upper limits of elapsed time (`within`, the late side of `slack`) are multiplied by `SQUALL_TIMEOUT_SCALE`, which slow builds and
+machines set; the report says so when it is not 1, the texts of the verdicts hold the scaled limits, and the journal keeps the factor, so
+that `squall judge` applies the same. Lower limits, spans (`for`), counts and codes never change.
+
 Each world says which kinds of event it can see. A check that needs a kind which the world does not see is unknown, whatever it saw.
 
 In parameters, an *event* is written KIND.WORD with fields that must match: `process.exited process=w`,
@@ -154,7 +158,7 @@ Params WithDefaults(const ParamTable& table, Params params) {
   return params;
 }
 
-StatusOr<std::unique_ptr<Checker>> MakeChecker(const CheckSpec& spec) {
+StatusOr<std::unique_ptr<Checker>> MakeChecker(const CheckSpec& spec, double timeout_scale) {
   const CheckKind* kind = FindCheck(spec.name);
   if (kind == nullptr) {
     std::vector<std::string> names;
@@ -169,8 +173,13 @@ StatusOr<std::unique_ptr<Checker>> MakeChecker(const CheckSpec& spec) {
     }
   }
   try {
-    StatusOr<std::unique_ptr<Checker>> checker =
-        kind->make(WithDefaults(kind->definition.params, spec.params));
+    Params params = WithDefaults(kind->definition.params, spec.params);
+    for (const ParamSpec& param : kind->definition.params) {
+      if (param.upper_limit && params.Has(param.name))
+        params.Set(param.name, Times(params.Time(param.name), timeout_scale));
+    }
+    params.Set(std::string(kTimeoutScale), timeout_scale);
+    StatusOr<std::unique_ptr<Checker>> checker = kind->make(params);
     if (!checker.ok()) return Annotate(checker.status(), spec.name);
     return checker;
   } catch (const std::regex_error& e) {

@@ -34,7 +34,9 @@ const CheckTable& Checks();
 // Makes the checker that `spec` asks for; absent parameters take their defaults. NOT_FOUND for an
 // unknown name (with the nearest one); INVALID_ARGUMENT for values that the table alone cannot
 // refuse (event patterns, combinations). `squall check` calls it for every check of every file.
-StatusOr<std::unique_ptr<Checker>> MakeChecker(const CheckSpec& spec);
+// `timeout_scale` (>= 1) multiplies every upper limit of elapsed time: the machine, or a build with
+// sanitizers, is that much slower. What is due no earlier than a time, and how often, stays.
+StatusOr<std::unique_ptr<Checker>> MakeChecker(const CheckSpec& spec, double timeout_scale = 1);
 
 // `params` with the defaults of `table` where they lack a value.
 Params WithDefaults(const ParamTable& table, Params params);

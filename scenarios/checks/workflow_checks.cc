@@ -380,7 +380,8 @@ std::vector<CheckKind> WorkflowChecks() {
                                  {.name = "within",
                                   .type = kDuration,
                                   .doc = "Time allowed from acceptance to the end; the run is "
-                                         "waited for until then. Unset: none."}},
+                                         "waited for until then. Unset: none.",
+                                  .upper_limit = true}},
                       .needs = {"workflow"}},
        .nothing_seen = "unknown when nobody started it; fail when it was started and never closed",
        .example = "- workflow_completed: {workflow: ping, result: hello, within: 5s}",
@@ -398,7 +399,8 @@ std::vector<CheckKind> WorkflowChecks() {
                         .doc = "Time allowed after the last acceptance, the last restoration and "
                                "the last step, whichever is "
                                "latest.",
-                        .default_text = "10s"},
+                        .default_text = "10s",
+                        .upper_limit = true},
                        {.name = "min",
                         .type = kInt,
                         .doc = "Fewer accepted workflows prove nothing.",

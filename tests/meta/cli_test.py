@@ -12,6 +12,7 @@ import tempfile
 import xml.etree.ElementTree as ElementTree
 
 SQUALL = sys.argv[1]
+SCALE = float(os.environ.get("SQUALL_TIMEOUT_SCALE", "1"))
 OK, USAGE, NOTHING, FAILED, BAD_SCENARIO, MISSING = 0, 2, 4, 100, 102, 103
 
 # Quick, and needs nothing but the fake server and squall-worker.
@@ -33,7 +34,7 @@ expect:
 
 
 def squall(*arguments, expect=OK, cwd=None, env=None):
-    done = subprocess.run([SQUALL, *arguments], capture_output=True, text=True, timeout=120, cwd=cwd or FOLDER,
+    done = subprocess.run([SQUALL, *arguments], capture_output=True, text=True, timeout=120 * SCALE, cwd=cwd or FOLDER,
                           env={**os.environ, **(env or {})})
     assert done.returncode == expect, f"squall {' '.join(arguments)}: exit code {done.returncode}, not {expect}\n{done.stdout}{done.stderr}"
     assert "\033" not in done.stdout + done.stderr, "colours where there is no terminal"
@@ -82,6 +83,16 @@ def test_a_run_writes_reports_and_repeats_by_its_seed():
         second = next(json.loads(line) for line in file if '"kind":"run"' in line)
     assert first["seed"] == second["seed"]
     assert "A4/fixed@fake: pass" in squall("judge", work)
+
+
+def test_a_scale_of_limits_is_told_and_kept():
+    text = squall("run", QUICK, "--keep", env={"SQUALL_TIMEOUT_SCALE": "4"})
+    assert "timeout_scale 4" in text, text
+    assert json.loads(latest("summary.json"))["versions"]["timeout_scale"] == "4"
+    assert 'name="version.timeout_scale" value="4"' in latest("junit.xml")
+    # A second, four times; judged again without the setting it is still four.
+    again = squall("judge", os.path.join(FOLDER, "squall-out", "latest", "A4.fixed.fake"), env={"SQUALL_TIMEOUT_SCALE": "1"})
+    assert "within 4.00s" in again and "pass" in again, again
 
 
 def test_a_failure_is_kept_judged_again_and_named_with_its_command():

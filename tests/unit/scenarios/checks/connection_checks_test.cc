@@ -236,6 +236,16 @@ TEST(BackoffEnvelope, TheEdgesBelongToTheEnvelope) {
               Fails(""));
 }
 
+TEST(BackoffEnvelope, ASlowMachineMayBeLateButNotEarly) {
+  const std::string check = "backoff_envelope: {link: wire, delays: [1s], min_attempts: 2}";
+  EXPECT_THAT(Judged(check, OnWire({0s, 1300ms + 1ns})), Fails(""));
+  // 100 ms of slack become 300 ms, on the late side alone.
+  EXPECT_THAT(JudgedSlowly(check, OnWire({0s, 1500ms}), 3), Passes(""));
+  EXPECT_THAT(JudgedSlowly(check, OnWire({0s, 1500ms + 1ns}), 3), Fails(""));
+  EXPECT_THAT(JudgedSlowly(check, OnWire({0s, 700ms - 1ns}), 3), Fails(""));
+  EXPECT_THAT(JudgedSlowly(check, OnWire({0s}), 3), Fails("only 1 attempt"));
+}
+
 TEST(BackoffEnvelope, TooFewAttemptsFailAndNoneIsUnknown) {
   EXPECT_THAT(Judged(kHost, Attempts({0s, 1s, 3s})), Fails("only 3 attempts"));
   EXPECT_THAT(Judged("backoff_envelope: {worker: host, delays: [1s, 2s, 4s], min_attempts: 3}",
@@ -262,6 +272,23 @@ TEST(BackoffEnvelope, AnAnnouncedDelayOutsideFails) {
     story.At(time).Says("host", "connecting").Retrying("host", 1s);
   EXPECT_THAT(Judged(kHost, story),
               Fails("after attempt 2 it announced a delay of 1.00s instead of 2.00s"));
+}
+
+TEST(BackoffEnvelope, WhatIsAnnouncedGetsNoSlack) {
+  const std::string check = "backoff_envelope: {worker: host, delays: [100ms], min_attempts: 2}";
+  const auto announced = [](Duration delay) {
+    return Story()
+        .Up("host")
+        .Says("host", "connecting")
+        .Retrying("host", delay)
+        .At(delay)
+        .Says("host", "connecting");
+  };
+  EXPECT_THAT(Judged(check, announced(80ms)), Passes(""));
+  EXPECT_THAT(Judged(check, announced(120ms)), Passes(""));
+  EXPECT_THAT(Judged(check, announced(80ms - 1ns)), Fails("announced a delay"));
+  EXPECT_THAT(Judged(check, announced(120ms + 1ns)), Fails("announced a delay"));
+  EXPECT_THAT(JudgedSlowly(check, announced(120ms + 1ns), 10), Fails("announced a delay"));
 }
 
 TEST(BackoffEnvelope, WorkersThatOnlyTellOfRetriesAreTimedByThem) {

@@ -127,6 +127,27 @@ TEST(ChecksJudge, SavedAndLiveSayTheSame) {
   }
 }
 
+TEST(ChecksJudge, ASavedRunIsJudgedByTheLimitsThatItHad) {
+  const auto run = [](const std::string& timeout_scale) {
+    RunEvent started{.what = "started", .world = "fake"};
+    started.observes.assign(AllKinds().begin(), AllKinds().end());
+    if (!timeout_scale.empty()) started.versions["timeout_scale"] = timeout_scale;
+    return Story().Add(started).Up("w").At(5s).Exited("w", 0, "asked").Finished();
+  };
+  const std::string check = "  - exits: {worker: w, within: 2s}\n";
+  EXPECT_THAT(Judge(check, run("")).results[0], Is("exits", Outcome::kFail));
+  EXPECT_THAT(Judge(check, run("3")).results[0], Is("exits", Outcome::kPass));
+  EXPECT_THAT(JudgeJournal(run("fast").events(), Specs(check), {}).status(),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("timeout_scale is 'fast'")));
+  EXPECT_FALSE(JudgeJournal(run("0.5").events(), Specs(check), {}).ok());
+  // Live, the one who makes the judge says it.
+  const auto live = ChecksJudge::Create(Specs(check), 3);
+  ASSERT_OK(live);
+  const Story slow = run("3");
+  for (const Event& event : slow.events()) (*live)->Observe(event);
+  EXPECT_EQ((*live)->Finish(SteadyTime(6s))[0].outcome, Outcome::kPass);
+}
+
 TEST(ChecksJudge, WaitsForTheLatestDeadlineOfChecksThatCanBeJudged) {
   const auto deadline = [](const std::string& checks, const Story& story) {
     auto judge = ChecksJudge::Create(Specs(checks));

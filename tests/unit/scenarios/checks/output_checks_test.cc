@@ -99,6 +99,31 @@ TEST(ErrorNames, TheTimeRunsFromItsStart) {
   EXPECT_EQ(DeadlineAfter(kNames, Story()), std::nullopt);
 }
 
+TEST(ErrorNames, TheTimeMayRunFromAnEvent) {
+  const char* check =
+      "error_names: {process: w, text: refused, within: 1s, after: worker.connecting worker=w}";
+  // A slow start is no slow error.
+  const auto names = [](Duration after) {
+    return Story()
+        .Up("w")
+        .At(3s)
+        .Says("w", "connecting")
+        .At(3s + after)
+        .Log("refused", "w", "ERROR");
+  };
+  EXPECT_THAT(Judged(check, names(1s)), Passes("at 4.00s: refused"));
+  EXPECT_THAT(Judged(check, names(1s + 1ns)), Fails("none of 1 error"));
+  EXPECT_EQ(DeadlineAfter(check, Story().Up("w").At(3s).Says("w", "connecting")), 4s);
+  EXPECT_EQ(DeadlineAfter(check, Story().Up("w").At(3s)), std::nullopt);
+  // What it complained of before does not count, nor does another worker's attempt.
+  EXPECT_THAT(
+      Judged(check, Story().Up("w").Log("refused", "w", "ERROR").At(3s).Says("w", "connecting"),
+             4s),
+      Fails("none of 1 error"));
+  EXPECT_THAT(Judged(check, Story().Up("w").Says("v", "connecting").Log("refused", "w", "ERROR")),
+              IsUnknown("worker.connecting worker=w never happened"));
+}
+
 TEST(ErrorNames, WaitsForTheErrorAndKnowsWhenThereWasNobody) {
   EXPECT_EQ(DeadlineAfter(kNames, Story().Up("w")), 10s);
   EXPECT_THAT(Judged(kNames, Story().Up("w"), 10s - 1ns), IsUnknown("not yet"));

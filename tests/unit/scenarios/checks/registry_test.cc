@@ -77,6 +77,34 @@ TEST(Registry, DefaultsAreTheLoadersDefaults) {
   }
 }
 
+TEST(Registry, UpperLimitsAreThoseCalledWithin) {
+  for (const CheckKind& kind : CheckKinds()) {
+    for (const ParamSpec& param : kind.definition.params) {
+      EXPECT_EQ(param.upper_limit, param.name == "within")
+          << kind.definition.name << "." << param.name;
+      EXPECT_TRUE(!param.upper_limit || param.type == ParamType::kDuration)
+          << kind.definition.name << "." << param.name;
+    }
+  }
+}
+
+TEST(Registry, OnASlowMachineUpperLimitsGrowAndNothingElse) {
+  const std::string ends = "exits: {worker: w, code: 3, within: 2s}";
+  const auto after = [](Duration time, int code) {
+    return Story().Up("w").At(time).Exited("w", code, "unexpected");
+  };
+  EXPECT_THAT(Judged(ends, after(6s, 3)), Fails("only after 6.00s"));
+  EXPECT_THAT(JudgedSlowly(ends, after(6s, 3), 3), Passes(""));
+  EXPECT_THAT(JudgedSlowly(ends, after(6s + 1ns, 3), 3), Fails("only after 6.00s"));
+  EXPECT_THAT(JudgedSlowly(ends, after(1s, 1), 3), Fails("code 1"));
+  // The text says what was judged by.
+  EXPECT_THAT(JudgedSlowly(ends, after(6s, 3), 3).expected, HasSubstr("within 6.00s"));
+  // A span that it must last.
+  const std::string stays = "stays_up: {worker: w, for: 2s}";
+  EXPECT_THAT(JudgedSlowly(stays, Story().Up("w").At(2s), 3), Passes(""));
+  EXPECT_THAT(JudgedSlowly(stays, Story().Up("w").At(2s - 1ns), 3), IsUnknown(""));
+}
+
 TEST(Registry, NothingObservedNeverPasses) {
   for (const CheckKind& kind : CheckKinds()) {
     const auto checker = MakeChecker(ExampleOf(kind));

@@ -214,8 +214,9 @@ class Story {
 };
 
 // What one check says of a story that is observed until `end`.
-inline Verdict Judged(const std::string& check, const Story& story, Duration end) {
-  const auto checker = MakeChecker(Spec(check));
+inline Verdict Judged(const std::string& check, const Story& story, Duration end,
+                      double timeout_scale = 1) {
+  const auto checker = MakeChecker(Spec(check), timeout_scale);
   if (!checker.ok()) {
     ADD_FAILURE() << check << ": " << checker.status();
     return {};
@@ -225,6 +226,10 @@ inline Verdict Judged(const std::string& check, const Story& story, Duration end
 }
 inline Verdict Judged(const std::string& check, const Story& story) {
   return Judged(check, story, story.now().time_since_epoch());
+}
+// The same where upper limits of time are multiplied.
+inline Verdict JudgedSlowly(const std::string& check, const Story& story, double timeout_scale) {
+  return Judged(check, story, story.now().time_since_epoch(), timeout_scale);
 }
 
 // Until when a check wants to be waited for after a story.
