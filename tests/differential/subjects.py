@@ -6,6 +6,7 @@ in which identifiers are replaced by symbols in the order of their first appeara
 
 import asyncio
 import base64
+import ctypes
 import json
 import os
 import re
@@ -97,6 +98,16 @@ class Scrubber:
         return {"code": error.status.name, "message": self.text(error.message), "details": details}
 
 
+PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
+LIBC = ctypes.CDLL(None)
+
+
+def _child():
+    """Of a server, before exec: it ends with this process, however that one ends, and takes SIGINT as usual."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Subject:
     """A server under comparison. Start it with `async with`."""
 
@@ -113,7 +124,7 @@ class Subject:
         # Its own group, so that what the CLI starts goes with it; SIGINT as usual (a background child may inherit it ignored).
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=self._log, process_group=0,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+            preexec_fn=_child,
         )
         if port is None:
             ready = json.loads(await asyncio.to_thread(self._process.stdout.readline))
