@@ -82,6 +82,18 @@ class Activities {
   StatusOr<Found> FindById(const std::string& ns, const std::string& workflow_id,
                            const std::string& run_id, const std::string& activity_id,
                            bool force_complete);
+  // By whichever of the two the request has.
+  template <typename Request>
+  StatusOr<Found> FindFor(const Request& request, bool force_complete);
+  // The RPCs, each in both forms.
+  template <typename Response, typename Request>
+  StatusOr<Response> AnswerCompleted(const Request& request);
+  template <typename Response, typename Request>
+  StatusOr<Response> AnswerFailed(const Request& request);
+  template <typename Response, typename Request>
+  StatusOr<Response> AnswerCanceled(const Request& request);
+  template <typename Response, typename Request>
+  StatusOr<Response> AnswerHeartbeat(const Request& request);
 
   void Complete(const Found& found, const common::Payloads* result, const std::string& identity);
   void FailAttempt(const Found& found, const failure::Failure& failure,
