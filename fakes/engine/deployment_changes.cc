@@ -41,6 +41,18 @@ void FillPrevious(Response* response, const std::string& previous) {
     *response->mutable_previous_deployment_version() = ToProto(**version);
 }
 
+// The version that `text` names, which has to be one of `deployment`; nullopt for none of them.
+StatusOr<MaybeVersion> VersionOf(const std::string& deployment, const std::string& text) {
+  const auto parsed = ParseVersion(text);
+  if (!parsed.ok())
+    return InvalidArgument("invalid version string: " + std::string(Message(parsed.status())));
+  if (*parsed && (*parsed)->deployment != deployment) {
+    return InvalidArgument(fmt::format(
+        "invalid version string '{}' does not match deployment name '{}'", text, deployment));
+  }
+  return *parsed;
+}
+
 }  // namespace
 
 Status Deployments::CheckManager(const Deployment& deployment, const std::string& identity) const {
@@ -132,15 +144,7 @@ StatusOr<ws::SetWorkerDeploymentCurrentVersionResponse> Deployments::SetCurrent(
                          ? std::string(kUnversionedName)
                          : request.deployment_name() + "." + request.build_id();
   }
-  const auto parsed = ParseVersion(change.version);
-  if (!parsed.ok())
-    return InvalidArgument("invalid version string: " + std::string(Message(parsed.status())));
-  const MaybeVersion version = *parsed;
-  if (version && version->deployment != change.deployment) {
-    return InvalidArgument(
-        fmt::format("invalid version string '{}' does not match deployment name '{}'",
-                    change.version, change.deployment));
-  }
+  SQUALL_ASSIGN_OR_RETURN(const MaybeVersion version, VersionOf(change.deployment, change.version));
   if (version) change.version = DottedName(version);
   SQUALL_ASSIGN_OR_RETURN(Deployment * found, Prepare(*ns, change, version));
   Deployment& deployment = *found;
@@ -213,15 +217,7 @@ StatusOr<ws::SetWorkerDeploymentRampingVersionResponse> Deployments::SetRamping(
     return InvalidArgument("Percentage must be between 0 and 100 (inclusive)");
   MaybeVersion version;
   if (!change.version.empty()) {
-    const auto parsed = ParseVersion(change.version);
-    if (!parsed.ok())
-      return InvalidArgument("invalid version string: " + std::string(Message(parsed.status())));
-    version = *parsed;
-    if (version && version->deployment != change.deployment) {
-      return InvalidArgument(
-          fmt::format("invalid version string '{}' does not match deployment name '{}'",
-                      change.version, change.deployment));
-    }
+    SQUALL_ASSIGN_OR_RETURN(version, VersionOf(change.deployment, change.version));
     if (version) change.version = DottedName(version);
   }
   SQUALL_ASSIGN_OR_RETURN(Deployment * found, Prepare(*ns, change, version));
