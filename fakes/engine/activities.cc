@@ -7,6 +7,7 @@
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/limits.h"
+#include "fakes/engine/search_attributes.h"
 #include "fakes/engine/times.h"
 #include "fakes/engine/tokens.h"
 
@@ -31,14 +32,6 @@ const char* TypeName(enums::TimeoutType type) {
 Status ActivityGone() {
   return NotFound(
       "invalid activityID or activity already timed out or invoking workflow is completed");
-}
-
-common::Payloads TextPayload(std::string_view text) {
-  common::Payloads payloads;
-  common::Payload* payload = payloads.add_payloads();
-  (*payload->mutable_metadata())["encoding"] = "json/plain";
-  payload->set_data(fmt::format("\"{}\"", text));
-  return payloads;
 }
 
 }  // namespace
@@ -241,7 +234,7 @@ bool Activities::RequestCancel(Run& run, std::int64_t scheduled_event_id,
   auto* attributes = event.mutable_activity_task_canceled_event_attributes();
   attributes->set_scheduled_event_id(scheduled_event_id);
   attributes->set_latest_cancel_requested_event_id(cancel_event_id);
-  *attributes->mutable_details() = TextPayload("ACTIVITY_ID_NOT_STARTED");
+  *attributes->mutable_details() = JsonText("ACTIVITY_ID_NOT_STARTED");
   attributes->set_identity(identity);
   run.history.Buffer(std::move(event));
   core_.ActivityHappened("cancelled", run, activity, "not started");

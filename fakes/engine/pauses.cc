@@ -4,6 +4,7 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/search_attributes.h"
 
 namespace squall::fakes::engine {
 namespace {
@@ -74,10 +75,9 @@ StatusOr<ws::PauseWorkflowExecutionResponse> Pauses::Pause(
                 .reason = request.reason(),
                 .request_id = request.request_id(),
                 .since = core_.now.wall};
-  common::Payload& info = run->search_attributes[kPauseInfo];
-  (*info.mutable_metadata())["encoding"] = "json/plain";
-  (*info.mutable_metadata())["type"] = "KeywordList";
-  info.set_data(fmt::format("[\"Workflow:{}\",\"Reason:{}\"]", run->workflow_id, request.reason()));
+  run->search_attributes[kPauseInfo] = TypedAttribute(
+      fmt::format("[\"Workflow:{}\",\"Reason:{}\"]", run->workflow_id, request.reason()),
+      enums::INDEXED_VALUE_TYPE_KEYWORD_LIST);
   SetStatus(core_, *run, enums::WORKFLOW_EXECUTION_STATUS_PAUSED);
   historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED);
   event.set_worker_may_ignore(true);

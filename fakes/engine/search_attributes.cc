@@ -74,11 +74,14 @@ const AttributeTypes& StoreColumns() {
   return *columns;
 }
 
+std::string TypeName(enums::IndexedValueType type) {
+  return PascalName(enums::IndexedValueType_Name(type), "INDEXED_VALUE_TYPE_");
+}
+
 common::Payload TypedAttribute(std::string data, enums::IndexedValueType type) {
   common::Payload value;
   (*value.mutable_metadata())["encoding"] = "json/plain";
-  (*value.mutable_metadata())["type"] =
-      PascalName(enums::IndexedValueType_Name(type), "INDEXED_VALUE_TYPE_");
+  (*value.mutable_metadata())["type"] = TypeName(type);
   value.set_data(std::move(data));
   return value;
 }
@@ -89,8 +92,7 @@ void SetType(const Namespace& ns, const std::string& key, common::Payload* value
     it = SystemAttributes().find(key);
     if (it == SystemAttributes().end()) return;
   }
-  (*value->mutable_metadata())["type"] =
-      PascalName(enums::IndexedValueType_Name(it->second), "INDEXED_VALUE_TYPE_");
+  (*value->mutable_metadata())["type"] = TypeName(it->second);
 }
 
 std::string JsonQuoted(std::string_view text) {
@@ -112,6 +114,14 @@ std::string JsonQuoted(std::string_view text) {
     }
   }
   return out + "\"";
+}
+
+common::Payloads JsonText(std::string_view text) {
+  common::Payloads payloads;
+  common::Payload* payload = payloads.add_payloads();
+  (*payload->mutable_metadata())["encoding"] = "json/plain";
+  payload->set_data(JsonQuoted(text));
+  return payloads;
 }
 
 }  // namespace squall::fakes::engine

@@ -7,6 +7,7 @@
 
 #include "fakes/engine/activity_operators.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/search_attributes.h"
 #include "fakes/engine/standalone_state.h"
 #include "fakes/engine/times.h"
 #include "fakes/engine/tokens.h"
@@ -43,20 +44,6 @@ Status CheckNames(const Request& request) {
   if (request.identity().size() > kMaxIdLength)
     return TooLong("identity", request.identity().size());
   return absl::OkStatus();
-}
-
-common::Payloads JsonText(const std::string& text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') quoted.push_back('\\');
-    quoted.push_back(c);
-  }
-  quoted.push_back('"');
-  common::Payloads payloads;
-  common::Payload* payload = payloads.add_payloads();
-  (*payload->mutable_metadata())["encoding"] = "json/plain";
-  payload->set_data(quoted);
-  return payloads;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "fakes/engine/commands.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/search_attributes.h"
 #include "fakes/engine/standalone_state.h"
 #include "fakes/engine/times.h"
 #include "fakes/engine/tokens.h"
@@ -252,15 +253,12 @@ StatusOr<ws::ListActivityExecutionsResponse> StandaloneActivities::List(
       fields[name] = value;
       const auto type = ns->search_attributes.find(name);
       if (type != ns->search_attributes.end()) {
-        (*fields[name].mutable_metadata())["type"] =
-            PascalName(enums::IndexedValueType_Name(type->second), "INDEXED_VALUE_TYPE_");
+        (*fields[name].mutable_metadata())["type"] = TypeName(type->second);
       }
     }
     // Where the real server keeps activities apart from workflows.
-    common::Payload& division = fields["TemporalNamespaceDivision"];
-    (*division.mutable_metadata())["encoding"] = "json/plain";
-    (*division.mutable_metadata())["type"] = "Keyword";
-    division.set_data("\"3332429922\"");
+    fields["TemporalNamespaceDivision"] =
+        TypedAttribute("\"3332429922\"", enums::INDEXED_VALUE_TYPE_KEYWORD);
     row->set_task_queue(activity.options.task_queue().name());
     if (!activity.open()) {
       *row->mutable_close_time() = ToProto(activity.closed);
@@ -287,15 +285,7 @@ StatusOr<ws::CountActivityExecutionsResponse> StandaloneActivities::Count(
                           "ACTIVITY_EXECUTION_STATUS_")];
     }
   }
-  if (query.group_by.empty()) return response;
-  for (const auto& [name, count] : groups) {
-    auto* group = response.add_groups();
-    group->set_count(count);
-    auto* value = group->add_group_values();
-    (*value->mutable_metadata())["encoding"] = "json/plain";
-    (*value->mutable_metadata())["type"] = "Keyword";
-    value->set_data("\"" + name + "\"");
-  }
+  if (!query.group_by.empty()) AddGroups(groups, &response);
   return response;
 }
 

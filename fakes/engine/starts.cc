@@ -8,6 +8,7 @@
 #include "fakes/engine/cron.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/limits.h"
+#include "fakes/engine/search_attributes.h"
 #include "fakes/engine/times.h"
 
 namespace squall::fakes::engine {
@@ -300,10 +301,7 @@ StatusOr<StartOutcome> Starts::StartOrReuse(StartRequest request) {
         return StartOutcome{current, false, false};
       case enums::WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING: {
         request.run.run_id = core_.rng.Uuid();
-        common::Payloads details;
-        common::Payload* payload = details.add_payloads();
-        (*payload->mutable_metadata())["encoding"] = "json/plain";
-        payload->set_data(fmt::format("\"terminated by new runID: {}\"", request.run.run_id));
+        const common::Payloads details = JsonText("terminated by new runID: " + request.run.run_id);
         core_.closing.Terminate(*current, "TerminateIfRunning WorkflowIdReusePolicy", &details,
                                 "history-service");
         return StartOutcome{Create(std::move(request.run)), true, true};

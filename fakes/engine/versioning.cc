@@ -6,6 +6,7 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/search_attributes.h"
 #include "fakes/engine/times.h"
 
 namespace squall::fakes::engine {
@@ -18,15 +19,6 @@ enums::VersioningBehavior BehaviorOf(const Override& override) {
   // A one-time override routes like a pinned one until a task completed there.
   if (override.has_pinned() || override.has_one_time()) return enums::VERSIONING_BEHAVIOR_PINNED;
   return override.behavior();
-}
-
-// The search attribute's value of a keyword, or of a list of them.
-common::Payload Keyword(const std::string& value, const char* type) {
-  common::Payload payload;
-  (*payload.mutable_metadata())["encoding"] = "json/plain";
-  (*payload.mutable_metadata())["type"] = type;
-  payload.set_data(value);
-  return payload;
 }
 
 std::string Quote(const std::string& text) {
@@ -64,7 +56,7 @@ void WriteList(std::map<std::string, common::Payload>& attributes, const std::st
                const std::vector<std::string>& values) {
   std::string data = "[";
   for (const std::string& value : values) data += (data.size() > 1 ? "," : "") + Quote(value);
-  attributes[name] = Keyword(data + "]", "KeywordList");
+  attributes[name] = TypedAttribute(data + "]", enums::INDEXED_VALUE_TYPE_KEYWORD_LIST);
 }
 
 void WriteKeyword(std::map<std::string, common::Payload>& attributes, const std::string& name,
@@ -72,7 +64,7 @@ void WriteKeyword(std::map<std::string, common::Payload>& attributes, const std:
   if (value.empty()) {
     attributes.erase(name);
   } else {
-    attributes[name] = Keyword(Quote(value), "Keyword");
+    attributes[name] = TypedAttribute(Quote(value), enums::INDEXED_VALUE_TYPE_KEYWORD);
   }
 }
 

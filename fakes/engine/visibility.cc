@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/search_attributes.h"
 #include "fakes/engine/times.h"
 #include "fakes/engine/tokens.h"
 #include "fakes/engine/visibility_query.h"
@@ -100,15 +102,7 @@ StatusOr<ws::CountWorkflowExecutionsResponse> Visibility::Count(
     ++groups[PascalName(enums::WorkflowExecutionStatus_Name(run->status),
                         "WORKFLOW_EXECUTION_STATUS_")];
   }
-  if (query.group_by.empty()) return response;
-  for (const auto& [name, count] : groups) {
-    auto* group = response.add_groups();
-    group->set_count(count);
-    auto* value = group->add_group_values();
-    (*value->mutable_metadata())["encoding"] = "json/plain";
-    (*value->mutable_metadata())["type"] = "Keyword";
-    value->set_data("\"" + name + "\"");
-  }
+  if (!query.group_by.empty()) AddGroups(groups, &response);
   return response;
 }
 
@@ -139,7 +133,7 @@ namespace {
 
 // Whether JSON is of the attribute's type; each type takes lists of its values too
 // (system.visibilityAllowList).
-bool Fits(int type, const nlohmann::json& value) {
+bool Fits(enums::IndexedValueType type, const nlohmann::json& value) {
   if (value.is_array()) {
     return std::all_of(value.begin(), value.end(), [type](const nlohmann::json& each) {
       return !each.is_array() && Fits(type, each);
@@ -157,38 +151,36 @@ bool Fits(int type, const nlohmann::json& value) {
   }
 }
 
-Status CheckValue(const std::string& name, int type, const common::Payload& payload) {
+Status CheckValue(const std::string& name, enums::IndexedValueType type,
+                  const common::Payload& payload) {
   if (payload.data().empty()) return absl::OkStatus();
   const auto value = nlohmann::json::parse(payload.data(), nullptr, false);
   if (value.is_null() || (!value.is_discarded() && Fits(type, value))) return absl::OkStatus();
-  const std::string type_name =
-      PascalName(enums::IndexedValueType_Name(static_cast<enums::IndexedValueType>(type)),
-                 "INDEXED_VALUE_TYPE_");
   const std::string shown = value.is_string()      ? value.get<std::string>()
                             : value.is_discarded() ? "<nil>"
                                                    : value.dump();
-  return InvalidArgument(
-      fmt::format("invalid value for search attribute {} of type {}: {}", name, type_name, shown));
+  return InvalidArgument(fmt::format("invalid value for search attribute {} of type {}: {}", name,
+                                     TypeName(type), shown));
 }
 
 }  // namespace
 
 Status Visibility::CheckAttributes(const Namespace& ns,
                                    const common::SearchAttributes& attributes) const {
-  static const std::map<std::string, int> kPredefined = {{"TemporalChangeVersion", 0},
-                                                         {"BinaryChecksums", 0},
-                                                         {"BuildIds", 0},
-                                                         {"BatcherNamespace", 0},
-                                                         {"BatcherUser", 0},
-                                                         {"TemporalScheduledStartTime", 0},
-                                                         {"TemporalScheduledById", 0},
-                                                         {"TemporalSchedulePaused", 0},
-                                                         {"TemporalNamespaceDivision", 0},
-                                                         {"TemporalPauseInfo", 0},
-                                                         {"TemporalReportedProblems", 0},
-                                                         {"TemporalWorkerDeploymentVersion", 0},
-                                                         {"TemporalWorkerDeployment", 0},
-                                                         {"TemporalWorkflowVersioningBehavior", 0}};
+  static const std::set<std::string> kPredefined = {"TemporalChangeVersion",
+                                                    "BinaryChecksums",
+                                                    "BuildIds",
+                                                    "BatcherNamespace",
+                                                    "BatcherUser",
+                                                    "TemporalScheduledStartTime",
+                                                    "TemporalScheduledById",
+                                                    "TemporalSchedulePaused",
+                                                    "TemporalNamespaceDivision",
+                                                    "TemporalPauseInfo",
+                                                    "TemporalReportedProblems",
+                                                    "TemporalWorkerDeploymentVersion",
+                                                    "TemporalWorkerDeployment",
+                                                    "TemporalWorkflowVersioningBehavior"};
   std::map<std::string, const common::Payload*> ordered;
   for (const auto& [key, value] : attributes.indexed_fields()) ordered[key] = &value;
   for (const auto& [key, value] : ordered) {
