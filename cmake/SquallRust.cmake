@@ -55,12 +55,34 @@ function(squall_import_rust_crate name dir)
     DEPFILE "${depfile}"
     COMMENT "Building ${name} with cargo (the first time takes some minutes)"
     USES_TERMINAL VERBATIM)
-  add_custom_target(${name}_cargo DEPENDS "${archive}")
+  # What `rustc --print native-static-libs` asks for.
+  set(needs gcc_s util rt Threads::Threads m dl)
 
-  add_library(${name} STATIC IMPORTED GLOBAL)
+  if(SQUALL_SANITIZE MATCHES "thread")
+    # As a shared library of its own: ThreadSanitizer sees calls of libc functions (memcpy, malloc) by the Rust code, which is
+    # not instrumented, but none of the synchronization between them. It can pass over a library, not over a part of a program
+    # (tests/sanitizers/tsan.supp).
+    set(shared "${CMAKE_CURRENT_BINARY_DIR}/lib${name}.so")
+    set(exports "${CMAKE_CURRENT_BINARY_DIR}/${name}.exports")
+    file(CONFIGURE OUTPUT "${exports}" CONTENT "{ global: squall_*; local: *; };\n")
+    if(SQUALL_MOLD)
+      set(linker -fuse-ld=mold)
+    endif()
+    add_custom_command(
+      OUTPUT "${shared}"
+      COMMAND "${CMAKE_CXX_COMPILER}" -shared ${linker} -o "${shared}" -Wl,-soname,lib${name}.so
+              -Wl,--version-script,${exports} -Wl,--gc-sections
+              -Wl,--whole-archive "${archive}" -Wl,--no-whole-archive -lgcc_s -lutil -lrt -lpthread -lm -ldl
+      DEPENDS "${archive}" "${exports}"
+      COMMENT "Linking lib${name}.so"
+      VERBATIM)
+    add_custom_target(${name}_cargo DEPENDS "${shared}")
+    add_library(${name} SHARED IMPORTED GLOBAL)
+    set_target_properties(${name} PROPERTIES IMPORTED_LOCATION "${shared}" IMPORTED_SONAME lib${name}.so)
+  else()
+    add_custom_target(${name}_cargo DEPENDS "${archive}")
+    add_library(${name} STATIC IMPORTED GLOBAL)
+    set_target_properties(${name} PROPERTIES IMPORTED_LOCATION "${archive}" INTERFACE_LINK_LIBRARIES "${needs}")
+  endif()
   add_dependencies(${name} ${name}_cargo)
-  set_target_properties(${name} PROPERTIES
-    IMPORTED_LOCATION "${archive}"
-    # What `rustc --print native-static-libs` asks for.
-    INTERFACE_LINK_LIBRARIES "gcc_s;util;rt;Threads::Threads;m;dl")
 endfunction()

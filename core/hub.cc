@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/util/hand_over.h"
+
 namespace squall::core {
 
 namespace {
@@ -47,10 +49,13 @@ void* Hub::Ticket(Callback callback, std::shared_ptr<RpcRouter> router) {
   std::lock_guard lock(mutex_);
   const std::uint64_t id = next_++;
   callbacks_.emplace(id, std::move(callback));
-  return new Claim{shared_from_this(), id, std::move(router)};
+  auto* claim = new Claim{shared_from_this(), id, std::move(router)};
+  HandOver(claim);
+  return claim;
 }
 
 void Hub::Done(void* user_data, const SquallStatus* status, SquallSlice value) {
+  TakeOver(user_data);
   const std::unique_ptr<Claim> claim(static_cast<Claim*>(user_data));
   auto outcome = std::make_shared<Outcome>();
   outcome->status = ToStatus(*status);
@@ -60,6 +65,7 @@ void Hub::Done(void* user_data, const SquallStatus* status, SquallSlice value) {
 }
 
 void Hub::ConnectDone(void* user_data, const SquallStatus* status, SquallConnection* connection_owned) {
+  TakeOver(user_data);
   const std::unique_ptr<Claim> claim(static_cast<Claim*>(user_data));
   auto outcome = std::make_shared<Outcome>();
   outcome->status = ToStatus(*status);
@@ -110,8 +116,13 @@ SquallRpcHandler RpcRouter::ForBridge(const std::shared_ptr<RpcRouter>& router) 
   if (router == nullptr) return handler;
   handler.on_rpc = &RpcRouter::OnRpc;
   handler.on_dropped = &RpcRouter::OnDropped;
-  handler.release = [](void* user_data) { delete static_cast<std::shared_ptr<RpcRouter>*>(user_data); };
+  handler.release = [](void* user_data) {
+    TakeOver(user_data);
+    TakeOver(CallbacksOf(user_data));
+    delete static_cast<std::shared_ptr<RpcRouter>*>(user_data);
+  };
   handler.user_data_owned = new std::shared_ptr<RpcRouter>(router);
+  HandOver(handler.user_data_owned);
   return handler;
 }
 
@@ -124,12 +135,19 @@ void RpcRouter::Close() {
   const RpcHandler dropped = std::exchange(handler_, nullptr);
 }
 
+std::shared_ptr<RpcRouter> RpcRouter::Of(void* user_data) {
+  TakeOver(user_data);
+  std::shared_ptr<RpcRouter> router = *static_cast<std::shared_ptr<RpcRouter>*>(user_data);
+  HandOver(CallbacksOf(user_data));
+  return router;
+}
+
 void RpcRouter::OnRpc(void* user_data, const SquallRpcRequest* request, SquallRpcReply* reply_owned) {
   struct Request {
     std::string service, method, message;
     Metadata metadata;
   };
-  const std::shared_ptr<RpcRouter> router = *static_cast<std::shared_ptr<RpcRouter>*>(user_data);
+  const std::shared_ptr<RpcRouter> router = Of(user_data);
   auto state = std::make_shared<RpcReply::State>(request->id, reply_owned, router->hub_, router);
   auto copy = std::make_shared<Request>();
   copy->service = ToView(request->service);
@@ -151,7 +169,7 @@ void RpcRouter::OnRpc(void* user_data, const SquallRpcRequest* request, SquallRp
 }
 
 void RpcRouter::OnDropped(void* user_data, std::uint64_t id) {
-  const std::shared_ptr<RpcRouter> router = *static_cast<std::shared_ptr<RpcRouter>*>(user_data);
+  const std::shared_ptr<RpcRouter> router = Of(user_data);
   std::shared_ptr<RpcReply::State> state;
   {
     std::lock_guard lock(router->mutex_);

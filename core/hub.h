@@ -97,6 +97,11 @@ class RpcRouter {
   void Close();
 
  private:
+  // The router behind the bridge's user_data, inside a callback.
+  static std::shared_ptr<RpcRouter> Of(void* user_data);
+  // Where the callbacks' use of user_data is told, apart from its making (base/util/hand_over.h): they need not wait for one
+  // another, only its release comes after all of them.
+  static const void* CallbacksOf(const void* user_data) { return static_cast<const char*>(user_data) + 1; }
   static void OnRpc(void* user_data, const SquallRpcRequest* request, SquallRpcReply* reply_owned);
   static void OnDropped(void* user_data, std::uint64_t id);
 

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <utility>
 
+#include "base/util/hand_over.h"
 #include "core/bridge/include/squall_bridge.h"
 #include "core/hub.h"
 
@@ -32,6 +33,7 @@ struct Runtime::LogTarget {
     record.fields = internal::ToView(log->fields);
     record.time = WallTime(std::chrono::seconds(log->unix_seconds) + std::chrono::nanoseconds(log->nanoseconds));
     static_cast<LogTarget*>(user_data)->on_log(record);
+    HandOver(user_data);
   }
 };
 
@@ -70,7 +72,10 @@ StatusOr<std::shared_ptr<Runtime>> Runtime::Create(RuntimeOptions options) {
   return runtime;
 }
 
-Runtime::~Runtime() { squall_runtime_free(handle_, internal::ToNanoseconds(shutdown_limit_)); }
+Runtime::~Runtime() {
+  squall_runtime_free(handle_, internal::ToNanoseconds(shutdown_limit_));
+  TakeOver(log_.get());  // from every thread that logged
+}
 
 std::string Runtime::MetricsText() const {
   std::string text;

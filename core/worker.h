@@ -138,7 +138,8 @@ struct ReplayHistory {
 // Threads: everything may be called from any thread; callbacks are posted to the executor given to Create, which must
 // outlive the worker, and messages are parsed there. Destroy it on the executor's thread (or when that is not running):
 // none of its callbacks runs afterwards. Destroying a worker that was not finalized initiates its shutdown and drops it;
-// what it had handed out is lost to this process (the server times it out). That never blocks, whatever core hangs in.
+// what it had handed out is lost to this process (the server times it out). That never blocks, whatever core hangs in. Core
+// may keep its connection open as long as the runtime lives; a replay worker keeps some 40 KB of core's for good.
 class Worker {
  public:
   // Polling starts with the first poll. INVALID_ARGUMENT with core's text for options that it refuses.

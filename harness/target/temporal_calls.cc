@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/util/hand_over.h"
+
 namespace squall::harness {
 namespace {
 
@@ -147,6 +149,7 @@ void TemporalCalls::Start(std::string_view method, const std::string& request,
       // for that.
       void* tag = nullptr;
       for (bool ok = false; wire_->queue.Next(&tag, &ok);) {
+        TakeOver(tag);
         executor.Post([weak, number = static_cast<Open*>(tag)->number] {
           if (const auto self = weak.lock()) self->Finish(number);
         });
@@ -155,6 +158,7 @@ void TemporalCalls::Start(std::string_view method, const std::string& request,
   }
   open->reader = wire_->stub->PrepareUnaryCall(&open->context, open->path, message, &wire_->queue);
   open->reader->StartCall();
+  HandOver(open.get());
   open->reader->Finish(&open->response, &open->status, open.get());
 }
 

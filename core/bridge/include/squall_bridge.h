@@ -345,7 +345,8 @@ struct SquallError *squall_worker_new_replay(const struct SquallRuntime *runtime
                                              struct SquallWorker **worker_owned);
 
 // Frees a worker: its pending operations are cancelled (called back before this returns); one that was not finalized is
-// told to shut down and left to core.
+// told to shut down, taken off its connection's register and left to core, which may keep its connection open as long as
+// the runtime lives. A replay worker that was not finalized keeps some memory (about 40 KB) for good.
 //
 // `worker_owned` must come from this library and not have been freed.
 void squall_worker_free(struct SquallWorker *worker_owned);

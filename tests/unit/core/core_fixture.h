@@ -16,6 +16,7 @@
 #include "base/util/executor.h"
 #include "core/connection.h"
 #include "core/runtime.h"
+#include "core/worker.h"
 #include "temporal/api/workflowservice/v1/request_response.pb.h"
 #include "tests/support/status_matchers.h"
 
@@ -118,6 +119,29 @@ class CoreTest : public ::testing::Test {
     connection.Call(std::move(call), [&](StatusOr<std::string> given) { result = std::move(given); });
     if (!RunUntil([&] { return result.has_value(); })) return Status(StatusCode::kDeadlineExceeded, "no RPC result");
     return *result;
+  }
+
+  // The end of a replay worker as an SDK does it. `ended`: its polls have ended with shutdown; else they are made here.
+  void FinishReplay(Worker& worker, bool ended = false) {
+    ASSERT_OK(worker.CloseHistories());
+    worker.InitiateShutdown();
+    std::function<void()> poll = [&] {
+      worker.PollWorkflowActivation([&](const auto& activation) {
+        ended = !activation.is_task();
+        if (ended) return;
+        coresdk::workflow_completion::WorkflowActivationCompletion completion;
+        completion.set_run_id(activation.task().run_id());
+        completion.mutable_successful();
+        worker.CompleteWorkflowActivation(completion, [](const Status& status) { EXPECT_OK(status); });
+        poll();
+      });
+    };
+    if (!ended) poll();
+    ASSERT_TRUE(RunUntil([&] { return ended; }));
+    std::optional<Status> finalized;
+    worker.FinalizeShutdown([&](Status status) { finalized = std::move(status); });
+    ASSERT_TRUE(RunUntil([&] { return finalized.has_value(); }));
+    EXPECT_OK(*finalized);
   }
 
   RealClock real_;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "base/util/hand_over.h"
 #include "core/bridge/include/squall_bridge.h"
 #include "core/worker.h"
 #include "tests/unit/core/core_fixture.h"
@@ -31,7 +32,9 @@ struct Ended {
   int code = -1;
   std::string message;
 
+  Ended() { HandOver(this); }
   static void Done(void* user_data, const SquallStatus* status, SquallSlice) {
+    TakeOver(user_data);
     auto* ended = static_cast<Ended*>(user_data);
     ended->code = status->code;
     ended->message.assign(reinterpret_cast<const char*>(status->message.data), status->message.size);
@@ -98,20 +101,24 @@ TEST_F(RuntimeTest, AHandlerOfTheProgramForBrokenPipesStays) {
 
 TEST_F(RuntimeTest, LogsAreCapturedWithLevelTargetFieldsAndTime) {
   const WallTime before = real_.WallNow();
-  ASSERT_OK(Replayer());
+  const auto worker = Replayer();
+  ASSERT_OK(worker);
   EXPECT_THAT(logs(), Contains(AllOf(Field(&LogRecord::level, LogLevel::kInfo),
                                      Field(&LogRecord::target, StartsWith("temporalio_sdk_core")),
                                      Field(&LogRecord::message, "Registering replay worker"),
                                      Field(&LogRecord::fields, HasSubstr("task_queue=\"replayed-queue\"")),
                                      Field(&LogRecord::time, ::testing::Ge(before)))));
+  FinishReplay(**worker);
 }
 
 TEST_F(RuntimeTest, TheFilterDecidesWhatIsLogged) {
   RuntimeOptions options;
   options.log_filter = "error";
   StartRuntime(options);
-  ASSERT_OK(Replayer());
+  const auto worker = Replayer();
+  ASSERT_OK(worker);
   EXPECT_THAT(logs(), IsEmpty());
+  FinishReplay(**worker);
 }
 
 TEST_F(RuntimeTest, MetricsOfRpcsAreCounted) {
@@ -188,6 +195,7 @@ TEST_F(RuntimeTest, OperationsOnAHandleOfAFreedRuntimeAreCancelledAtOnce) {
     SquallConnection* connection = nullptr;
     std::atomic<bool> done = false;
   } opened;
+  HandOver(&opened);
   SquallRuntimeOptions runtime_options{};
   runtime_options.heartbeat_interval_ns = SQUALL_NONE;
   SquallRuntime* runtime = nullptr;
@@ -203,6 +211,7 @@ TEST_F(RuntimeTest, OperationsOnAHandleOfAFreedRuntimeAreCancelledAtOnce) {
   squall_connect(
       runtime, &options,
       [](void* user_data, const SquallStatus*, SquallConnection* connection) {
+        TakeOver(user_data);
         static_cast<Opened*>(user_data)->connection = connection;
         static_cast<Opened*>(user_data)->done = true;
       },
@@ -227,6 +236,7 @@ TEST_F(RuntimeTest, NoLogLineComesAfterTheDestructor) {
   ASSERT_OK(Connect(InProcess()));
   auto worker = Replayer();
   ASSERT_OK(worker);
+  FinishReplay(**worker);
   worker->reset();
   runtime_.reset();
   const std::size_t count = logs().size();

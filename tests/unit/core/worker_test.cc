@@ -439,6 +439,7 @@ TEST_F(ReplayTest, AFaithfulReplayEndsWithoutNondeterminism) {
   }
   EXPECT_THAT(worker_->PushHistory({"wf", CompletedHistory("run")}),
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("closed")));
+  FinishReplay(*worker_, true);
 }
 
 TEST_F(ReplayTest, ADifferentDecisionIsNondeterminism) {
@@ -451,12 +452,18 @@ TEST_F(ReplayTest, ADifferentDecisionIsNondeterminism) {
   ASSERT_TRUE(RunUntil([&] { return !evictions_.empty(); }));
   EXPECT_EQ(evictions_[0].reason(), RemoveFromCache::NONDETERMINISM);
   EXPECT_THAT(evictions_[0].message(), HasSubstr("Nondeterminism"));
+  // The pump is still at work.
+  ASSERT_OK(worker_->CloseHistories());
+  worker_->InitiateShutdown();
+  ASSERT_TRUE(RunUntil([&] { return workflow_shutdown_; }));
+  FinishReplay(*worker_, true);
 }
 
 TEST_F(ReplayTest, HistoriesThatCoreWouldPanicOnAreRefused) {
   EXPECT_THAT(worker_->PushHistory({"wf", {}}), StatusIs(StatusCode::kInvalidArgument, HasSubstr("History is empty")));
   EXPECT_THAT(worker_->PushHistory({"wf", CompletedHistory("")}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("no run id")));
+  FinishReplay(*worker_);
   CreateWorker({});
   EXPECT_THAT(worker_->PushHistory({"wf", CompletedHistory("run")}),
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("no replay worker")));
