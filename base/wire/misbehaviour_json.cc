@@ -1,6 +1,7 @@
 // JSON form of rules. One description of each effect's fields serves reader and writer.
 
 #include <charconv>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/util/text.h"
@@ -47,14 +48,19 @@ constexpr std::pair<std::string_view, std::int64_t> kUnits[] = {
     {"h", 3'600'000'000'000}, {"m", 60'000'000'000}, {"s", 1'000'000'000},
     {"ms", 1'000'000},        {"us", 1'000},         {"ns", 1}};
 
+// A century, in nanoseconds: longer than any script means, and well inside a Duration (292 years).
+constexpr double kLongest = 100 * 365.25 * 86'400e9;
+
 std::optional<Duration> ReadDuration(std::string_view text) {
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || number < 0 || number > 1e9) return std::nullopt;
+  if (error != std::errc() || !(number >= 0)) return std::nullopt;  // from_chars reads "nan" too
   const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
   for (const auto& [name, factor] : kUnits) {
-    if (unit == name)
-      return Duration(static_cast<std::int64_t>(number * static_cast<double>(factor) + 0.5));
+    if (unit != name) continue;
+    const double nanoseconds = number * static_cast<double>(factor);
+    if (nanoseconds > kLongest) return std::nullopt;
+    return Duration(std::llround(nanoseconds));
   }
   return std::nullopt;
 }
@@ -125,7 +131,8 @@ class Reader {
     if (value == nullptr) return;
     const auto read = value->is_string() ? ReadDuration(value->get<std::string>()) : std::nullopt;
     if (!read.has_value())
-      return Fail(name, "must be a time with its unit, like '250ms', '5s' or '1m'");
+      return Fail(name,
+                  "must be a time with its unit, like '250ms', '5s' or '1m', of a century at most");
     out = *read;
   }
   void Time(const char* name, std::optional<Duration>& out, std::optional<Duration>) {

@@ -1,5 +1,6 @@
 #include "base/wire/misbehaviour.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -104,7 +105,8 @@ TEST(MisbehaviourJson, ErrorsHaveAPlaceAndTheNearestName) {
             "rules[0].do.reset_stream.error: \"CANCELED\" is no HTTP/2 error code (did you mean "
             "'CANCEL'?)");
   EXPECT_EQ(ErrorOf(R"({"rules": [{"do": "hang", "after": 5}]})"),
-            "rules[0].after: must be a time with its unit, like '250ms', '5s' or '1m'");
+            "rules[0].after: must be a time with its unit, like '250ms', '5s' or '1m', of "
+            "a century at most");
   EXPECT_EQ(
       ErrorOf(R"({"rules": [{"do": {"empty": {"what": "mesage"}}}]})"),
       "rules[0].do.empty.what: 'mesage' is none of message, nothing (did you mean 'message'?)");
@@ -119,6 +121,15 @@ TEST(MisbehaviourJson, ErrorsHaveAPlaceAndTheNearestName) {
   EXPECT_EQ(ErrorOf(R"({"rules": [{"do": "hang", "match": {"from": "2s", "until": "1s"}}]})"),
             "rules[0].match: 'until' is not behind 'from'");
   EXPECT_THAT(ErrorOf("{\"rules\": [\n}"), HasSubstr("line 2, column 1"));
+}
+
+TEST(MisbehaviourJson, TimesAreNumbersWithAUnitUpToACentury) {
+  for (const char* time : {"5", "5 s", "-1s", "nans", "infs", "5parsecs", "1000000h", "1e300h"}) {
+    EXPECT_THAT(
+        ErrorOf(fmt::format(R"({{"rules": [{{"do": {{"delay": {{"by": "{}"}}}}}}]}})", time)),
+        HasSubstr("must be a time with its unit"))
+        << time;
+  }
 }
 
 TEST(MisbehaviourJson, StarsStandForAnything) {
