@@ -26,9 +26,6 @@ StatusOr<schedulepb::ScheduleSpec> CanonicalSpec(const schedulepb::ScheduleSpec&
 // Writes the defaults of ranges (end, step) out, as Describe and List do.
 void FillRanges(schedulepb::ScheduleSpec* spec);
 
-// Go durations with days: "1h30m", "1.5d", "500ms".
-StatusOr<Duration> ParseGoDuration(std::string_view text);
-
 class CompiledSpec {
  public:
   struct Time {

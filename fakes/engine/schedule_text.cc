@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "fakes/engine/errors.h"
+#include "fakes/engine/go_duration.h"
 #include "fakes/engine/schedule_spec.h"
 #include "fakes/engine/times.h"
 

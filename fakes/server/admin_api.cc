@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/util/text.h"
+#include "fakes/engine/go_duration.h"
 
 namespace squall::fakes {
 namespace {
@@ -184,6 +185,64 @@ AdminReply Counters(AdminTarget& target) {
                  {"events", std::move(events)}});
 }
 
+constexpr Duration kFarthest = std::chrono::hours(24 * 365 * 100);  // of the calendar
+
+std::int64_t Milliseconds(Duration d) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
+}
+
+std::string_view ModeName(TimeMode mode) {
+  switch (mode) {
+    case TimeMode::kSkipping:
+      return "skipping";
+    case TimeMode::kManual:
+      return "manual";
+    case TimeMode::kReal:
+      break;
+  }
+  return "real";
+}
+
+json TellTime(AdminTarget& target) {
+  const Moment now = target.AdminNow();
+  const std::optional<SteadyTime> next = target.AdminFrontend().NextDeadline();
+  return {{"mode", ModeName(target.AdminTime().mode())},
+          {"now", FormatWall(now.wall)},
+          {"ahead_ms", Milliseconds(target.AdminTime().offset())},
+          {"next_in_ms", next.has_value()
+                             ? json(Milliseconds(std::max(Duration::zero(), *next - now.steady)))
+                             : json()}};
+}
+
+AdminReply Time(AdminTarget& target, const AdminRequest& request, std::string_view rest) {
+  if (rest.empty() && request.method == "GET") return Answer(TellTime(target));
+  if (request.method != "POST" || rest != "advance")
+    return Error(405, "time: GET; POST /v1/time/advance");
+  Query query(request.query);
+  const std::string by_text = query.Text("by"), to = query.Text("to");
+  if (const std::string problem = query.Problem(); !problem.empty()) return Error(400, problem);
+  if (by_text.empty() == to.empty() || (!to.empty() && to != "next"))
+    return Error(400, "either by=DURATION (90s, 1h30m) or to=next");
+  Duration by{};
+  if (to.empty()) {
+    const StatusOr<Duration> parsed = engine::ParseGoDuration(by_text);
+    if (!parsed.ok() || *parsed < Duration::zero())
+      return Error(400, fmt::format("by: '{}' is no duration (90s, 1h30m)", by_text));
+    by = *parsed;
+  } else {
+    const std::optional<SteadyTime> next = target.AdminFrontend().NextDeadline();
+    if (!next.has_value()) return Error(409, "nothing will fall due");
+    by = std::max(Duration::zero(), *next - target.AdminNow().steady);
+  }
+  if (by > kFarthest - target.AdminTime().offset())
+    return Error(400, "by: at most a hundred years ahead of the calendar");
+  target.AdminAdvance(by);
+  target.AdminDone();
+  json told = TellTime(target);
+  told["advanced_ms"] = Milliseconds(by);
+  return Answer(told);
+}
+
 std::string Unescape(std::string_view text) {
   std::string plain(text);
   for (char& c : plain) {
@@ -220,6 +279,7 @@ AdminReply HandleAdmin(AdminTarget& target, const AdminRequest& request) {
   std::string_view rest;
   if (under("/v1/rules", rest)) return Rules(target, request, rest);
   if (under("/v1/gates", rest)) return Gates(target, request, rest);
+  if (under("/v1/time", rest)) return Time(target, request, rest);
   const bool known = request.path == "/v1/events" || request.path == "/v1/connections" ||
                      request.path == "/v1/counters" || request.path == "/v1";
   if (known && request.method != "GET") return Error(405, request.path + ": GET");
@@ -234,9 +294,10 @@ AdminReply HandleAdmin(AdminTarget& target, const AdminRequest& request) {
                    {"cursor", target.AdminEvents().last()}});
   }
   return Error(
-      404, fmt::format(
-               "nothing is at {}; /v1/rules, /v1/gates, /v1/events, /v1/connections, /v1/counters",
-               EscapeControl(request.path)));
+      404,
+      fmt::format("nothing is at {}; /v1/rules, /v1/gates, /v1/time, /v1/events, /v1/connections, "
+                  "/v1/counters",
+                  EscapeControl(request.path)));
 }
 
 }  // namespace squall::fakes

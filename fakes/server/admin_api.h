@@ -11,6 +11,7 @@
 #include "fakes/engine/engine.h"
 #include "fakes/frontend/frontend.h"
 #include "fakes/server/event_log.h"
+#include "fakes/server/server_time.h"
 
 namespace squall::fakes {
 
@@ -24,6 +25,9 @@ class AdminTarget {
   virtual EventLog& AdminEvents() = 0;
   virtual std::string AdminName() const = 0;
   virtual std::vector<std::pair<std::string, int>> AdminPorts() const = 0;
+  virtual const ServerTime& AdminTime() const = 0;
+  // Moves time ahead, in every mode, firing what falls due on the way.
+  virtual void AdminAdvance(Duration by) = 0;
   // Something may have changed: output is to be carried.
   virtual void AdminDone() = 0;
 };

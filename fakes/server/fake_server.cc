@@ -409,6 +409,8 @@ struct FakeServer::Impl final : AdminTarget {
   EventLog& AdminEvents() override { return *events; }
   void AdminDone() override { Flush(); }
   std::string AdminName() const override { return options.name; }
+  const ServerTime& AdminTime() const override { return time; }
+  void AdminAdvance(Duration by) override { MoveAhead(by); }
   std::vector<std::pair<std::string, int>> AdminPorts() const override {
     std::vector<std::pair<std::string, int>> ports;
     for (const auto& listener : listeners) ports.emplace_back(listener->name, listener->port);

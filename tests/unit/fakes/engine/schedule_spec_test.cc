@@ -5,6 +5,10 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <fstream>
+#include <iterator>
+
+#include "fakes/engine/go_duration.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/fakes/engine/client.h"
 

@@ -163,6 +163,74 @@ TEST_F(AdminTest, TheLibraryDoesTheSame) {
   EXPECT_EQ(server->Snapshot().size(), 1u);
 }
 
+class AdminTimeTest : public AdminTest {
+ protected:
+  void SetUp() override {
+    FakeServerOptions options;
+    options.admin_port = 0;
+    options.time = TimeMode::kManual;
+    auto started = FakeServer::Start(std::move(options));
+    ASSERT_OK(started);
+    server = *std::move(started);
+  }
+};
+
+TEST_F(AdminTimeTest, IsMovedAheadByHand) {
+  const json before = Ask("GET", "/v1/time").second;
+  EXPECT_EQ(before["mode"], "manual");
+  EXPECT_EQ(before["ahead_ms"], 0);
+  EXPECT_EQ(before["next_in_ms"], json());
+  EXPECT_EQ(Ask("POST", "/v1/time/advance?to=next").first, 409);
+
+  // A poll that nobody serves is answered after a minute.
+  temporal::api::workflowservice::v1::PollWorkflowTaskQueueRequest poll;
+  poll.set_namespace_("default");
+  poll.mutable_task_queue()->set_name("q");
+  SocketClient client(server->port());
+  const auto call = client.Begin(std::string(kWorkflowService), "PollWorkflowTaskQueue",
+                                 poll.SerializeAsString());
+  client.Send();
+  ASSERT_EQ(server->events()
+                .Await({.kind = "rpc",
+                        .what = "received",
+                        .method = "PollWorkflowTaskQueue",
+                        .fault_id = {}},
+                       0, Scaled(10s))
+                .events.size(),
+            1u);
+  EXPECT_EQ(Ask("GET", "/v1/time").second["next_in_ms"], 60000);
+  auto [status, moved] = Ask("POST", "/v1/time/advance?by=59s500ms");
+  EXPECT_EQ(status, 200) << moved;
+  EXPECT_EQ(moved["advanced_ms"], 59500);
+  EXPECT_EQ(moved["next_in_ms"], 500);
+  EXPECT_FALSE(call->done);
+  std::tie(status, moved) = Ask("POST", "/v1/time/advance?to=next");
+  EXPECT_EQ(moved["advanced_ms"], 500);
+  EXPECT_EQ(moved["ahead_ms"], 60000);
+  EXPECT_TRUE(client.Until([&] { return call->done; }));
+  EXPECT_EQ(call->response.status.code, 0);
+}
+
+TEST_F(AdminTimeTest, SaysWhatIsWrong) {
+  const std::string either = "either by=DURATION (90s, 1h30m) or to=next";
+  EXPECT_EQ(Ask("POST", "/v1/time/advance").second["error"], either);
+  EXPECT_EQ(Ask("POST", "/v1/time/advance?by=1s&to=next").second["error"], either);
+  EXPECT_EQ(Ask("POST", "/v1/time/advance?to=noon").second["error"], either);
+  EXPECT_EQ(Ask("POST", "/v1/time/advance?by=90").second["error"],
+            "by: '90' is no duration (90s, 1h30m)");
+  EXPECT_EQ(Ask("POST", "/v1/time/advance?by=-1s").first, 400);
+  EXPECT_EQ(Ask("POST", "/v1/time/advance?by=876001h").first, 400);
+  EXPECT_EQ(Ask("POST", "/v1/time/advance?far=1s").second["error"], "far: unknown parameter");
+  EXPECT_EQ(Ask("GET", "/v1/time/advance").first, 405);
+  EXPECT_EQ(Ask("POST", "/v1/time").first, 405);
+  EXPECT_EQ(Ask("GET", "/v1/time").second["ahead_ms"], 0);
+}
+
+TEST_F(AdminTest, MovesRealTimeToo) {
+  EXPECT_EQ(Ask("GET", "/v1/time").second["mode"], "real");
+  EXPECT_EQ(Ask("POST", "/v1/time/advance?by=1h").second["ahead_ms"], 3600000);
+}
+
 TEST(FakeServerListeners, HaveTheirOwnPorts) {
   FakeServerOptions options;
   options.listeners.push_back({.name = "second", .port = 0, .tls = {}});
