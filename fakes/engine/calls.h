@@ -24,6 +24,8 @@ struct CallInfo {
   std::string method, ns, task_queue, workflow_id, identity;
   // From the metadata: temporal-python, temporal-cli, ...; its version. Not in the journal.
   std::string client, client_version;
+  // The client goes from a run that failed or timed out to the one that follows it by itself.
+  bool follows_runs = false;
 };
 
 class Calls {

@@ -32,6 +32,10 @@ class Engine::Impl {
     if (const auto it = request.metadata.find("client-version"); it != request.metadata.end()) {
       info.client_version = it->second;
     }
+    if (const auto it = request.metadata.find("supported-features"); it != request.metadata.end()) {
+      info.follows_runs =
+          ("," + it->second + ",").find(",follows-next-run-id,") != std::string::npos;
+    }
     // Whoever sets no limit must not wait for ever.
     if (!request.deadline && request.method == "QueryWorkflow") {
       request.deadline = core_.now.steady + core_.options.query_timeout;

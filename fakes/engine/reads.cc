@@ -22,6 +22,41 @@ std::string HistoryResponse(std::string_view events, const std::string& token) {
   return bytes;
 }
 
+// The last event, as the client that asked for it understands it: older ones follow a chain of runs
+// only where it is continued as new.
+std::string CloseEvent(const Run& run, bool client_follows) {
+  const std::int64_t last = run.history.next_event_id() - 1;
+  std::string stored(run.history.Slice(last, last));
+  if (client_follows || run.new_run_id.empty()) return stored;
+  historypb::HistoryEvent event = run.history.Read(last);
+  historypb::WorkflowExecutionContinuedAsNewEventAttributes continued;
+  switch (event.event_type()) {
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: {
+      const auto& closed = event.workflow_execution_completed_event_attributes();
+      if (closed.has_result()) *continued.mutable_last_completion_result() = closed.result();
+      break;
+    }
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
+      *continued.mutable_failure() = event.workflow_execution_failed_event_attributes().failure();
+      break;
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
+      *continued.mutable_failure() =
+          TimeoutFailure("workflow timeout", enums::TIMEOUT_TYPE_START_TO_CLOSE);
+      break;
+    default:
+      return stored;
+  }
+  continued.set_new_execution_run_id(run.new_run_id);
+  historypb::HistoryEvent told;
+  told.set_event_id(event.event_id());
+  *told.mutable_event_time() = event.event_time();
+  told.set_event_type(enums::EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW);
+  told.set_version(event.version());
+  told.set_task_id(event.task_id());
+  *told.mutable_workflow_execution_continued_as_new_event_attributes() = std::move(continued);
+  return AsHistoryField(told);
+}
+
 }  // namespace
 
 void Reads::History(CallId call, const ws::GetWorkflowExecutionHistoryRequest& request) {
@@ -39,8 +74,6 @@ void Reads::History(CallId call, const ws::GetWorkflowExecutionHistoryRequest& r
     }
     execution.set_run_id(token.run_id);
   }
-  if (request.maximum_page_size() < 0)
-    return core_.calls.Fail(call, InvalidArgument("Invalid PageSize."));
   auto found = core_.namespaces.FindRun(request.namespace_(), execution);
   if (!found.ok()) return core_.calls.Fail(call, found.status());
   Run& run = **found;
@@ -54,7 +87,9 @@ void Reads::History(CallId call, const ws::GetWorkflowExecutionHistoryRequest& r
           .size = PageSize(request.maximum_page_size()),
           .wait = request.wait_new_event(),
           .close_only =
-              request.history_event_filter_type() == enums::HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT});
+              request.history_event_filter_type() == enums::HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT,
+          // The closing event is waited for whether new events are asked for or not.
+          .may_wait = request.wait_new_event() || request.next_page_token().empty()});
 }
 
 void Reads::Answer(CallId call, Run& run, const Page& page) {
@@ -63,18 +98,19 @@ void Reads::Answer(CallId call, Run& run, const Page& page) {
     return PageToken{.run_id = run.run_id, .first = first, .waiting = page.wait}.Serialize();
   };
   if (page.close_only) {
-    // There is no closing event yet: without waiting the answer is empty.
-    if (!run.open())
-      return core_.calls.ReplyBytes(call, HistoryResponse(run.history.Slice(last, last), ""));
-    if (page.wait) return Wait(call, run, page);
-    return core_.calls.ReplyBytes(call, HistoryResponse("", ""));
+    if (!run.running()) {
+      return core_.calls.ReplyBytes(
+          call, HistoryResponse(CloseEvent(run, core_.calls.info(call).follows_runs), ""));
+    }
+    if (page.may_wait) return Wait(call, run, page);
+    return core_.calls.ReplyBytes(call, HistoryResponse("", page.wait ? token(page.first) : ""));
   }
   if (page.first > last) {
-    if (page.wait && run.open()) return Wait(call, run, page);
+    if (page.wait && run.running()) return Wait(call, run, page);
     return core_.calls.ReplyBytes(call, HistoryResponse("", ""));
   }
   const std::int64_t end = run.history.EndOfBatches(page.first, page.size);
-  const bool more = end < last || (page.wait && run.open());
+  const bool more = end < last || (page.wait && run.running());
   std::string events(run.history.Slice(page.first, end));
   // SDKs, but not the CLI and the UI, also get the events of a task that is in no history yet.
   const std::string& client = core_.calls.info(call).client;
@@ -85,8 +121,11 @@ void Reads::Answer(CallId call, Run& run, const Page& page) {
 }
 
 void Reads::Wait(CallId call, Run& run, const Page& page) {
-  HistoryWaiter waiter{
-      .call = call, .next = page.first, .close_only = page.close_only, .page_size = page.size};
+  HistoryWaiter waiter{.call = call,
+                       .next = page.first,
+                       .close_only = page.close_only,
+                       .again = page.wait,
+                       .page_size = page.size};
   SteadyTime until = core_.now.steady + core_.options.history_long_poll;
   if (auto deadline = core_.calls.deadline(call))
     until = std::min(until, *deadline - core_.options.long_poll_margin);
@@ -95,8 +134,10 @@ void Reads::Wait(CallId call, Run& run, const Page& page) {
     if (held == nullptr) return;
     for (const HistoryWaiter& waiting : held->history_waiters) {
       if (waiting.call != call) continue;
-      const std::string again =
-          PageToken{.run_id = held->run_id, .first = waiting.next, .waiting = true}.Serialize();
+      std::string again;
+      if (waiting.again)
+        again =
+            PageToken{.run_id = held->run_id, .first = waiting.next, .waiting = true}.Serialize();
       std::erase_if(held->history_waiters,
                     [&](const HistoryWaiter& other) { return other.call == call; });
       core_.calls.ReplyBytes(call, HistoryResponse("", again));
@@ -120,7 +161,7 @@ void Reads::Notify(Run& run) {
   const std::int64_t last = run.history.next_event_id() - 1;
   std::vector<HistoryWaiter> ready, left;
   for (const HistoryWaiter& waiter : run.history_waiters) {
-    const bool done = !run.open() || (!waiter.close_only && waiter.next <= last);
+    const bool done = !run.running() || (!waiter.close_only && waiter.next <= last);
     (done ? ready : left).push_back(waiter);
   }
   run.history_waiters = std::move(left);
@@ -129,7 +170,7 @@ void Reads::Notify(Run& run) {
     Answer(waiter.call, run,
            {.first = waiter.next,
             .size = waiter.page_size,
-            .wait = true,
+            .wait = waiter.again,
             .close_only = waiter.close_only});
   }
 }

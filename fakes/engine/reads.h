@@ -32,6 +32,7 @@ class Reads {
     int size = 0;
     bool wait = false;
     bool close_only = false;
+    bool may_wait = false;  // the first answer to a call
   };
   void Answer(CallId call, Run& run, const Page& page);
   void Wait(CallId call, Run& run, const Page& page);

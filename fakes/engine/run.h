@@ -126,6 +126,7 @@ struct HistoryWaiter {
   CallId call = 0;
   std::int64_t next = 1;  // first event it has not seen
   bool close_only = false;
+  bool again = true;  // asked for new events: an answer without any has a token to come again with
   TimerId timer = 0;
   int page_size = 0;
 };
@@ -200,6 +201,9 @@ struct Run : std::enable_shared_from_this<Run> {
     return status == enums::WORKFLOW_EXECUTION_STATUS_RUNNING ||
            status == enums::WORKFLOW_EXECUTION_STATUS_PAUSED;
   }
+  // Not so while it is paused: who waits for its history takes it for closed then, as on the real
+  // server.
+  bool running() const { return status == enums::WORKFLOW_EXECUTION_STATUS_RUNNING; }
   bool had_or_has_workflow_task() const { return task.pending() || previous_started_event_id != 0; }
   bool transient() const { return task.attempt > 1; }
 };

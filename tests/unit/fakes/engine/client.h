@@ -86,6 +86,7 @@ class Client {
                    .method = std::string(method),
                    .metadata = {{"client-name", client_name}},
                    .message = request.SerializeAsString()};
+    if (!features.empty()) rpc.metadata.emplace("supported-features", features);
     if (timeout) rpc.deadline = clock.Now() + *timeout;
     engine.Call(now(), call, std::move(rpc));
     Collect();
@@ -171,6 +172,7 @@ class Client {
 
   // The CLI sees of a history only what is written.
   std::string client_name = "temporal-cli";
+  std::string features;  // supported-features of the metadata
   ManualClock clock;
   MemorySink sink;
   Engine engine;

@@ -116,14 +116,82 @@ TEST(History, WaitsForTheCloseEventOnly) {
   EXPECT_EQ(c.engine.held_calls(), 0u);
 }
 
-TEST(History, HasNoCloseEventWhileTheRunIsOpen) {
+TEST(History, WaitsForTheCloseEventWithoutBeingAskedTo) {
   Client c;
   c.Start("wf");
   auto request = Read("wf");
   request.set_history_event_filter_type(enums::HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT);
-  const auto reply = c.Call<ws::GetWorkflowExecutionHistoryResponse>(kRead, request);
+  std::uint64_t call = c.Send(kRead, request);
+  c.Advance(seconds(20) - milliseconds(1));
+  EXPECT_FALSE(c.Answered(call));
+  c.Advance(milliseconds(1));
+  auto reply = c.Take<ws::GetWorkflowExecutionHistoryResponse>(call);
   EXPECT_EQ(reply.status.code, 0);
   EXPECT_EQ(reply.response.history().events_size(), 0);
+  EXPECT_EQ(reply.response.next_page_token(), "") << "nothing to come again with";
+
+  call = c.Send(kRead, request, seconds(5));
+  c.Advance(seconds(4));
+  reply = c.Take<ws::GetWorkflowExecutionHistoryResponse>(call);  // a second before the deadline
+  EXPECT_EQ(reply.response.next_page_token(), "");
+
+  call = c.Send(kRead, request);
+  c.Step({CompleteWorkflow()});
+  reply = c.Take<ws::GetWorkflowExecutionHistoryResponse>(call);
+  EXPECT_EQ(reply.response.history().events_size(), 1);
+}
+
+TEST(History, OfAPausedRunEndsWithoutWaiting) {
+  EngineOptions options = TestOptions();
+  options.workflow_pause = true;
+  Client c(options);
+  c.Start("wf");
+  auto request = Read("wf");
+  request.set_wait_new_event(true);
+  auto reply = c.Call<ws::GetWorkflowExecutionHistoryResponse>(kRead, request);
+  request.set_next_page_token(reply.response.next_page_token());
+  const std::uint64_t waiting = c.Send(kRead, request);
+  auto close = Read("wf");
+  close.set_history_event_filter_type(enums::HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT);
+  const std::uint64_t waiting_for_close = c.Send(kRead, close);
+  ws::PauseWorkflowExecutionRequest pause;
+  pause.set_namespace_("default");
+  pause.set_workflow_id("wf");
+  EXPECT_TRUE(c.Call<ws::PauseWorkflowExecutionResponse>("PauseWorkflowExecution", pause).ok());
+  reply = c.Take<ws::GetWorkflowExecutionHistoryResponse>(waiting);
+  EXPECT_EQ(reply.response.history().events_size(), 2);
+  EXPECT_EQ(reply.response.next_page_token(), "");
+  reply = c.Take<ws::GetWorkflowExecutionHistoryResponse>(waiting_for_close);
+  ASSERT_EQ(reply.response.history().events_size(), 1);
+  EXPECT_EQ(reply.response.history().events(0).event_type(),
+            enums::EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED);
+}
+
+TEST(History, TellsOldClientsOfTheNextRunAsContinuedAsNew) {
+  Client c;
+  auto start = Client::StartRequest("wf");
+  start.mutable_retry_policy()->set_maximum_attempts(2);
+  const std::string first = c.Start(start).response.run_id();
+  c.Step({FailWorkflow("no")});
+  auto request = Read("wf");
+  request.mutable_execution()->set_run_id(first);
+  request.set_history_event_filter_type(enums::HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT);
+  auto reply = c.Call<ws::GetWorkflowExecutionHistoryResponse>(kRead, request);
+  ASSERT_EQ(reply.response.history().events_size(), 1);
+  const historypb::HistoryEvent told = reply.response.history().events(0);
+  ASSERT_EQ(told.event_type(), enums::EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW);
+  const auto& continued = told.workflow_execution_continued_as_new_event_attributes();
+  EXPECT_EQ(continued.failure().message(), "no");
+  EXPECT_FALSE(continued.new_execution_run_id().empty());
+  EXPECT_EQ(told.event_id(), 5);
+
+  c.features = "encoded-failure-attributes,follows-next-run-id";
+  reply = c.Call<ws::GetWorkflowExecutionHistoryResponse>(kRead, request);
+  EXPECT_EQ(reply.response.history()
+                .events(0)
+                .workflow_execution_failed_event_attributes()
+                .new_execution_run_id(),
+            continued.new_execution_run_id());
 }
 
 TEST(History, ReadsBackwards) {
