@@ -334,6 +334,7 @@ void Matching::Reset(bool tasks) {
     if (query.timer != 0) core_.timers.Cancel(query.timer);
   }
   queries_.clear();
+  builds_.clear();
   shut_down_.clear();
   if (!tasks) return;
   queues_.clear();

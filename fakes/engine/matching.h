@@ -187,6 +187,11 @@ class Matching {
                    google::protobuf::RepeatedPtrField<taskqueue::PollerInfo>* pollers);
   void DescribeEnhanced(const Namespace& ns, const ws::DescribeTaskQueueRequest& request,
                         ws::DescribeTaskQueueResponse* response);
+  enums::BuildIdTaskReachability Reachability(const Namespace& ns, const std::string& queue,
+                                              const std::string& build);
+  // Whether a workflow of the queue, open or closed, has the value in its BuildIds. As the real
+  // server, which asks its visibility store, it remembers the answer for a while.
+  bool HasBuild(const Namespace& ns, const std::string& queue, const std::string& value, bool open);
   void Forget(Queue& queue);
   // The limit in force, and where it comes from.
   std::pair<double, enums::RateLimitSource> EffectiveRate(const Key& key, const Queue& queue) const;
@@ -196,6 +201,10 @@ class Matching {
   Core& core_;
   std::map<Key, Queue> queues_;
   std::map<Key, taskqueue::TaskQueueConfig> configs_;
+  // Namespace, queue, value of BuildIds, open: until when it is remembered, and whether there was
+  // such a workflow.
+  std::map<std::tuple<std::string, std::string, std::string, bool>, std::pair<SteadyTime, bool>>
+      builds_;
   std::map<std::uint64_t, DirectQuery> queries_;
   std::map<std::string, SteadyTime> shut_down_;  // worker instance keys, until when
   std::uint64_t next_arrival_ = 1;

@@ -1,5 +1,7 @@
 // Task queues: DescribeTaskQueue with its statistics, and partitions.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -16,6 +18,10 @@ constexpr int kWorkflow = enums::TASK_QUEUE_TYPE_WORKFLOW,
               kActivity = enums::TASK_QUEUE_TYPE_ACTIVITY;
 constexpr int kDefaultPriority = 3;
 constexpr Duration kRateWindow = std::chrono::seconds(30);
+constexpr int kMaxReachabilityBuilds = 5;  // limit.reachabilityQueryBuildIds
+// matching.wv.reachabilityCacheOpenWFsTTL, reachabilityCacheClosedWFsTTL.
+constexpr Duration kOpenRemembered = std::chrono::minutes(1),
+                   kClosedRemembered = std::chrono::minutes(10);
 constexpr std::int64_t kYearOne = -62135596800;  // 0001-01-01: never
 
 double Seconds(Duration duration) { return static_cast<double>(duration.count()) / 1e9; }
@@ -132,6 +138,33 @@ void Matching::FillPollers(Queue& queue, const MaybeVersion* version,
   });
 }
 
+bool Matching::HasBuild(const Namespace& ns, const std::string& queue, const std::string& value,
+                        bool open) {
+  auto& [until, exists] = builds_[{ns.id, queue, value, open}];
+  if (until > core_.now.steady) return exists;
+  until = core_.now.steady + (open ? kOpenRemembered : kClosedRemembered);
+  const std::string quoted = "\"" + value + "\"";
+  exists = std::any_of(ns.by_visibility.begin(), ns.by_visibility.end(), [&](const auto& entry) {
+    const Run& run = *entry.second;
+    if (run.running() != open || run.start.task_queue().name() != queue) return false;
+    const auto builds = run.search_attributes.find("BuildIds");
+    return builds != run.search_attributes.end() &&
+           builds->second.data().find(quoted) != std::string::npos;
+  });
+  return exists;
+}
+
+// Without assignment and redirect rules, which are off, new workflows reach the unversioned workers
+// only.
+enums::BuildIdTaskReachability Matching::Reachability(const Namespace& ns, const std::string& queue,
+                                                      const std::string& build) {
+  if (build.empty() || HasBuild(ns, queue, "assigned:" + build, true))
+    return enums::BUILD_ID_TASK_REACHABILITY_REACHABLE;
+  return HasBuild(ns, queue, "versioned:" + build, false)
+             ? enums::BUILD_ID_TASK_REACHABILITY_CLOSED_WORKFLOWS_ONLY
+             : enums::BUILD_ID_TASK_REACHABILITY_UNREACHABLE;
+}
+
 void Matching::DescribeEnhanced(const Namespace& ns, const ws::DescribeTaskQueueRequest& request,
                                 ws::DescribeTaskQueueResponse* response) {
   std::vector<int> kinds(request.task_queue_types().begin(), request.task_queue_types().end());
@@ -173,8 +206,8 @@ void Matching::DescribeEnhanced(const Namespace& ns, const ws::DescribeTaskQueue
       }
     }
     if (request.report_task_reachability()) {
-      info.set_task_reachability(name.empty() ? enums::BUILD_ID_TASK_REACHABILITY_REACHABLE
-                                              : enums::BUILD_ID_TASK_REACHABILITY_UNREACHABLE);
+      info.set_task_reachability(
+          Reachability(ns, request.task_queue().name(), version ? ColonName(version) : name));
     }
   }
 }
@@ -184,6 +217,13 @@ StatusOr<ws::DescribeTaskQueueResponse> Matching::Describe(
   SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
   if (Status bad = CheckQueue(request.task_queue(), request.has_task_queue()); !bad.ok())
     return bad;
+  if (request.report_task_reachability() &&
+      request.versions().build_ids_size() > kMaxReachabilityBuilds) {
+    return InvalidArgument(
+        fmt::format("Too many build ids queried at once with ReportTaskReachability==true, limit: "
+                    "{}",
+                    kMaxReachabilityBuilds));
+  }
   ws::DescribeTaskQueueResponse response;
   if (request.api_mode() == enums::DESCRIBE_TASK_QUEUE_MODE_ENHANCED) {
     if (request.task_queue().kind() == enums::TASK_QUEUE_KIND_STICKY) {

@@ -130,6 +130,40 @@ TEST_F(BuildIdsTest, RoutesWorkflowsBySet) {
   EXPECT_EQ(replaced.status.message, "Task queue has a newer compatible build: \"1.1\"");
 }
 
+TEST_F(BuildIdsTest, TellsWhatReachesABuild) {
+  const auto reachability = [&](const std::vector<std::string>& builds) {
+    ws::DescribeTaskQueueRequest request;
+    request.set_namespace_("default");
+    request.mutable_task_queue()->set_name("q");
+    request.set_api_mode(enums::DESCRIBE_TASK_QUEUE_MODE_ENHANCED);
+    request.set_report_task_reachability(true);
+    for (const std::string& build : builds) request.mutable_versions()->add_build_ids(build);
+    return c.Call<ws::DescribeTaskQueueResponse>("DescribeTaskQueue", request);
+  };
+  const auto of = [&](const std::string& build) {
+    return reachability({build}).response.versions_info().at(build).task_reachability();
+  };
+  EXPECT_EQ(reachability({"1", "2", "3", "4", "5", "6"}).status.message,
+            "Too many build ids queried at once with ReportTaskReachability==true, limit: 5");
+  NewSet("1");
+  c.Start("wf");
+  const auto task = c.Take<ws::PollWorkflowTaskQueueResponse>(Poll("1")).response;
+  EXPECT_EQ(of("1"), enums::BUILD_ID_TASK_REACHABILITY_UNREACHABLE) << "sets are not looked at";
+  EXPECT_EQ(of(""), enums::BUILD_ID_TASK_REACHABILITY_REACHABLE);
+  ws::RespondWorkflowTaskCompletedRequest request;
+  request.set_task_token(task.task_token());
+  request.mutable_worker_version_stamp()->set_build_id("1");
+  request.mutable_worker_version_stamp()->set_use_versioning(true);
+  *request.add_commands() = CompleteWorkflow();
+  EXPECT_TRUE(
+      c.Call<ws::RespondWorkflowTaskCompletedResponse>("RespondWorkflowTaskCompleted", request)
+          .ok());
+  EXPECT_EQ(of("1"), enums::BUILD_ID_TASK_REACHABILITY_UNREACHABLE) << "remembered";
+  c.Advance(minutes(10));
+  EXPECT_EQ(of("1"), enums::BUILD_ID_TASK_REACHABILITY_CLOSED_WORKFLOWS_ONLY);
+  EXPECT_EQ(of("2"), enums::BUILD_ID_TASK_REACHABILITY_UNREACHABLE);
+}
+
 TEST(WorkerCommands, TellTheWorkerThatItsActivityIsCancelled) {
   Client c;
   c.Start("wf");
