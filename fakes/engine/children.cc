@@ -272,6 +272,9 @@ void Children::SignalExternal(
           (attributes.child_workflow_only() && !IsChildOf(**target, *sender))) {
         cause = enums::
             SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND;
+      } else if (core_.signals.Check(**target, attributes.input()).code() ==
+                 StatusCode::kInvalidArgument) {
+        cause = enums::SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_SIGNAL_COUNT_LIMIT_EXCEEDED;
       } else {
         historypb::HistoryEvent signal =
             core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
@@ -284,7 +287,12 @@ void Children::SignalExternal(
             ExecutionOf(sender->workflow_id, sender->run_id);
         signaled->set_request_id(core_.rng.Uuid());
         (*target)->history.Buffer(std::move(signal));
+        core_.limits.TakeError();  // of others
         core_.tasks.Settle(**target, (*target)->backoff_timer == 0);
+        if (core_.limits.TakeError()) {  // its history had no room
+          cause =
+              enums::SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_SIGNAL_COUNT_LIMIT_EXCEEDED;
+        }
       }
     }
     historypb::HistoryEvent event;

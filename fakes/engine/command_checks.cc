@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "fakes/engine/command_limits.h"
 #include "fakes/engine/commands.h"
 #include "fakes/engine/core.h"
 #include "fakes/engine/cron.h"
@@ -74,28 +75,23 @@ std::optional<TaskFailure> CommandCheck::Check(
     const google::protobuf::RepeatedPtrField<protocol::Message>& messages) {
   std::set<std::string> message_ids, taken;
   NexusCommandCheck nexus(core_, run_);
+  CommandLimits limits(core_.options.limits, run_);
   // The event that the next command will write; unwritten tasks write their two events first.
   const bool unwritten = run_.transient() || run_.task.speculative;
   std::int64_t event_id = run_.history.next_event_id() + (unwritten ? 3 : 1);
   for (const auto& message : messages) message_ids.insert(message.id());
   for (command::Command& command : *commands) {
-    Result bad;
+    Result bad = MissingAttributes(command, buffered_ > 0);
+    if (bad) return bad;
     switch (command.command_type()) {
       case enums::COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK:
-        bad = command.has_schedule_activity_task_command_attributes()
-                  ? Activity(command.mutable_schedule_activity_task_command_attributes())
-                  : Bad(enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_SCHEDULE_ACTIVITY_ATTRIBUTES,
-                        "ScheduleActivityTaskCommandAttributes is not set on "
-                        "ScheduleActivityTaskCommand.");
+        bad = Activity(command.mutable_schedule_activity_task_command_attributes());
         break;
       case enums::COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK:
         bad = CancelActivity(command.request_cancel_activity_task_command_attributes());
         break;
       case enums::COMMAND_TYPE_START_TIMER:
-        bad = command.has_start_timer_command_attributes()
-                  ? StartTimer(command.start_timer_command_attributes())
-                  : Bad(enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_START_TIMER_ATTRIBUTES,
-                        "StartTimerCommandAttributes is not set on StartTimerCommand.");
+        bad = StartTimer(command.start_timer_command_attributes());
         break;
       case enums::COMMAND_TYPE_CANCEL_TIMER:
         bad = CancelTimer(command.cancel_timer_command_attributes());
@@ -184,6 +180,7 @@ std::optional<TaskFailure> CommandCheck::Check(
                   "squall fake server: {} is not implemented",
                   enums::CommandType_Name(command.command_type()));
     }
+    if (!bad) bad = limits.Check(command);
     if (bad) return bad;
     ++event_id;
   }
@@ -478,6 +475,7 @@ CommandCheck::Result CommandCheck::ContinueAsNew(
 }
 
 CommandCheck::Result CommandCheck::Message(const protocol::Message& message) {
+  if (Result bad = CommandLimits::CheckMessage(message)) return bad;
   if (auto why = core_.updates.Check(run_, message, &update_states_)) {
     return TaskFailure{enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_UPDATE_WORKFLOW_EXECUTION_MESSAGE,
                        *why};

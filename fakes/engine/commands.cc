@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "fakes/engine/command_limits.h"
 #include "fakes/engine/completion_pages.h"
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
@@ -53,9 +54,16 @@ bool CanDiscard(const Run& run, const ws::RespondWorkflowTaskCompletedRequest& r
   return true;
 }
 
+// The workflow ends with the task; what else is in it has room.
+bool Closes(const ws::RespondWorkflowTaskCompletedRequest& request) {
+  return !request.commands().empty() &&
+         IsClosing(request.commands(request.commands_size() - 1).command_type());
+}
+
 }  // namespace
 
 void Commands::RespondCompleted(CallId call, ws::RespondWorkflowTaskCompletedRequest& request) {
+  core_.limits.TakeError();  // of work that was nobody's call
   auto response = Completed(request);
   if (response.ok()) {
     core_.calls.ReplyBytes(call, *std::move(response));
@@ -97,6 +105,7 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
                          request.messages_size() == 0;
   if (heartbeat && core_.now.wall > run.task.original_scheduled + kTaskHeartbeatLimit) {
     core_.tasks.StartToCloseTimedOut(run);
+    if (auto refused = core_.limits.TakeError()) return *refused;
     return NotFound("workflow task heartbeat timeout");
   }
 
@@ -105,17 +114,27 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
     if (run.task.attempt > 1 && bad->cause != enums::WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND) {
       return InvalidArgument(bad->Text());  // it stays pending until its time-out
     }
+    if (const auto refused = core_.limits.Refuse(run, WorkflowTasks::FailureEvents(run)))
+      return *refused;
     failure::Failure failure;
     failure.set_message(bad->Text());
     failure.mutable_server_failure_info();
     core_.updates.TaskFailed(run);
     core_.tasks.Fail(run, bad->cause, &failure, request.identity(), request.binary_checksum());
-    core_.tasks.Settle(run, true);
+    if (bad->terminates) {
+      core_.closing.Terminate(run, bad->Text(), nullptr, "history-service");
+    } else {
+      core_.tasks.Settle(run, true);
+    }
     return InvalidArgument(bad->Text());
   }
 
   const WallTime original_scheduled = run.task.original_scheduled;
   const bool discard = CanDiscard(run, request);
+  if (!discard && !Closes(request)) {
+    if (const auto refused = core_.limits.Refuse(run, CompletionEvents(run, request)))
+      return *refused;
+  }
   std::int64_t completed_id = 0;
   historypb::WorkflowTaskCompletedEventAttributes completed;
   if (!discard) {

@@ -18,7 +18,8 @@ namespace squall::fakes::engine {
 // Why a workflow task fails for its commands.
 struct TaskFailure {
   enums::WorkflowTaskFailedCause cause{};
-  std::string message;  // "" when the cause says all
+  std::string message;      // "" when the cause says all
+  bool terminates = false;  // what is too large ends the workflow
   // "BadStartTimerAttributes: TimerId is not set on StartTimerCommand."
   std::string Text() const;
 };

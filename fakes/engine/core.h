@@ -23,6 +23,7 @@
 #include "fakes/engine/commands.h"
 #include "fakes/engine/deployments.h"
 #include "fakes/engine/engine.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/matching.h"
 #include "fakes/engine/namespaces.h"
 #include "fakes/engine/nexus_endpoints.h"
@@ -86,6 +87,7 @@ struct Core {
   std::deque<std::function<void()>> deferred;
 
   Calls calls{*this};
+  Limits limits{*this};
   Namespaces namespaces{*this};
   Deployments deployments{*this};
   Versioning versioning{*this};

@@ -61,6 +61,30 @@ struct RpcResponse {
   std::string message;  // serialized response when the status is OK
 };
 
+// How large workflows may become: the real server's dynamic configuration with its defaults. Sizes
+// in bytes.
+struct EngineLimits {
+  // What goes beyond ends the workflow.
+  std::int64_t history_size = std::int64_t{50} << 20;   // limit.historySize.error
+  std::int64_t history_count = std::int64_t{50} << 10;  // limit.historyCount.error
+  // From here on its worker is advised to continue as new.
+  std::int64_t history_size_suggest = std::int64_t{4} << 20;   // ...suggestContinueAsNew
+  std::int64_t history_count_suggest = std::int64_t{4} << 10;  // ...suggestContinueAsNew
+  // Commands beyond fail the workflow task; 0: no limit.
+  std::int64_t pending_activities = 2000;  // limit.numPendingActivities.error
+  std::int64_t pending_children = 2000;    // limit.numPendingChildExecutions.error
+  std::int64_t pending_signals = 2000;     // limit.numPendingSignals.error
+  std::int64_t pending_cancels = 2000;     // limit.numPendingCancelRequests.error
+  // More events behind a workflow task in progress make it fail.
+  std::int64_t buffered_events = 100;                  // history.maximumBufferedEventsBatch
+  std::int64_t buffered_size = std::int64_t{2} << 20;  // history.maximumBufferedEventsSizeInBytes
+  // 0: no limit.
+  std::int64_t signals = 10000;                        // history.maximumSignalsPerExecution
+  std::int64_t updates_in_flight = 10;                 // history.maxInFlightUpdates
+  std::int64_t updates_size = std::int64_t{20} << 20;  // history.maxInFlightUpdatePayloads
+  std::int64_t updates = 2000;                         // history.maxTotalUpdates
+};
+
 struct EngineOptions {
   // The server's name in the journal (RpcEvent::endpoint, PollerEvent::server).
   std::string name = "temporal";
@@ -104,6 +128,7 @@ struct EngineOptions {
   Duration query_timeout = std::chrono::seconds(10);
   // Events in one page of history given to a worker (the real default: 256).
   int history_page_size = 256;
+  EngineLimits limits;
 
   // Write an rpc event per call received and answered. Off where nobody looks and speed counts.
   bool journal_rpcs = true;

@@ -95,11 +95,23 @@ Status AlreadyStarted(std::string_view message, std::string_view start_request_i
   return WithDetail(StatusCode::kAlreadyExists, message, detail);
 }
 
-Status BusyWorkflow(std::string_view message) {
+namespace {
+
+Status Exhausted(std::string_view message, enums::ResourceExhaustedCause cause) {
   details::ResourceExhaustedFailure detail;
-  detail.set_cause(enums::RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW);
+  detail.set_cause(cause);
   detail.set_scope(enums::RESOURCE_EXHAUSTED_SCOPE_NAMESPACE);
   return WithDetail(StatusCode::kResourceExhausted, message, detail);
+}
+
+}  // namespace
+
+Status BusyWorkflow(std::string_view message) {
+  return Exhausted(message, enums::RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW);
+}
+
+Status ConcurrentLimit(std::string_view message) {
+  return Exhausted(message, enums::RESOURCE_EXHAUSTED_CAUSE_CONCURRENT_LIMIT);
 }
 
 Status WorkflowClosed() { return NotFound("workflow execution already completed"); }

@@ -27,8 +27,9 @@ Status WorkflowNotReady(std::string_view message);  // FAILED_PRECONDITION
 Status QueryFailed(std::string_view message, const google::protobuf::Message& query_failed_failure);
 Status AlreadyStarted(std::string_view message, std::string_view start_request_id,
                       std::string_view run_id, std::string_view first_run_id);
-Status BusyWorkflow(std::string_view message);  // RESOURCE_EXHAUSTED
-Status WorkflowClosed();                        // "workflow execution already completed"
+Status BusyWorkflow(std::string_view message);     // RESOURCE_EXHAUSTED
+Status ConcurrentLimit(std::string_view message);  // RESOURCE_EXHAUSTED
+Status WorkflowClosed();                           // "workflow execution already completed"
 Status Unimplemented(std::string_view method, std::string_view why);
 
 RpcStatus ToRpcStatus(const Status& status);

@@ -100,16 +100,57 @@ std::string AsHistoryField(const historypb::HistoryEvent& event) {
 std::int64_t History::Append(historypb::HistoryEvent& event) {
   const std::int64_t id = next_event_id();
   event.set_event_id(id);
-  if (transaction_ == nullptr || *transaction_ != last_transaction_ || split_ || batches_.empty())
-    batches_.push_back(id);
+  if (!InTransaction() || batches_.empty()) transaction_first_ = id;
+  if (!InTransaction() || split_ || batches_.empty()) batches_.push_back(id);
   split_ = false;
   if (transaction_ != nullptr) last_transaction_ = *transaction_;
+  if (event.event_type() == enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED) ++signals_;
   const std::size_t size = event.ByteSizeLong();
   AppendVarint(bytes_, static_cast<std::uint64_t>(historypb::History::kEventsFieldNumber) << 3 | 2);
   AppendVarint(bytes_, size);
   AppendSorted(event, bytes_);
   ends_.push_back(bytes_.size());
   return id;
+}
+
+std::int64_t History::stored_bytes() const {
+  if (!InTransaction()) return size_bytes();
+  return transaction_first_ <= 1
+             ? 0
+             : static_cast<std::int64_t>(ends_[static_cast<std::size_t>(transaction_first_) - 2]);
+}
+
+void History::RollBack() {
+  if (InTransaction() && transaction_first_ < next_event_id()) {
+    bytes_.resize(static_cast<std::size_t>(stored_bytes()));
+    ends_.resize(static_cast<std::size_t>(transaction_first_) - 1);
+    while (!batches_.empty() && batches_.back() >= transaction_first_) batches_.pop_back();
+    split_ = true;
+  }
+  if (transaction_ != nullptr && *transaction_ == buffer_transaction_ &&
+      buffer_before_ < buffer_.size()) {
+    buffer_.resize(buffer_before_);
+  }
+}
+
+std::int64_t History::signals() const {
+  return signals_ + std::count_if(buffer_.begin(), buffer_.end(), [](const auto& event) {
+           return event.event_type() == enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED;
+         });
+}
+
+void History::Buffer(historypb::HistoryEvent event) {
+  if (transaction_ != nullptr && *transaction_ != buffer_transaction_) {
+    buffer_transaction_ = *transaction_;
+    buffer_before_ = buffer_.size();
+  }
+  buffered_bytes_ += static_cast<std::int64_t>(event.ByteSizeLong());
+  buffer_.push_back(std::move(event));
+}
+
+void History::DropBuffer() {
+  buffer_.clear();
+  buffered_bytes_ = 0;
 }
 
 std::int64_t History::EndOfBatches(std::int64_t first, int count) const {
@@ -132,6 +173,7 @@ bool History::EndsBatch(std::int64_t event_id) const {
 std::map<std::int64_t, std::int64_t> History::Flush() {
   std::vector<historypb::HistoryEvent> events;
   events.swap(buffer_);
+  buffered_bytes_ = 0;
   std::stable_partition(events.begin(), events.end(),
                         [](const historypb::HistoryEvent& event) { return ClosedBy(event) == 0; });
   std::map<std::int64_t, std::int64_t> activities, children;
@@ -158,6 +200,7 @@ bool History::RemoveTimerFired(std::string_view timer_id) {
            event.timer_fired_event_attributes().timer_id() == timer_id;
   });
   if (it == buffer_.end()) return false;
+  buffered_bytes_ -= static_cast<std::int64_t>(it->ByteSizeLong());
   buffer_.erase(it);
   return true;
 }

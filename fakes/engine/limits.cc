@@ -1,5 +1,8 @@
 #include "fakes/engine/limits.h"
 
+#include "fakes/engine/core.h"
+#include "fakes/engine/errors.h"
+
 namespace squall::fakes::engine {
 namespace {
 
@@ -48,6 +51,45 @@ failure::Failure WithinBlobLimit(const failure::Failure& given) {
   std::size_t left = kBlobSizeWarn;
   *failure.mutable_cause() = Truncated(given, left, kMostCauses);
   return failure;
+}
+
+std::optional<std::string_view> Limits::Exceeded(std::int64_t size, std::int64_t count) const {
+  if (size > core_.options.limits.history_size) return "Workflow history size exceeds limit.";
+  if (count > core_.options.limits.history_count) return "Workflow history count exceeds limit.";
+  return std::nullopt;
+}
+
+void Limits::Terminate(Run& run, std::string_view reason) {
+  // A task that is in no history is lost with what is not stored.
+  if (run.task.speculative) core_.tasks.Clear(run);
+  core_.closing.Terminate(run, std::string(reason), nullptr, "history-service");
+  error_ = InvalidArgument(reason);
+}
+
+std::optional<Status> Limits::Refuse(Run& run, std::int64_t events) {
+  if (!run.open()) return std::nullopt;
+  const auto exceeded =
+      Exceeded(run.history.size_bytes(), run.history.next_event_id() - 1 + events);
+  if (!exceeded) return std::nullopt;
+  Terminate(run, *exceeded);
+  return error_;
+}
+
+bool Limits::Enforce(Run& run) {
+  if (!run.open() || run.history.is_new()) return false;
+  const auto exceeded = Exceeded(run.history.stored_bytes(), run.history.next_event_id() - 1);
+  if (!exceeded) return false;
+  run.history.RollBack();
+  if (run.task.pending() && run.task.scheduled_event_id >= run.history.next_event_id())
+    core_.tasks.Clear(run);
+  Terminate(run, *exceeded);
+  return true;
+}
+
+bool Limits::BufferFull(const Run& run) const {
+  const EngineLimits& limits = core_.options.limits;
+  return static_cast<std::int64_t>(run.history.buffered().size()) > limits.buffered_events ||
+         run.history.buffered_bytes() > limits.buffered_size;
 }
 
 }  // namespace squall::fakes::engine

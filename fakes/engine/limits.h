@@ -1,11 +1,16 @@
 #pragma once
 // How large the real server lets things become, with the default values of its dynamic
-// configuration, and what it puts in the place of what is larger.
+// configuration (engine.h: EngineLimits), and what it puts in the place of what is larger.
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string_view>
+#include <utility>
 
+#include "base/util/status.h"
 #include "fakes/engine/pb.h"
+#include "fakes/engine/run.h"
 
 namespace squall::fakes::engine {
 
@@ -22,5 +27,32 @@ failure::Failure ServerFailure(std::string_view message);
 
 // `given`, or when it is too large the server's failure with what is left of it as the cause.
 failure::Failure WithinBlobLimit(const failure::Failure& given);
+
+// The size of histories. The real server looks at it whenever it stores a change of an open
+// workflow: a history whose stored part is too large, or that would get too many events, ends the
+// workflow instead, and the change is dropped.
+class Limits {
+ public:
+  explicit Limits(Core& core) : core_(core) {}
+
+  // Before a change that adds so many events: when they are too many the run is terminated, and
+  // this is the error of the call that asked for the change.
+  std::optional<Status> Refuse(Run& run, std::int64_t events);
+  // At the end of a change that is applied already: true when it was too much. Then what it wrote
+  // is dropped, the run terminated, and the call in hand answered with the error.
+  bool Enforce(Run& run);
+  // More events wait behind the workflow task in progress than the real server lets wait.
+  bool BufferFull(const Run& run) const;
+
+  // The error that Refuse or Enforce left for the call in hand; taking it forgets it.
+  std::optional<Status> TakeError() { return std::exchange(error_, std::nullopt); }
+
+ private:
+  std::optional<std::string_view> Exceeded(std::int64_t size, std::int64_t count) const;
+  void Terminate(Run& run, std::string_view reason);
+
+  Core& core_;
+  std::optional<Status> error_;
+};
 
 }  // namespace squall::fakes::engine

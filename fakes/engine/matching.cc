@@ -240,12 +240,14 @@ bool Matching::Serve(const Key& key, Queue& queue, const Poll& poll) {
     } else if (kind == kWorkflow) {
       if (poll.sticky && run->sticky_queue != poll.queue_name)
         continue;  // it moved; its time-out brings it back
+      if (core_.limits.Refuse(*run, WorkflowTasks::StartEvents(*run))) continue;
       core_.tasks.Start(*run, poll.identity, poll.queue_name, poll.sticky, {},
                         RouteOf(key, *task, poll));
       answer = core_.tasks.Response(*run);
     } else if (kind == kNexus) {
       answer = core_.nexus_tasks.Start(task->stamp);
     } else {
+      if (core_.limits.Refuse(*run, 0)) continue;
       if (!core_.versioning.ActivityMayStart(*run, RouteOf(key, *task, poll))) continue;
       Activity& activity = run->activities.at(task->scheduled_event_id);
       activity.version = RouteOf(key, *task, poll).poller;

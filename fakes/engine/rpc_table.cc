@@ -62,8 +62,11 @@ struct Handler<StatusOr<Response> (C::*)(Request)> {
   static void Handle(Core& core, CallId call, const std::string& bytes) {
     Message request;
     if (!request.ParseFromString(bytes)) return core.calls.Fail(call, Unparsable());
+    core.limits.TakeError();  // of work that was nobody's call
     auto response = ((core.*Part).*Function)(request);
-    if (response.ok()) {
+    if (auto refused = core.limits.TakeError()) {
+      core.calls.Fail(call, *refused);
+    } else if (response.ok()) {
       core.calls.Reply(call, *response);
     } else {
       core.calls.Fail(call, response.status());

@@ -36,7 +36,8 @@ struct WorkflowTask {
   WallTime scheduled{}, started{}, original_scheduled{};
   std::string request_id, identity;  // of the start
   std::int64_t history_size = 0;     // at the start
-  bool suggest_continue_as_new = false;
+  // Why the worker is advised to continue as new, at the start.
+  std::vector<enums::SuggestContinueAsNewReason> suggestions;
   std::uint64_t stamp = 0;  // changes with each scheduling and each start
   TimerId schedule_to_start = 0, start_to_close = 0;
   bool heartbeat = false;  // made by force_create_new_workflow_task

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <string>
 #include <utility>
 
@@ -18,6 +19,28 @@ constexpr std::array kSwitches = {
     Switch{"history.enableWorkflowTaskCompletionPagination", &EngineOptions::task_completion_pages},
     Switch{"frontend.enableCancelWorkerPollsOnShutdown",
            &EngineOptions::complete_polls_on_shutdown},
+};
+
+struct Number {
+  std::string_view key;
+  std::int64_t EngineLimits::*value;
+};
+
+constexpr std::array kNumbers = {
+    Number{"history.maxInFlightUpdatePayloads", &EngineLimits::updates_size},
+    Number{"history.maxInFlightUpdates", &EngineLimits::updates_in_flight},
+    Number{"history.maxTotalUpdates", &EngineLimits::updates},
+    Number{"history.maximumBufferedEventsBatch", &EngineLimits::buffered_events},
+    Number{"history.maximumBufferedEventsSizeInBytes", &EngineLimits::buffered_size},
+    Number{"history.maximumSignalsPerExecution", &EngineLimits::signals},
+    Number{"limit.historyCount.error", &EngineLimits::history_count},
+    Number{"limit.historyCount.suggestContinueAsNew", &EngineLimits::history_count_suggest},
+    Number{"limit.historySize.error", &EngineLimits::history_size},
+    Number{"limit.historySize.suggestContinueAsNew", &EngineLimits::history_size_suggest},
+    Number{"limit.numPendingActivities.error", &EngineLimits::pending_activities},
+    Number{"limit.numPendingCancelRequests.error", &EngineLimits::pending_cancels},
+    Number{"limit.numPendingChildExecutions.error", &EngineLimits::pending_children},
+    Number{"limit.numPendingSignals.error", &EngineLimits::pending_signals},
 };
 
 // The engine is always so.
@@ -64,12 +87,29 @@ Status ApplySetting(std::string_view setting, EngineOptions* options) {
     options->*known.value = on;
     return absl::OkStatus();
   }
+  for (const Number& known : kNumbers) {
+    if (known.key != key) continue;
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc() || end != value.data() + value.size() || number < 0) {
+      return MakeStatus(StatusCode::kInvalidArgument, "{} is a whole number, not \"{}\"", key,
+                        value);
+    }
+    options->limits.*known.value = number;
+    return absl::OkStatus();
+  }
   if (Contains(kAlwaysOn, key)) {
     if (on) return absl::OkStatus();
     return MakeStatus(StatusCode::kInvalidArgument, "{} is always true here", key);
   }
   if (Contains(kNoLimit, key)) return absl::OkStatus();
   return MakeStatus(StatusCode::kInvalidArgument, "the fake server knows no setting {}", key);
+}
+
+std::vector<std::pair<std::string_view, std::int64_t>> LimitSettings(const EngineLimits& limits) {
+  std::vector<std::pair<std::string_view, std::int64_t>> settings;
+  for (const Number& number : kNumbers) settings.emplace_back(number.key, limits.*number.value);
+  return settings;
 }
 
 Status ApplySearchAttribute(std::string_view attribute, EngineOptions* options) {

@@ -9,6 +9,16 @@ namespace {
 constexpr std::size_t kMaxIdLength = 1000;
 }
 
+Status Signals::Check(const Run& run, const common::Payloads& input) const {
+  if (ExceedsBlobLimit(&input)) return InvalidArgument(kBlobExceedsLimit);
+  const std::int64_t limit = core_.options.limits.signals;
+  if (limit > 0 && run.history.signals() >= limit)
+    return InvalidArgument("exceeded workflow execution limit for signal events");
+  if (run.close_attempted && run.task.is_started())
+    return BusyWorkflow("workflow operation can not be applied because workflow is closing");
+  return absl::OkStatus();
+}
+
 StatusOr<ws::SignalWorkflowExecutionResponse> Signals::Signal(
     const ws::SignalWorkflowExecutionRequest& request) {
   SQUALL_RETURN_IF_ERROR(core_.namespaces.Get(request.namespace_()).status());
@@ -25,10 +35,7 @@ StatusOr<ws::SignalWorkflowExecutionResponse> Signals::Signal(
   if (!request.request_id().empty() && run->signal_request_ids.contains(request.request_id()))
     return response;
   if (!run->open()) return WorkflowClosed();
-  if (run->close_attempted && run->task.is_started()) {
-    return BusyWorkflow("workflow operation can not be applied because workflow is closing");
-  }
-  if (ExceedsBlobLimit(&request.input())) return InvalidArgument(kBlobExceedsLimit);
+  SQUALL_RETURN_IF_ERROR(Check(*run, request.input()));
   if (!request.request_id().empty()) run->signal_request_ids.insert(request.request_id());
   historypb::HistoryEvent event =
       core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);

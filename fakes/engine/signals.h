@@ -11,6 +11,8 @@ class Signals {
  public:
   explicit Signals(Core& core) : core_(core) {}
 
+  // Whether the open run may be signalled with this.
+  Status Check(const Run& run, const common::Payloads& input) const;
   StatusOr<ws::SignalWorkflowExecutionResponse> Signal(
       const ws::SignalWorkflowExecutionRequest& request);
   StatusOr<ws::RequestCancelWorkflowExecutionResponse> RequestCancel(

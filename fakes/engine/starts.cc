@@ -422,13 +422,17 @@ StatusOr<ws::SignalWithStartWorkflowExecutionResponse> Starts::SignalWithStart(
   attributes->set_request_id(as_start.request_id());
   *signal.mutable_links() = request.links();
   start.run.signal = signal;
+  if (ExceedsBlobLimit(&request.signal_input())) return InvalidArgument(kBlobExceedsLimit);
   SQUALL_ASSIGN_OR_RETURN(const StartOutcome outcome, StartOrReuse(std::move(start)));
   Run& run = *outcome.run;
   if (outcome.created) {
     run.signal_request_ids.insert(as_start.request_id());
-  } else if (run.open() && run.signal_request_ids.insert(as_start.request_id()).second) {
-    run.history.Buffer(std::move(signal));
-    core_.tasks.Settle(run, run.backoff_timer == 0);
+  } else if (run.open()) {
+    SQUALL_RETURN_IF_ERROR(core_.signals.Check(run, request.signal_input()));
+    if (run.signal_request_ids.insert(as_start.request_id()).second) {
+      run.history.Buffer(std::move(signal));
+      core_.tasks.Settle(run, run.backoff_timer == 0);
+    }
   }
   ws::SignalWithStartWorkflowExecutionResponse response;
   response.set_run_id(run.run_id);

@@ -13,8 +13,8 @@ namespace {
 
 using State = Update::State;
 constexpr int kFailFastAttempt = 3;
-// history.maxInFlightUpdates and history.maxTotalUpdates of the real server.
-constexpr std::size_t kMaxInFlight = 10, kMaxTotal = 2000;
+// history.maxTotalUpdates.suggestContinueAsNewThreshold of the real server.
+constexpr double kSuggestShare = 0.9;
 
 failure::Failure ServerRejection(const std::string& message, const std::string& type) {
   failure::Failure failure;
@@ -27,7 +27,49 @@ failure::Failure ServerRejection(const std::string& message, const std::string& 
 
 bool InFlight(const Update& update) { return update.state != State::kCompleted; }
 
+// A limit of 0 is none.
+bool Reached(std::size_t value, std::int64_t limit) {
+  return limit > 0 && value >= static_cast<std::size_t>(limit);
+}
+
 }  // namespace
+
+Status Updates::CheckLimits(const Run& run, const updatepb::Request& request) const {
+  const EngineLimits& limits = core_.options.limits;
+  std::size_t in_flight = 0, size = request.ByteSizeLong();
+  for (const auto& [id, update] : run.updates) {
+    if (!InFlight(update)) continue;
+    ++in_flight;
+    size += id.size() + update.request.ByteSizeLong();
+  }
+  if (Reached(in_flight, limits.updates_in_flight)) {
+    return ConcurrentLimit(
+        fmt::format("limit on number of concurrent in-flight updates has been reached ({})",
+                    limits.updates_in_flight));
+  }
+  if (Reached(run.updates.size(), limits.updates)) {
+    return {StatusCode::kFailedPrecondition,
+            fmt::format(
+                "The limit on the total number of distinct updates in this workflow has been "
+                "reached ({}). Make sure any duplicate updates share an Update ID so the server "
+                "can deduplicate them, and consider rejecting updates that you aren't going to "
+                "process. You can also Continue-as-New to avoid this; we recommend you check "
+                "Continue-as-New Suggested in your Workflow.",
+                limits.updates)};
+  }
+  if (Reached(size, limits.updates_size)) {
+    return ConcurrentLimit(
+        fmt::format("limit on total payload size of in-flight updates has been reached ({} bytes)",
+                    limits.updates_size));
+  }
+  return absl::OkStatus();
+}
+
+bool Updates::SuggestContinueAsNew(const Run& run) const {
+  const std::int64_t limit = core_.options.limits.updates;
+  return limit > 0 &&
+         static_cast<double>(run.updates.size()) >= static_cast<double>(limit) * kSuggestShare;
+}
 
 enums::UpdateWorkflowExecutionLifecycleStage Updates::StageOf(const Update& update) {
   switch (update.state) {
@@ -74,17 +116,7 @@ Status Updates::Begin(Run& run, const ws::UpdateWorkflowExecutionRequest& reques
     return BusyWorkflow("workflow operation can not be applied because workflow is closing");
   }
   if (it != run.updates.end()) return absl::OkStatus();
-  if (static_cast<std::size_t>(std::count_if(
-          run.updates.begin(), run.updates.end(),
-          [](const auto& entry) { return InFlight(entry.second); })) >= kMaxInFlight) {
-    return {StatusCode::kResourceExhausted,
-            "limit on number of concurrent in-flight updates has been reached (10)"};
-  }
-  if (run.updates.size() >= kMaxTotal) {
-    return {StatusCode::kFailedPrecondition,
-            "The limit on the total number of distinct updates in this workflow has been reached "
-            "(2000)."};
-  }
+  SQUALL_RETURN_IF_ERROR(CheckLimits(run, request.request()));
   Update& update = run.updates[id];
   update.id = id;
   update.request = request.request();

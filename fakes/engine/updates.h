@@ -22,6 +22,9 @@ class Updates {
   // Admits the update and makes sure that a workflow task will carry it.
   Status Begin(Run& run, const ws::UpdateWorkflowExecutionRequest& request);
 
+  // So many updates that the workflow's worker is advised to continue as new.
+  bool SuggestContinueAsNew(const Run& run) const;
+
   // Answers an update-with-start once the update has reached its stage.
   void WaitWithStart(CallId call, Run& run, const ws::UpdateWorkflowExecutionRequest& request,
                      ws::StartWorkflowExecutionResponse started);
@@ -47,6 +50,8 @@ class Updates {
   ws::UpdateWorkflowExecutionResponse Response(const Run& run, const Update& update) const;
 
  private:
+  // Whether the workflow may have one more.
+  Status CheckLimits(const Run& run, const updatepb::Request& request) const;
   void Wait(CallId call, Run& run, Update& update, UpdateWaiter waiter);
   static enums::UpdateWorkflowExecutionLifecycleStage Wanted(const updatepb::WaitPolicy& policy);
   void Answer(Run& run, Update& update, const UpdateWaiter& waiter);

@@ -13,9 +13,6 @@ namespace {
 
 using std::chrono::seconds;
 
-// limit.historySize.suggestContinueAsNew and limit.historyCount.suggestContinueAsNew of the real
-// server.
-constexpr std::int64_t kSuggestSize = 4 * 1024 * 1024, kSuggestCount = 4096;
 // Attempts from the fourth on get longer: initial 5 s, doubled each time, at most 10 min, with
 // jitter.
 constexpr int kBackoffMinAttempts = 3;
@@ -73,18 +70,10 @@ historypb::HistoryEvent WorkflowTasks::StartedEvent(const Run& run, const std::s
   attributes->set_identity(identity);
   attributes->set_request_id(run.task.request_id);
   attributes->set_history_size_bytes(run.task.history_size);
-  attributes->set_suggest_continue_as_new(run.task.suggest_continue_as_new);
+  attributes->set_suggest_continue_as_new(!run.task.suggestions.empty());
   attributes->set_target_worker_deployment_version_changed(Versioning::TargetChanged(run));
-  if (run.task.suggest_continue_as_new) {
-    if (run.task.history_size >= kSuggestSize) {
-      attributes->add_suggest_continue_as_new_reasons(
-          enums::SUGGEST_CONTINUE_AS_NEW_REASON_HISTORY_SIZE_TOO_LARGE);
-    }
-    if (run.task.started_event_id >= kSuggestCount) {
-      attributes->add_suggest_continue_as_new_reasons(
-          enums::SUGGEST_CONTINUE_AS_NEW_REASON_TOO_MANY_HISTORY_EVENTS);
-    }
-  }
+  for (const auto reason : run.task.suggestions)
+    attributes->add_suggest_continue_as_new_reasons(reason);
   return event;
 }
 
@@ -137,6 +126,31 @@ void WorkflowTasks::Dispatch(Run& run) {
   });
 }
 
+void WorkflowTasks::Suggest(Run& run) const {
+  auto& reasons = run.task.suggestions;
+  reasons.clear();
+  const EngineLimits& limits = core_.options.limits;
+  if (run.task.history_size >= limits.history_size_suggest)
+    reasons.push_back(enums::SUGGEST_CONTINUE_AS_NEW_REASON_HISTORY_SIZE_TOO_LARGE);
+  // The id of the started event.
+  if (run.history.next_event_id() >= limits.history_count_suggest)
+    reasons.push_back(enums::SUGGEST_CONTINUE_AS_NEW_REASON_TOO_MANY_HISTORY_EVENTS);
+  if (core_.updates.SuggestContinueAsNew(run))
+    reasons.push_back(enums::SUGGEST_CONTINUE_AS_NEW_REASON_TOO_MANY_UPDATES);
+}
+
+std::int64_t WorkflowTasks::StartEvents(const Run& run) {
+  if (!Unwritten(run)) return 1;
+  return run.task.scheduled_event_id != run.history.next_event_id() ? 2 : 0;
+}
+
+std::int64_t WorkflowTasks::FailureEvents(const Run& run) {
+  const std::int64_t own = run.transient() ? 0 : run.task.speculative ? 3 : 1;
+  const auto buffered = static_cast<std::int64_t>(run.history.buffered().size());
+  // The next attempt is in the history only when it counts as a first one.
+  return own + (buffered > 0 || !run.sticky_queue.empty() ? buffered + 1 : 0);
+}
+
 void WorkflowTasks::Start(Run& run, const std::string& identity, const std::string& queue,
                           bool sticky_poll, const std::string& request_id, const TaskRoute& route) {
   WorkflowTask& task = run.task;
@@ -144,9 +158,8 @@ void WorkflowTasks::Start(Run& run, const std::string& identity, const std::stri
   // A poll of the normal queue took a sticky task: the workflow moves.
   if (!run.sticky_queue.empty() && !(sticky_poll && queue == run.sticky_queue)) ClearSticky(run);
   task.started = core_.now.wall;
-  task.history_size = run.history.size_bytes();
-  task.suggest_continue_as_new =
-      task.history_size >= kSuggestSize || run.history.next_event_id() >= kSuggestCount;
+  task.history_size = run.history.stored_bytes();
+  Suggest(run);
   core_.versioning.TaskStarting(run, route);
   task.request_id = request_id.empty() ? core_.rng.Uuid() : request_id;
   task.identity = identity;
@@ -305,6 +318,7 @@ void WorkflowTasks::Fail(Run& run, enums::WorkflowTaskFailedCause cause,
 }
 
 void WorkflowTasks::StartToCloseTimedOut(Run& run) {
+  if (core_.limits.Refuse(run, FailureEvents(run))) return;
   if (run.task.speculative) {
     WriteEvents(run, "");
     run.task.speculative = false;
@@ -358,8 +372,14 @@ void WorkflowTasks::Flush(Run& run) {
 void WorkflowTasks::Settle(Run& run, bool need_task) {
   ++run.transitions;
   if (run.open()) {
-    MakeNormal(run);
     if (need_task && !run.task.pending() && !run.pause) Schedule(run);
+    if (core_.limits.Enforce(run)) return;  // its termination settled it
+    if (run.task.is_started() && core_.limits.BufferFull(run)) {
+      Fail(run, enums::WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND, nullptr, "history-service");
+      Flush(run);  // before the next attempt, which is a second one by that
+      if (!run.pause) Schedule(run);
+    }
+    MakeNormal(run);
     if (!run.task.is_started()) Flush(run);
   } else {
     run.history.DropBuffer();
@@ -383,6 +403,7 @@ StatusOr<ws::RespondWorkflowTaskFailedResponse> WorkflowTasks::RespondFailed(
   const auto token = TaskToken::Parse(request.task_token());
   if (!run->task.is_started() || run->task.stamp != token->stamp)
     return NotFound("Workflow task not found.");
+  if (const auto refused = core_.limits.Refuse(*run, FailureEvents(*run))) return *refused;
   if (request.cause() == enums::WORKFLOW_TASK_FAILED_CAUSE_GRPC_MESSAGE_TOO_LARGE) {
     core_.closing.Terminate(*run, "GrpcMessageTooLarge", nullptr, "history-service");
     return ws::RespondWorkflowTaskFailedResponse();

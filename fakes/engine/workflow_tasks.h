@@ -45,6 +45,11 @@ class WorkflowTasks {
   // history but are not in it. "" when the task's events are written, or there is none.
   std::string UnwrittenEvents(const Run& run, const std::string& identity);
 
+  // How many events starting the pending task adds to the history, and ending the started one
+  // without success.
+  static std::int64_t StartEvents(const Run& run);
+  static std::int64_t FailureEvents(const Run& run);
+
   // Ends the pending started task with a failure. Only the first of several failures in a row is in
   // the history.
   void Fail(Run& run, enums::WorkflowTaskFailedCause cause, const failure::Failure* failure,
@@ -75,6 +80,8 @@ class WorkflowTasks {
  private:
   Duration StartToClose(const Run& run, int attempt);
   void AfterFailure(Run& run, bool increment);
+  // Fills in what the worker is advised at the start of the task.
+  void Suggest(Run& run) const;
   void ForgetTask(Run& run);
   // A speculative task cannot outlive a change of the run: it becomes a normal one.
   void MakeNormal(Run& run);

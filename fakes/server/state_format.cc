@@ -7,6 +7,8 @@
 #include <array>
 #include <optional>
 
+#include "fakes/engine/settings.h"
+
 namespace squall::fakes::state {
 namespace {
 
@@ -135,6 +137,8 @@ Header HeaderOf(const EngineOptions& options) {
   add("poller memory", Nanoseconds(options.poller_memory));
   add("query time-out", Nanoseconds(options.query_timeout));
   add("history page size", fmt::format("{}", options.history_page_size));
+  for (const auto& [name, value] : LimitSettings(options.limits))
+    add(std::string(name), fmt::format("{}", value));
   return header;
 }
 

@@ -142,6 +142,7 @@ TEST(WorkflowTasks, FailsForBadCommandsWithoutApplyingAny) {
   no_type.mutable_schedule_activity_task_command_attributes()->clear_activity_type();
   command::Command marker;
   marker.set_command_type(enums::COMMAND_TYPE_RECORD_MARKER);
+  marker.mutable_record_marker_command_attributes();
   const Case cases[] = {
       {unset_timer,
        "BadStartTimerAttributes: StartTimerCommandAttributes is not set on StartTimerCommand."},
