@@ -49,6 +49,7 @@ Activity& Activities::Schedule(Run& run, std::int64_t scheduled_event_id,
     activity.scheduled_steady = core_.now.steady;
   } else {
     ArmScheduled(run, activity);
+    if (run.pause) PutOff(activity);
   }
   return activity;
 }
@@ -73,6 +74,7 @@ void Activities::Begin(Run& run, Activity& activity) {
 // An attempt is ready: to the task queue, under its schedule-to-start time-out.
 void Activities::ArmScheduled(Run& run, Activity& activity) {
   ++activity.stamp;
+  activity.withheld = false;
   activity.scheduled_steady = core_.now.steady;
   const Duration to_start = FromProto(activity.attributes.schedule_to_start_timeout());
   if (to_start.count() > 0) {
@@ -96,7 +98,7 @@ void Activities::Enqueue(Run& run, const Activity& activity) {
 
 void Activities::Reschedule(Run& run) {
   for (auto& [id, activity] : run.activities) {
-    if (activity.started || activity.retry != 0 || activity.paused) continue;
+    if (activity.started || activity.retry != 0 || activity.paused || activity.withheld) continue;
     ++activity.stamp;
     Enqueue(run, activity);
   }
@@ -567,7 +569,8 @@ workflowpb::PendingActivityInfo Activities::Describe(const Activity& activity) c
   if (activity.last_complete_time != WallTime{}) {
     *info.mutable_last_attempt_complete_time() = ToProto(activity.last_complete_time);
   }
-  if (!activity.started && activity.retry != 0) {
+  if (!activity.started &&
+      (activity.retry != 0 || (activity.withheld && activity.scheduled > core_.now.wall))) {
     *info.mutable_next_attempt_schedule_time() = ToProto(activity.scheduled);
     *info.mutable_current_retry_interval() = ToProto(activity.retry_interval);
   }

@@ -48,6 +48,10 @@ class Activities {
   // with no memory of its last failure; its time-outs and retry follow changed options.
   void Withhold(Activity& activity);
   void Redispatch(Run& run, Activity& activity, Duration delay);
+  // The workflow is paused: attempts that no worker has, and waits for the next attempt, are put
+  // off until it goes on. Those that a worker has are not, nor are their retries.
+  void PutOff(Run& run);
+  void GoOn(Run& run);
   void RearmTimeouts(Run& run, Activity& activity);
   // The run closed: nothing is left of its activities.
   void DropAll(Run& run);
@@ -107,6 +111,7 @@ class Activities {
   enums::RetryState Retry(Run& run, Activity& activity, const failure::Failure& failure);
 
   void Begin(Run& run, Activity& activity);
+  void PutOff(Activity& activity);
   void ArmRetry(Run& run, Activity& activity, Duration delay);
   void ArmScheduled(Run& run, Activity& activity);
   void Enqueue(Run& run, const Activity& activity);

@@ -79,6 +79,10 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
   if (!run.open() || !run.task.is_started() || run.task.stamp != token->stamp) {
     return NotFound("Workflow task not found.");
   }
+  if (run.pause && request.force_create_new_workflow_task()) {
+    return Status(StatusCode::kFailedPrecondition,
+                  "Workflow is paused and force create new workflow task is not allowed.");
+  }
   if (core_.options.task_completion_pages) {
     SQUALL_ASSIGN_OR_RETURN(const bool kept, TakeCompletionPage(run, request));
     if (kept) return std::string();
@@ -382,8 +386,9 @@ void Commands::ScheduleActivity(Run& run, std::int64_t completed_id,
   attributes->set_use_workflow_build_id(schedule.use_workflow_build_id());
   if (schedule.has_priority()) *attributes->mutable_priority() = schedule.priority();
   const std::int64_t id = Append(run, event, command);
-  core_.activities.Schedule(run, id, *attributes, schedule.request_eager_execution());
-  if (schedule.request_eager_execution()) eager->push_back(id);
+  const bool at_once = schedule.request_eager_execution() && !run.pause;
+  core_.activities.Schedule(run, id, *attributes, at_once);
+  if (at_once) eager->push_back(id);
 }
 
 void Commands::StartTimer(Run& run, std::int64_t completed_id, const command::Command& command) {

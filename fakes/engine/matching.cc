@@ -146,7 +146,6 @@ bool Matching::Wanted(const Task& task, int kind) const {
   if (kind == kWorkflow) {
     return run->task.pending() && !run->task.is_started() && run->task.stamp == task.stamp;
   }
-  if (run->pause) return false;  // added again when the workflow goes on
   const auto it = run->activities.find(task.scheduled_event_id);
   return it != run->activities.end() && !it->second.started && it->second.stamp == task.stamp;
 }

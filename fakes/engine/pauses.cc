@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/search_attributes.h"
@@ -43,6 +45,32 @@ void SetStatus(Core& core, Run& run, enums::WorkflowExecutionStatus status) {
 
 }  // namespace
 
+void Activities::PutOff(Activity& activity) {
+  core_.CancelTimer(activity.retry);
+  activity.withheld = true;
+  ++activity.stamp;  // matching forgets it
+}
+
+void Activities::PutOff(Run& run) {
+  for (auto& [id, activity] : run.activities) {
+    if (!activity.started) PutOff(activity);
+  }
+}
+
+void Activities::GoOn(Run& run) {
+  for (auto& [id, activity] : run.activities) {
+    if (!std::exchange(activity.withheld, false) || activity.started || activity.paused) continue;
+    if (activity.scheduled > core_.now.wall) {
+      ArmRetry(run, activity, activity.scheduled - core_.now.wall);
+    } else if (activity.schedule_to_start == 0) {
+      ArmScheduled(run, activity);
+    } else {  // its time-out goes on
+      ++activity.stamp;
+      Enqueue(run, activity);
+    }
+  }
+}
+
 StatusOr<ws::PauseWorkflowExecutionResponse> Pauses::Pause(
     const ws::PauseWorkflowExecutionRequest& request) {
   SQUALL_RETURN_IF_ERROR(core_.namespaces.Get(request.namespace_()).status());
@@ -75,6 +103,7 @@ StatusOr<ws::PauseWorkflowExecutionResponse> Pauses::Pause(
                 .reason = request.reason(),
                 .request_id = request.request_id(),
                 .since = core_.now.wall};
+  core_.activities.PutOff(*run);
   run->search_attributes[kPauseInfo] = TypedAttribute(
       fmt::format("[\"Workflow:{}\",\"Reason:{}\"]", run->workflow_id, request.reason()),
       enums::INDEXED_VALUE_TYPE_KEYWORD_LIST);
@@ -109,11 +138,7 @@ StatusOr<ws::UnpauseWorkflowExecutionResponse> Pauses::Unpause(
   attributes->set_request_id(request.request_id());
   run->history.Buffer(std::move(event));
   core_.WorkflowHappened("unpaused", *run, {}, request.reason());
-  // Attempts that became due meanwhile.
-  for (auto& [id, activity] : run->activities) {
-    if (!activity.started && !activity.paused && activity.retry == 0)
-      core_.activities.RearmTimeouts(*run, activity);
-  }
+  core_.activities.GoOn(*run);
   core_.tasks.Settle(*run, run->backoff_timer == 0);
   return ws::UnpauseWorkflowExecutionResponse();
 }

@@ -65,6 +65,7 @@ struct Activity {
   // By PauseActivity and ResetActivity. `reset`: asked for while a worker had it, until that
   // attempt ends.
   bool paused = false, reset = false, reset_heartbeats = false;
+  bool withheld = false;         // by the pause of its workflow, until that goes on
   bool options_changed = false;  // `attributes` differ from the scheduled event
   WallTime pause_time{};
   std::string pause_identity, pause_reason, pause_request_id;

@@ -13,7 +13,7 @@ bool AtWork(const Run& run) {
   if (run.task.pending() || !run.queries.empty()) return true;
   if (std::any_of(run.activities.begin(), run.activities.end(), [](const auto& entry) {
         const Activity& activity = entry.second;
-        return activity.started || (activity.retry == 0 && !activity.paused);
+        return activity.started || (activity.retry == 0 && !activity.paused && !activity.withheld);
       })) {
     return true;
   }

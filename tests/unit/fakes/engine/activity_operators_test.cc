@@ -293,5 +293,76 @@ TEST(WorkflowPauses, TakeBackATaskThatNobodyHas) {
             "Can't load workflow execution.  WorkflowId not set.");
 }
 
+EngineOptions WithPauses() {
+  EngineOptions options = TestOptions();
+  options.workflow_pause = true;
+  return options;
+}
+
+TEST(WorkflowPauses, LetTheRetriesOfAttemptsInProgressHappen) {
+  Client c(WithPauses());
+  c.Start("wf");
+  c.Step({Schedule("1")});
+  const auto first = c.PollActivity();
+  EXPECT_EQ(Call(c, PauseWorkflow("r")).message, "");
+  EXPECT_TRUE(c.FailActivity(first.task_token()).ok());
+  EXPECT_TRUE(c.Describe("wf").pending_activities(0).has_next_attempt_schedule_time());
+  const auto poll = c.SendActivityPoll();
+  EXPECT_FALSE(c.Answered(poll));
+  c.Advance(seconds(1));
+  const auto second = c.Take<ws::PollActivityTaskQueueResponse>(poll).response;
+  EXPECT_EQ(second.attempt(), 2);
+  EXPECT_TRUE(c.CompleteActivity(second.task_token()).ok());
+  EXPECT_EQ(c.EventNames("wf").back(), "ACTIVITY_TASK_COMPLETED");
+}
+
+TEST(WorkflowPauses, PutOffRetriesThatWaitedBefore) {
+  for (const Duration paused : {Duration(milliseconds(400)), Duration(seconds(5))}) {
+    Client c(WithPauses());
+    c.Start("wf");
+    c.Step({Schedule("1")});
+    EXPECT_TRUE(c.FailActivity(c.PollActivity().task_token()).ok());
+    EXPECT_EQ(Call(c, PauseWorkflow("r")).message, "");
+    EXPECT_TRUE(c.Describe("wf").pending_activities(0).has_next_attempt_schedule_time());
+    const auto poll = c.SendActivityPoll();
+    c.Advance(paused);
+    EXPECT_FALSE(c.Answered(poll));
+    EXPECT_EQ(UnpauseWorkflow(c).message, "");
+    const bool due = paused > seconds(1);
+    EXPECT_EQ(c.Answered(poll), due);
+    c.Advance(milliseconds(599));
+    EXPECT_EQ(c.Answered(poll), due);
+    c.Advance(milliseconds(1));
+    EXPECT_EQ(c.Take<ws::PollActivityTaskQueueResponse>(poll).response.attempt(), 2);
+  }
+}
+
+TEST(WorkflowPauses, PutOffWhatTheTaskInProgressSchedules) {
+  Client c(WithPauses());
+  c.Start("wf");
+  const auto task = c.PollTask();
+  EXPECT_EQ(Call(c, PauseWorkflow("r")).message, "");
+  ws::RespondWorkflowTaskCompletedRequest completed;
+  completed.set_task_token(task.task_token());
+  *completed.add_commands() = Schedule("1");
+  completed.mutable_commands(0)
+      ->mutable_schedule_activity_task_command_attributes()
+      ->set_request_eager_execution(true);
+  completed.set_force_create_new_workflow_task(true);
+  EXPECT_EQ(
+      c.Call<ws::RespondWorkflowTaskCompletedResponse>("RespondWorkflowTaskCompleted", completed)
+          .status.message,
+      "Workflow is paused and force create new workflow task is not allowed.");
+  completed.set_force_create_new_workflow_task(false);
+  const auto reply =
+      c.Call<ws::RespondWorkflowTaskCompletedResponse>("RespondWorkflowTaskCompleted", completed);
+  EXPECT_EQ(reply.status.message, "");
+  EXPECT_EQ(reply.response.activity_tasks_size(), 0);
+  const auto poll = c.SendActivityPoll();
+  EXPECT_FALSE(c.Answered(poll));
+  EXPECT_EQ(UnpauseWorkflow(c).message, "");
+  EXPECT_EQ(c.Take<ws::PollActivityTaskQueueResponse>(poll).response.attempt(), 1);
+}
+
 }  // namespace
 }  // namespace squall::fakes::engine
