@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "fakes/engine/batches.h"
 #include "fakes/engine/core.h"
 #include "fakes/engine/rpc_table.h"
+#include "fakes/engine/times.h"
 
 namespace squall::fakes::engine {
 namespace {
@@ -22,6 +25,19 @@ std::int64_t ResetPoint(const Run& run, bool last) {
     if (type == enums::EVENT_TYPE_WORKFLOW_TASK_SCHEDULED && scheduled == 0) scheduled = id;
   }
   return completed != 0 ? completed : scheduled == 0 ? 0 : scheduled + 1;
+}
+
+// Where a build first completed a workflow task, perhaps in an earlier run of the chain. Null: not
+// known, or not to be used.
+const workflowpb::ResetPointInfo* BuildPoint(const Run& run, const common::ResetOptions& options,
+                                             WallTime now) {
+  const auto point =
+      std::find_if(run.reset_points.begin(), run.reset_points.end(),
+                   [&](const auto& known) { return known.build_id() == options.build_id(); });
+  if (point == run.reset_points.end() || !point->resettable()) return nullptr;
+  if (point->has_expire_time() && FromProto(point->expire_time()) < now) return nullptr;
+  if (options.current_run_only() && point->run_id() != run.run_id) return nullptr;
+  return &*point;
 }
 
 }  // namespace
@@ -96,7 +112,12 @@ void Batches::Do(Batch& batch, const common::Execution& target) {
         const auto& options = operation.options();
         if (options.target_case() == common::ResetOptions::kWorkflowTaskId) {
           point = options.workflow_task_id();
-        } else if (options.target_case() != common::ResetOptions::kBuildId) {
+        } else if (options.target_case() == common::ResetOptions::kBuildId) {
+          if (const auto* known = BuildPoint(**run, options, core_.now.wall)) {
+            call.mutable_workflow_execution()->set_run_id(known->run_id());
+            point = known->first_workflow_task_completed_id();
+          }
+        } else {
           point =
               ResetPoint(**run, options.target_case() == common::ResetOptions::kLastWorkflowTask);
         }

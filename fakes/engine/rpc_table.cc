@@ -130,8 +130,6 @@ void NoTimeSkipping(Core& core, CallId call, const std::string& bytes) {
 
 std::vector<RpcEntry> MakeTable() {
   constexpr std::string_view kDisabled = "answered as disabled, the real server's default";
-  constexpr std::string_view kZones = "time zones by name only, not by timezone_data";
-  constexpr std::string_view kBatchReset = "resets to a build id fail";
   constexpr std::string_view kRulesOff = "UNIMPLEMENTED as from the dev server: rules are off";
   return {
       Full<&Core::namespaces, &Namespaces::Register>("RegisterNamespace",
@@ -183,9 +181,9 @@ std::vector<RpcEntry> MakeTable() {
       Full<&Core::workers, &Workers::ClusterInfo>("GetClusterInfo"),
       Full<&Core::workers, &Workers::SystemInfo>("GetSystemInfo"),
       Full<&Core::matching, &Matching::ListPartitions>("ListTaskQueuePartitions"),
-      Full<&Core::schedules, &Schedules::Create>("CreateSchedule", kZones),
+      Full<&Core::schedules, &Schedules::Create>("CreateSchedule"),
       Full<&Core::schedules, &Schedules::Describe>("DescribeSchedule"),
-      Full<&Core::schedules, &Schedules::Update>("UpdateSchedule", kZones),
+      Full<&Core::schedules, &Schedules::Update>("UpdateSchedule"),
       Full<&Core::schedules, &Schedules::Patch>("PatchSchedule"),
       Full<&Core::schedules, &Schedules::MatchingTimes>("ListScheduleMatchingTimes"),
       Full<&Core::schedules, &Schedules::Delete>("DeleteSchedule"),
@@ -229,7 +227,7 @@ std::vector<RpcEntry> MakeTable() {
       Full<&Core::updates, &Updates::UpdateWorkflow>("UpdateWorkflowExecution",
                                                      "callbacks have no effect"),
       Full<&Core::updates, &Updates::Poll>("PollWorkflowExecutionUpdate"),
-      Full<&Core::batches, &Batches::Start>("StartBatchOperation", kBatchReset),
+      Full<&Core::batches, &Batches::Start>("StartBatchOperation"),
       Full<&Core::batches, &Batches::Stop>("StopBatchOperation"),
       Full<&Core::batches, &Batches::Describe>("DescribeBatchOperation"),
       Full<&Core::batches, &Batches::List>("ListBatchOperations"),

@@ -39,11 +39,7 @@ std::uint64_t Mask(const google::protobuf::RepeatedPtrField<schedulepb::Range>& 
 }
 
 StatusOr<absl::TimeZone> ZoneOf(const schedulepb::ScheduleSpec& spec) {
-  if (!spec.timezone_data().empty()) {
-    if (!spec.timezone_data().starts_with("TZif"))
-      return InvalidArgument("malformed time zone information");
-    return InvalidArgument("the fake server takes time zones by name only");
-  }
+  if (!spec.timezone_data().empty()) return ZoneFromData(spec.timezone_data());
   return LoadZone(spec.timezone_name());
 }
 

@@ -161,6 +161,42 @@ TEST_F(BatchesTest, ResetsToTheFirstWorkflowTask) {
   EXPECT_GE(Describe("build").response.failure_operation_count(), 1);
 }
 
+TEST_F(BatchesTest, ResetsToWhereABuildCameFirst) {
+  const auto step = [&](const std::string& build, const std::vector<command::Command>& commands) {
+    ws::RespondWorkflowTaskCompletedRequest request;
+    request.set_task_token(c.PollTask().task_token());
+    request.mutable_worker_version_stamp()->set_build_id(build);
+    for (const auto& command : commands) *request.add_commands() = command;
+    EXPECT_TRUE(
+        c.Call<ws::RespondWorkflowTaskCompletedResponse>("RespondWorkflowTaskCompleted", request)
+            .ok());
+  };
+  const std::string first = c.Start("a");
+  step("1", {});
+  c.Signal("a", "s");
+  step("2", {});
+  c.Signal("a", "s");
+  step("2", {ContinueAsNew()});
+  c.Advance(seconds(1));  // the least distance of two runs
+  step("3", {});
+  const auto reset = [&](const std::string& build, const std::string& job, bool this_run = false) {
+    auto request = Request("WorkflowId = 'a' AND ExecutionStatus = 'Running'", job);
+    auto* options = request.mutable_reset_operation()->mutable_options();
+    options->set_build_id(build);
+    options->set_current_run_only(this_run);
+    EXPECT_EQ(Start(request).code, 0);
+    return Describe(job).response.complete_operation_count();
+  };
+  EXPECT_EQ(reset("9", "unknown"), 0);
+  EXPECT_EQ(reset("2", "earlier", true), 0);
+  EXPECT_EQ(reset("2", "job"), 1);
+  const auto task = c.PollTask();
+  ASSERT_GT(task.history().events_size(), 8);
+  EXPECT_EQ(task.history().events(7).event_type(), enums::EVENT_TYPE_WORKFLOW_TASK_FAILED)
+      << "in the place of the first completion by build 2";
+  EXPECT_EQ(task.history().events(7).workflow_task_failed_event_attributes().base_run_id(), first);
+}
+
 TEST_F(BatchesTest, TakesAnyWorkflowForAJob) {
   c.Start("a");
   EXPECT_EQ(Describe("a").response.state(), enums::BATCH_OPERATION_STATE_RUNNING);

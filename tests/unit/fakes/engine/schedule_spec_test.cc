@@ -215,6 +215,30 @@ TEST(ScheduleSpec, RefusesWithTheRealServersWords) {
             "comment is too long");
 }
 
+TEST(ScheduleSpec, TakesZonesAsData) {
+  // The shortest there is: five hours east of UTC, always.
+  std::string data = "TZif";
+  data.append(16, '\0');
+  for (const char count : {0, 0, 0, 0, 1, 4}) data += std::string(3, '\0') + count;
+  data += std::string({0, 0, 0x46, 0x50, 0, 0}) + std::string("XYZ\0", 4);
+  schedulepb::ScheduleSpec spec = Cron("@daily", "Nowhere/Special");
+  spec.set_timezone_data(data);
+  EXPECT_THAT(Times(spec, "2026-03-07T00:00:00Z", "2026-03-09T00:00:00Z"),
+              ElementsAre("2026-03-07T19:00:00", "2026-03-08T19:00:00"));
+  spec.set_timezone_data(data.substr(0, data.size() - 5));
+  EXPECT_EQ(Refusal(spec), "malformed time zone information");
+
+  std::ifstream file("/usr/share/zoneinfo/America/New_York", std::ios::binary);
+  const std::string new_york{std::istreambuf_iterator<char>(file), {}};
+  ASSERT_TRUE(new_york.starts_with("TZif"));
+  const schedulepb::ScheduleSpec named = Cron("30 2 * * *", "America/New_York");
+  schedulepb::ScheduleSpec told = Cron("30 2 * * *");
+  told.set_timezone_data(new_york);
+  const char* const from = "2026-03-07T00:00:00Z";
+  const char* const to = "2026-11-03T00:00:00Z";
+  EXPECT_EQ(Times(told, from, to), Times(named, from, to));
+}
+
 TEST(ScheduleSpec, ReadsDurationsOfGo) {
   const std::pair<const char*, Duration> kGood[] = {
       {"1.5m30s", minutes(2)},      {"+5m", minutes(5)}, {".5h", minutes(30)}, {"1d12h", hours(36)},
