@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "fakes/engine/completion_callbacks.h"
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/null_payload.h"
@@ -88,17 +89,48 @@ NexusCompletion CompletionOf(const historypb::HistoryEvent& close_event) {
 
 }  // namespace
 
-Status Callbacks::Normalize(ws::StartWorkflowExecutionRequest& request) {
-  if (request.completion_callbacks_size() > kMaxCallbacks) {
+Status NormalizeCallbacks(google::protobuf::RepeatedPtrField<common::Callback>* callbacks) {
+  if (callbacks->size() > kMaxCallbacks) {
     return InvalidArgument(
         fmt::format("cannot attach more than {} callbacks to an execution", kMaxCallbacks));
   }
-  for (common::Callback& callback : *request.mutable_completion_callbacks()) {
+  for (common::Callback& callback : *callbacks) {
     SQUALL_RETURN_IF_ERROR(CheckCallback(callback));
     google::protobuf::Map<std::string, std::string> lower;
     for (const auto& [key, value] : callback.nexus().header()) lower[Lower(key)] = value;
     callback.mutable_nexus()->mutable_header()->swap(lower);
   }
+  return absl::OkStatus();
+}
+
+WallTime AsHttpDate(WallTime time) {
+  return WallTime(std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()));
+}
+
+std::optional<std::string> CallBack(Core& core, const common::Callback& callback,
+                                    const NexusCompletion& completion) {
+  const auto& header = callback.nexus().header();
+  const auto text = header.find(kTokenHeader);
+  const auto token = text == header.end() ? std::nullopt : CallbackToken::Parse(text->second);
+  if (!token) return "handler error (BAD_REQUEST): invalid callback token";
+  if (const auto error = core.nexus_operations.Complete(*token, completion))
+    return "handler error (NOT_FOUND): " + *error;
+  return std::nullopt;
+}
+
+void NoteCall(const Core& core, CompletionCallback* callback,
+              const std::optional<std::string>& error) {
+  ++callback->attempts;
+  callback->last_complete = core.now.wall;
+  callback->state = error ? enums::CALLBACK_STATE_FAILED : enums::CALLBACK_STATE_SUCCEEDED;
+  if (!error) return;
+  failure::Failure& failure = callback->last_failure.emplace();
+  failure.set_message(*error);
+  failure.mutable_application_failure_info()->set_non_retryable(true);
+}
+
+Status Callbacks::Normalize(ws::StartWorkflowExecutionRequest& request) {
+  SQUALL_RETURN_IF_ERROR(NormalizeCallbacks(request.mutable_completion_callbacks()));
   const auto& options = request.on_conflict_options();
   if (options.attach_completion_callbacks() && !options.attach_request_id()) {
     return InvalidArgument("attaching request ID is required for attaching completion callbacks");
@@ -166,21 +198,13 @@ void Callbacks::CopyTo(const Run& run, historypb::WorkflowExecutionStartedEventA
 
 std::optional<std::string> Callbacks::Deliver(const Run& run, const CompletionCallback& callback,
                                               const historypb::HistoryEvent& close_event) {
-  const auto& header = callback.callback.nexus().header();
-  const auto text = header.find(kTokenHeader);
-  const auto token = text == header.end() ? std::nullopt : CallbackToken::Parse(text->second);
-  if (!token) return "handler error (BAD_REQUEST): invalid callback token";
   NexusCompletion completion = CompletionOf(close_event);
-  // It travels as an HTTP date: whole seconds.
-  completion.started =
-      WallTime(std::chrono::floor<std::chrono::seconds>(run.started.time_since_epoch()));
+  completion.started = AsHttpDate(run.started);
   completion.link = run.attached_request_ids.contains(callback.request_id)
                         ? RequestLink(run, callback.request_id,
                                       enums::EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED)
                         : StartedLink(run);
-  if (auto error = core_.nexus_operations.Complete(*token, completion))
-    return "handler error (NOT_FOUND): " + *error;
-  return std::nullopt;
+  return CallBack(core_, callback.callback, completion);
 }
 
 void Callbacks::RunClosed(Run& run, const historypb::HistoryEvent& close_event) {
@@ -191,17 +215,8 @@ void Callbacks::RunClosed(Run& run, const historypb::HistoryEvent& close_event) 
   }
   if (run.callbacks.empty()) return;
   core_.Defer([this, held = run.shared_from_this(), close_event] {
-    for (CompletionCallback& callback : held->callbacks) {
-      const auto error = Deliver(*held, callback, close_event);
-      ++callback.attempts;
-      callback.last_complete = core_.now.wall;
-      callback.state = error ? enums::CALLBACK_STATE_FAILED : enums::CALLBACK_STATE_SUCCEEDED;
-      if (error) {
-        failure::Failure& failure = callback.last_failure.emplace();
-        failure.set_message(*error);
-        failure.mutable_application_failure_info()->set_non_retryable(true);
-      }
-    }
+    for (CompletionCallback& callback : held->callbacks)
+      NoteCall(core_, &callback, Deliver(*held, callback, close_event));
   });
 }
 

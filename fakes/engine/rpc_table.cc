@@ -224,8 +224,8 @@ std::vector<RpcEntry> MakeTable() {
       Full<&Core::deployments, &Deployments::UpdateMetadata>(
           "UpdateWorkerDeploymentVersionMetadata"),
       Full<&Core::deployments, &Deployments::SetManager>("SetWorkerDeploymentManager"),
-      Full<&Core::updates, &Updates::UpdateWorkflow>("UpdateWorkflowExecution",
-                                                     "callbacks have no effect"),
+      Full<&Core::updates, &Updates::UpdateWorkflow>(
+          "UpdateWorkflowExecution", "callbacks are not called, the real server's default"),
       Full<&Core::updates, &Updates::Poll>("PollWorkflowExecutionUpdate"),
       Full<&Core::batches, &Batches::Start>("StartBatchOperation"),
       Full<&Core::batches, &Batches::Stop>("StopBatchOperation"),
@@ -260,8 +260,7 @@ std::vector<RpcEntry> MakeTable() {
                                           "only where the options enable it"),
       Full<&Core::pauses, &Pauses::Unpause>("UnpauseWorkflowExecution",
                                             "only where the options enable it"),
-      Full<&Core::standalone, &StandaloneActivities::Start>("StartActivityExecution",
-                                                            "completion callbacks are not called"),
+      Full<&Core::standalone, &StandaloneActivities::Start>("StartActivityExecution"),
       Entry<&Core::nexus_standalone, &NexusStandalone::Start>(
           kWorkflowService, "StartNexusOperationExecution", Level::kPartial, kDisabled),
       Full<&Core::standalone, &StandaloneActivities::Describe>("DescribeActivityExecution"),

@@ -44,7 +44,8 @@ constexpr std::array kNumbers = {
 };
 
 // The engine is always so.
-constexpr std::array<std::string_view, 11> kAlwaysOn = {
+constexpr std::array<std::string_view, 12> kAlwaysOn = {
+    "activity.enableCallbacks",
     "activity.enableStandalone",
     "component.nexusoperations.recordCancelRequestCompletionEvents",
     "frontend.ListWorkersEnabled",

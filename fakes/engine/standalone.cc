@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include "fakes/engine/activity_operators.h"
+#include "fakes/engine/completion_callbacks.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/search_attributes.h"
 #include "fakes/engine/standalone_state.h"
@@ -154,6 +155,7 @@ StatusOr<ws::StartActivityExecutionResponse> StandaloneActivities::Start(
       request.activity_id(), request.activity_type().name(), Duration{}, &options));
   SQUALL_RETURN_IF_ERROR(CheckNames(request));
   SQUALL_RETURN_IF_ERROR(core_.visibility.CheckAttributes(*ns, request.search_attributes()));
+  SQUALL_RETURN_IF_ERROR(NormalizeCallbacks(request.mutable_completion_callbacks()));
   if (request.has_on_conflict_options()) {
     const auto& conflict = request.on_conflict_options();
     if (conflict.attach_completion_callbacks() && !conflict.attach_request_id()) {
@@ -192,6 +194,10 @@ StatusOr<ws::StartActivityExecutionResponse> StandaloneActivities::Start(
     bool refused = false;
     if (current->open()) {
       if (request.id_conflict_policy() == enums::ACTIVITY_ID_CONFLICT_POLICY_USE_EXISTING) {
+        if (request.on_conflict_options().attach_completion_callbacks()) {
+          SQUALL_RETURN_IF_ERROR(state_->Attach(*current, request));
+          state_->Changed(*current);
+        }
         if (request.on_conflict_options().attach_links()) {
           current->links.insert(current->links.end(), request.links().begin(),
                                 request.links().end());
@@ -227,6 +233,7 @@ StatusOr<ws::StartActivityExecutionResponse> StandaloneActivities::Start(
   for (const auto& [key, value] : request.search_attributes().indexed_fields())
     Visibility::Upsert(activity->search_attributes, key, value);
   activity->links.assign(request.links().begin(), request.links().end());
+  SQUALL_RETURN_IF_ERROR(state_->Attach(*activity, request));
   activity->scheduled = core_.now.wall;
   activity->scheduled_steady = core_.now.steady;
   execution.current = activity;
@@ -309,6 +316,7 @@ void StandaloneActivities::State::Close(Activity& activity, Activity::Status sta
   activity.status = status;
   activity.closed = core.now.wall;
   Disarm(activity);
+  CallBackAll(activity);
   core.CancelTimer(activity.schedule_to_close);
   activity.retention = core.After(activity.ns->retention, [this, weak = activity.weak_from_this()] {
     const auto held = weak.lock();

@@ -195,6 +195,7 @@ ws::DescribeActivityExecutionResponse StandaloneActivities::State::Description(
     *response.mutable_outcome() = OutcomeOf(activity);
   response.set_long_poll_token(
       PageToken{.run_id = activity.run_id, .first = activity.transitions}.Serialize());
+  TellCallbacks(activity, &response);
   return response;
 }
 

@@ -40,6 +40,7 @@ struct StandaloneActivity : std::enable_shared_from_this<StandaloneActivity> {
   std::optional<::temporal::api::sdk::v1::UserMetadata> user_metadata;
   std::map<std::string, common::Payload> search_attributes;
   std::vector<common::Link> links;
+  std::vector<CompletionCallback> callbacks;
 
   WallTime scheduled{}, closed{};
   SteadyTime scheduled_steady{};
@@ -113,6 +114,13 @@ struct StandaloneActivities::State {
   void Changed(Activity& activity);
   void Close(Activity& activity, Activity::Status status);
   void Remove(const std::shared_ptr<Activity>& activity);
+
+  // Completion callbacks: of a request, those already there through it not again; when it closed;
+  // for Describe.
+  Status Attach(Activity& activity, const ws::StartActivityExecutionRequest& request) const;
+  void CallBackAll(Activity& activity);
+  static void TellCallbacks(const Activity& activity,
+                            ws::DescribeActivityExecutionResponse* response);
 
   // Attempts.
   void Dispatch(Activity& activity, WallTime at);

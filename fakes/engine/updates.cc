@@ -87,6 +87,10 @@ Status Updates::CheckRequest(const ws::UpdateWorkflowExecutionRequest& request) 
   if (!request.request().has_input()) return InvalidArgument("Update input is not set on request.");
   if (request.request().input().name().empty())
     return InvalidArgument("Update name is not set on request.");
+  if (!request.request().completion_callbacks().empty() && request.request().request_id().empty()) {
+    return InvalidArgument(
+        "invalid *update.Request: request_id is required when completion_callbacks are set");
+  }
   if (request.wait_policy().lifecycle_stage() ==
       enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ADMITTED) {
     return {StatusCode::kPermissionDenied,

@@ -197,6 +197,87 @@ TEST(Nexus, CompletesByTheCallbackOfAWorkflow) {
   }
 }
 
+ws::StartActivityExecutionRequest ActivityFor(const ws::PollNexusTaskQueueResponse& task) {
+  ws::StartActivityExecutionRequest request;
+  request.set_namespace_("default");
+  request.set_activity_id("act");
+  request.mutable_activity_type()->set_name("echo");
+  request.mutable_task_queue()->set_name("aq");
+  *request.mutable_schedule_to_close_timeout() = ToProto(seconds(60));
+  request.mutable_retry_policy()->set_maximum_attempts(1);
+  request.set_request_id(task.request().start_operation().request_id());
+  auto* nexus = request.add_completion_callbacks()->mutable_nexus();
+  nexus->set_url(task.request().start_operation().callback());
+  *nexus->mutable_header() = task.request().start_operation().callback_header();
+  return request;
+}
+
+ws::DescribeActivityExecutionResponse DescribeActivity(Client& c) {
+  ws::DescribeActivityExecutionRequest request;
+  request.set_namespace_("default");
+  request.set_activity_id("act");
+  return c.Call<ws::DescribeActivityExecutionResponse>("DescribeActivityExecution", request)
+      .response;
+}
+
+TEST(Nexus, CompletesByTheCallbackOfAStandaloneActivity) {
+  for (const bool succeeds : {true, false}) {
+    Client c;
+    const auto task = Called(c);
+    EXPECT_TRUE(
+        c.Call<ws::StartActivityExecutionResponse>("StartActivityExecution", ActivityFor(task))
+            .ok());
+    auto told = DescribeActivity(c);
+    ASSERT_EQ(told.callbacks_size(), 1);
+    EXPECT_TRUE(told.callbacks(0).trigger().has_activity_closed());
+    EXPECT_EQ(told.callbacks(0).info().state(), enums::CALLBACK_STATE_STANDBY);
+    EXPECT_EQ(Respond(c, task.task_token(), Async()).code, 0);
+    const auto attempt = c.PollActivity("aq");
+    if (succeeds) {
+      EXPECT_TRUE(c.CompleteActivity(attempt.task_token(), "7").ok());
+    } else {
+      EXPECT_TRUE(c.FailActivity(attempt.task_token(), "Bad").ok());
+    }
+    const auto closed = c.History("caller").back();
+    if (succeeds) {
+      EXPECT_EQ(closed.nexus_operation_completed_event_attributes().result().data(), "7");
+    } else {
+      EXPECT_EQ(closed.nexus_operation_failed_event_attributes()
+                    .failure()
+                    .cause()
+                    .application_failure_info()
+                    .type(),
+                "Bad");
+    }
+    told = DescribeActivity(c);
+    EXPECT_EQ(told.callbacks(0).info().state(), enums::CALLBACK_STATE_SUCCEEDED);
+    EXPECT_EQ(told.callbacks(0).info().attempt(), 1);
+  }
+}
+
+TEST(Nexus, AttachesCallbacksToARunningActivity) {
+  Client c;
+  const auto task = Called(c);
+  auto request = ActivityFor(task);
+  request.clear_completion_callbacks();
+  request.set_request_id("first");
+  EXPECT_TRUE(c.Call<ws::StartActivityExecutionResponse>("StartActivityExecution", request).ok());
+  request = ActivityFor(task);
+  request.set_id_conflict_policy(enums::ACTIVITY_ID_CONFLICT_POLICY_USE_EXISTING);
+  request.mutable_on_conflict_options()->set_attach_request_id(true);
+  request.mutable_on_conflict_options()->set_attach_completion_callbacks(true);
+  for (int i = 0; i < 2; ++i) {  // the second time nothing more happens
+    EXPECT_TRUE(c.Call<ws::StartActivityExecutionResponse>("StartActivityExecution", request).ok());
+    EXPECT_EQ(DescribeActivity(c).callbacks_size(), 1);
+  }
+  EXPECT_TRUE(c.CompleteActivity(c.PollActivity("aq").task_token(), "7").ok());
+  EXPECT_THAT(c.EventNames("caller"), Contains("NEXUS_OPERATION_COMPLETED"));
+  request.mutable_completion_callbacks(0)->mutable_nexus()->set_url("ftp://x");
+  EXPECT_EQ(
+      c.Call<ws::StartActivityExecutionResponse>("StartActivityExecution", request).status.message,
+      "invalid url: unknown scheme: ftp://x");
+}
+
 TEST(Nexus, StartsAnOperationWhoseCallbackWasFaster) {
   Client c;
   const auto task = Called(c);
