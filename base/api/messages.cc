@@ -2,6 +2,7 @@
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/dynamic_message.h>
+#include <google/protobuf/generated_message_reflection.h>
 #include <google/protobuf/message.h>
 #include <google/protobuf/util/json_util.h>
 
@@ -9,22 +10,38 @@
 #include <nlohmann/json.hpp>
 
 #include "base/util/text.h"
+#include "google/rpc/status.pb.h"
 #include "health/v1/health.pb.h"
 #include "temporal/api/errordetails/v1/message.pb.h"
 #include "temporal/api/operatorservice/v1/service.pb.h"
+#include "temporal/api/sdk/v1/workflow_metadata.pb.h"
 #include "temporal/api/workflowservice/v1/service.pb.h"
 
 namespace squall::api {
 
-// Descriptors of services register themselves only where something refers to their file.
+namespace {
+
+// What a generated file does with its descriptor before main. As a class of our own: the linker
+// takes protobuf's out of squall-server's start (fakes/server/lazy_descriptors.cc), and a derived
+// class is constructed by another symbol than that.
+struct Registration : google::protobuf::internal::AddDescriptorsRunner {
+  using AddDescriptorsRunner::AddDescriptorsRunner;
+};
+
+}  // namespace
+
+// Descriptors register themselves only where something refers to their file, and in squall-server
+// not before they are needed; each brings what it imports, and one that is there is left alone.
 const google::protobuf::DescriptorPool& Pool() {
-  static const void* const volatile anchors[] = {
-      &descriptor_table_temporal_2fapi_2fworkflowservice_2fv1_2fservice_2eproto,
-      &descriptor_table_temporal_2fapi_2foperatorservice_2fv1_2fservice_2eproto,
-      &descriptor_table_temporal_2fapi_2ferrordetails_2fv1_2fmessage_2eproto,
-      &descriptor_table_health_2fv1_2fhealth_2eproto,
+  static const Registration registered[] = {
+      Registration(&descriptor_table_temporal_2fapi_2fworkflowservice_2fv1_2fservice_2eproto),
+      Registration(&descriptor_table_temporal_2fapi_2foperatorservice_2fv1_2fservice_2eproto),
+      Registration(&descriptor_table_temporal_2fapi_2ferrordetails_2fv1_2fmessage_2eproto),
+      Registration(&descriptor_table_temporal_2fapi_2fsdk_2fv1_2fworkflow_5fmetadata_2eproto),
+      Registration(&descriptor_table_google_2frpc_2fstatus_2eproto),
+      Registration(&descriptor_table_health_2fv1_2fhealth_2eproto),
   };
-  static_cast<void>(anchors[0]);
+  static_cast<void>(registered);
   return *google::protobuf::DescriptorPool::generated_pool();
 }
 

@@ -217,6 +217,25 @@ TEST_F(SquallServerTest, ServesMutualTlsAndApiKeysAndWritesAJournal) {
   EXPECT_THAT(text, HasSubstr("TLSv1.3 alpn=h2 sni=localhost client="));
 }
 
+// The program registers messages by name only when somebody looks for one
+// (fakes/server/lazy_descriptors.cc).
+TEST_F(SquallServerTest, KnowsEveryMessageByName) {
+  const auto life = Serve({"--misbehaviour", Write("rules", R"({"rules": [
+    {"match": {"method": "DescribeNamespace"},
+     "do": {"status": {"code": "RESOURCE_EXHAUSTED", "message": "busy",
+                       "details": [{"type": "temporal.api.errordetails.v1.ResourceExhaustedFailure",
+                                    "fields": {"cause": "RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT"}}]}}},
+    {"match": {"method": "GetSystemInfo"},
+     "do": {"change_answer": {"fields": {"serverVersion": "9.9.9"}}}}]})")});
+  SocketClient client(life->port());
+  const auto info = client.Call(std::string(kWorkflowService), "GetSystemInfo", "");
+  EXPECT_EQ(info.status.code, 0);
+  EXPECT_THAT(info.message, HasSubstr("9.9.9"));
+  const auto refused = client.Call(std::string(kWorkflowService), "DescribeNamespace", "");
+  EXPECT_EQ(refused.status.code, 8);
+  EXPECT_THAT(refused.status.details, HasSubstr("errordetails.v1.ResourceExhaustedFailure"));
+}
+
 TEST_F(SquallServerTest, DiesWithItsParentWhenToldTo) {
   // A shell is the parent; it alone is killed.
   const auto life = Run({"/bin/sh", "-c", Binary() + " --die-with-parent & wait"});
