@@ -1,6 +1,7 @@
 #include "fakes/server/program.h"
 
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -21,9 +22,19 @@ sigset_t StopSignals() {
   return signals;
 }
 
+// As Go does it for the real server: the usual soft limit of 1,024 descriptors is for programs that
+// use select(), and a server of thousands of connections would stop accepting there.
+void TakeAllDescriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 Program::Program(std::string name) : name_(std::move(name)), parent_(::getppid()) {
+  TakeAllDescriptors();
   const sigset_t signals = StopSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }

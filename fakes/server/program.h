@@ -1,6 +1,6 @@
 #pragma once
 // The frame that squall-server and squall-ingress share: what stands around serving in a program
-// under test. Only for programs: it changes the signal mask of the process.
+// under test. Only for programs: it changes the signal mask and the limits of the process.
 //
 //   Program program("squall-server");           before any thread is started
 //   ... declare options in program.options() ...
@@ -34,7 +34,8 @@ inline constexpr int kCouldNotStart = 3;
 class Program {
  public:
   // Blocks SIGTERM and SIGINT until WaitForStop asks for them; threads started from here on inherit
-  // that. `name` stands before its complaints.
+  // that. Raises the limit on open descriptors as far as it may. `name` stands before its
+  // complaints.
   explicit Program(std::string name);
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -87,6 +88,18 @@ TEST(Program, PrintsTheReadyLine) {
   EXPECT_EQ(::testing::internal::GetCapturedStdout(),
             R"({"squall_event":"ready","port":40123,"address":"127.0.0.1:40123","pid":)" +
                 std::to_string(::getpid()) + ",\"tls\":true}\n");
+}
+
+TEST(Program, MayHaveAsManyConnectionsAsItsStarterAllows) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit few{.rlim_cur = 64, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  const Program program("squall-test");
+  rlimit after{};
+  EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &after), 0);
+  EXPECT_EQ(after.rlim_cur, before.rlim_max);
+  ::setrlimit(RLIMIT_NOFILE, &before);
 }
 
 TEST(Program, HearsASignalThatCameBeforeItWaited) {
