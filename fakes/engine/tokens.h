@@ -38,7 +38,7 @@ struct NexusTaskToken {
 // Where the next page of a history or a list starts.
 struct PageToken {
   std::string run_id;
-  std::int64_t first = 0;   // first event id (or number of skipped rows) of the next page
+  std::int64_t first = 0;   // first event id, skipped rows, or (with the two around) last key
   std::int64_t last = 0;    // last event id of the whole answer; 0: as far as the history goes
   bool waiting = false;     // of a history long poll: the workflow was still open
   std::uint64_t stamp = 0;  // of a workflow task's history: which start of which task

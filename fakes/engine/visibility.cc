@@ -18,25 +18,29 @@ namespace {
 
 constexpr int kMaxPage = 1000;  // frontend.visibilityMaxPageSize
 
-// The rows of one page, in the order of the index, and where the next page begins.
+// The rows of one page, in the order of the index, and where the next page begins: behind the last
+// row, which the token names by its key, so that a page does not cost what lies before it.
 template <typename Response>
 Status Fill(const Namespace& ns, const std::function<bool(const Run&)>& matches, int page_size,
             const std::string& page_token, Response* response) {
-  std::int64_t skip = 0;
+  auto next = ns.by_visibility.begin();
   if (!page_token.empty()) {
     const auto token = PageToken::Parse(page_token);
     if (!token) return InvalidArgument("unable to deserialize page token");
-    skip = token->first;
+    next = ns.by_visibility.upper_bound({token->first, token->last, token->run_id});
   }
   if (page_size <= 0 || page_size > kMaxPage) page_size = kMaxPage;
-  std::int64_t at = 0;
-  for (const auto& [key, run] : ns.by_visibility) {
+  const VisibilityKey* last = nullptr;
+  for (; next != ns.by_visibility.end(); ++next) {
+    const auto& [key, run] = *next;
     if (!matches(*run)) continue;
-    if (at++ < skip) continue;
     if (response->executions_size() == page_size) {
-      response->set_next_page_token(PageToken{.first = at - 1}.Serialize());
+      const auto& [closed, started, run_id] = *last;
+      response->set_next_page_token(
+          PageToken{.run_id = run_id, .first = closed, .last = started}.Serialize());
       break;
     }
+    last = &key;
     workflowpb::WorkflowExecutionInfo* row = response->add_executions();
     *row = Reads::Info(*run);
     // What visibility stores do not know.

@@ -95,6 +95,34 @@ TEST_F(VisibilityTest, ListsInPages) {
   EXPECT_TRUE(page.next_page_token().empty());
 }
 
+// The next page begins behind the last row shown, wherever that row is by now.
+TEST_F(VisibilityTest, MissesNoRowWhenOneClosesBetweenThePages) {
+  for (const char* id : {"d", "e", "f"}) {
+    c_.Advance(seconds(1));
+    c_.Start(id);
+  }
+  ws::ListWorkflowExecutionsRequest request;
+  request.set_namespace_("default");
+  request.set_query("WorkflowId IN ('d', 'e', 'f')");
+  request.set_page_size(1);
+  const auto list = [&] {
+    return c_.Call<ws::ListWorkflowExecutionsResponse>("ListWorkflowExecutions", request).response;
+  };
+  auto page = list();
+  ASSERT_EQ(page.executions_size(), 1);
+  EXPECT_EQ(page.executions(0).execution().workflow_id(), "f");
+  ws::TerminateWorkflowExecutionRequest terminate;
+  terminate.set_namespace_("default");
+  terminate.mutable_workflow_execution()->set_workflow_id("f");
+  EXPECT_TRUE(
+      c_.Call<ws::TerminateWorkflowExecutionResponse>("TerminateWorkflowExecution", terminate)
+          .ok());
+  request.set_next_page_token(page.next_page_token());
+  page = list();
+  ASSERT_EQ(page.executions_size(), 1);
+  EXPECT_EQ(page.executions(0).execution().workflow_id(), "e");
+}
+
 TEST_F(VisibilityTest, CountsAndGroups) {
   ws::CountWorkflowExecutionsRequest request;
   request.set_namespace_("default");
