@@ -330,6 +330,18 @@ CommandCheck::Result CommandCheck::Child(
                "WorkflowId={} Namespace={}",
                id, ns);
   }
+  const std::pair<const char*, const google::protobuf::Duration*> limits[] = {
+      {"WorkflowExecutionTimeout", &attributes->workflow_execution_timeout()},
+      {"WorkflowRunTimeout", &attributes->workflow_run_timeout()},
+      {"WorkflowTaskTimeout", &attributes->workflow_task_timeout()},
+  };
+  for (const auto& [name, limit] : limits) {
+    if (!Negative(*limit)) continue;
+    return Bad(kCause,
+               "Invalid {} on StartChildWorkflowExecutionCommand: negative duration. "
+               "WorkflowId={} WorkflowType={} Namespace={}",
+               name, id, type, ns);
+  }
   if (attributes->has_retry_policy()) {
     EnsureRetryDefaults(attributes->mutable_retry_policy());
     if (Status bad = CheckRetryPolicy(attributes->retry_policy()); !bad.ok()) {
@@ -453,6 +465,11 @@ CommandCheck::Result CommandCheck::ContinueAsNew(
     return Bad(
         kCause,
         "Invalid WorkflowTaskTimeout on ContinueAsNewWorkflowExecutionCommand: negative duration.");
+  }
+  if (Negative(attributes->backoff_start_interval())) {
+    return Bad(kCause,
+               "Invalid BackoffStartInterval on ContinueAsNewWorkflowExecutionCommand: negative "
+               "duration.");
   }
   if (attributes->has_retry_policy()) {
     EnsureRetryDefaults(attributes->mutable_retry_policy());

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 
 #include "fakes/engine/activities.h"
 #include "fakes/engine/errors.h"
@@ -27,7 +28,10 @@ void EnsureRetryDefaults(common::RetryPolicy* policy) {
     *policy->mutable_initial_interval() = ToProto(std::chrono::seconds(1));
   }
   if (FromProto(policy->maximum_interval()).count() == 0) {
-    *policy->mutable_maximum_interval() = ToProto(FromProto(policy->initial_interval()) * 100);
+    // In Go the product wraps around: from 2.9 years on most intervals are refused as negative.
+    const auto initial = static_cast<std::uint64_t>(FromProto(policy->initial_interval()).count());
+    *policy->mutable_maximum_interval() =
+        ToProto(Duration(static_cast<std::int64_t>(initial * 100)));
   }
   if (policy->backoff_coefficient() == 0) policy->set_backoff_coefficient(2.0);
 }

@@ -1,11 +1,16 @@
 #include "fakes/engine/times.h"
 
+#include <algorithm>
 #include <cstdint>
-#include <limits>
 
 namespace squall::fakes::engine {
 namespace {
 constexpr std::int64_t kNanos = 1'000'000'000;
+constexpr std::int64_t kYear = std::int64_t{365} * 24 * 3600;
+// What the real server cuts durations to (maxAllowedDuration).
+constexpr std::int64_t kLongest = 100 * kYear;
+// Around 1970. With a longest duration added or subtracted there is still no overflow.
+constexpr std::int64_t kFurthest = 190 * kYear;
 }  // namespace
 
 google::protobuf::Timestamp ToProto(WallTime time) {
@@ -30,18 +35,12 @@ google::protobuf::Duration ToProto(Duration duration) {
 }
 
 WallTime FromProto(const google::protobuf::Timestamp& time) {
-  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / kNanos - 1;
-  const std::int64_t seconds = time.seconds() > kMost    ? kMost
-                               : time.seconds() < -kMost ? -kMost
-                                                         : time.seconds();
+  const std::int64_t seconds = std::clamp(time.seconds(), -kFurthest, kFurthest);
   return WallTime(std::chrono::nanoseconds(seconds * kNanos + time.nanos()));
 }
 
 Duration FromProto(const google::protobuf::Duration& duration) {
-  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / kNanos - 1;
-  const std::int64_t seconds = duration.seconds() > kMost    ? kMost
-                               : duration.seconds() < -kMost ? -kMost
-                                                             : duration.seconds();
+  const std::int64_t seconds = std::clamp(duration.seconds(), -kLongest, kLongest);
   return Duration(seconds * kNanos + duration.nanos());
 }
 

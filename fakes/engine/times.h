@@ -11,7 +11,7 @@ namespace squall::fakes::engine {
 google::protobuf::Timestamp ToProto(WallTime time);
 google::protobuf::Duration ToProto(Duration duration);
 WallTime FromProto(const google::protobuf::Timestamp& time);
-// Durations beyond what nanoseconds can hold (292 years) are cut off there.
+// Cut off at 100 years, as the real server does it; times at 1780 and 2160: sums do not overflow.
 Duration FromProto(const google::protobuf::Duration& duration);
 
 }  // namespace squall::fakes::engine

@@ -89,6 +89,10 @@ Ingress::Connection* Ingress::Find(std::uint64_t number) const {
   return it == connections_.end() || it->second->finished ? nullptr : it->second.get();
 }
 
+bool Ingress::HasUpstream(const Connection& connection) {
+  return connection.upstream != Connection::Upstream::kNone;
+}
+
 void Ingress::Record(const Connection& connection, std::string_view what, std::string detail) {
   journal::ConnectionEvent event;
   event.what = what;
@@ -125,6 +129,7 @@ std::uint64_t Ingress::Accept(Moment now, std::string peer) {
 void Ingress::Receive(Moment now, std::uint64_t number, IngressSide side, std::string_view bytes) {
   Connection* connection = Find(number);
   if (connection == nullptr) return;
+  if (side == IngressSide::kUpstream && !HasUpstream(*connection)) return;
   connection->active = now.steady;
   if (side == IngressSide::kUpstream) {
     connection->bytes_down += bytes.size();
@@ -225,7 +230,7 @@ void Ingress::UpstreamConnected(Moment now, std::uint64_t number) {
 
 void Ingress::UpstreamFailed(Moment, std::uint64_t number, std::string_view reason) {
   Connection* connection = Find(number);
-  if (connection == nullptr) return;
+  if (connection == nullptr || !HasUpstream(*connection)) return;
   connection->upstream = Connection::Upstream::kNone;
   Finish(*connection, fmt::format("upstream: {}", reason));
   ForgetFinished();
@@ -235,7 +240,7 @@ void Ingress::PeerClosed(Moment now, std::uint64_t number, IngressSide side) {
   Connection* connection = Find(number);
   if (connection == nullptr) return;
   if (side == IngressSide::kUpstream) {
-    if (connection->up_ended) return;
+    if (connection->up_ended || !HasUpstream(*connection)) return;
     connection->up_ended = true;
     connection->half_closed = now.steady;
     connection->tls->CloseNotify();
@@ -256,6 +261,7 @@ void Ingress::PeerLost(Moment, std::uint64_t number, IngressSide side, std::stri
   Connection* connection = Find(number);
   if (connection == nullptr) return;
   const bool upstream = side == IngressSide::kUpstream;
+  if (upstream && !HasUpstream(*connection)) return;
   if (upstream) connection->upstream = Connection::Upstream::kNone;
   if (!upstream && connection->tls && !connection->established) {
     FailHandshake(*connection, reason);

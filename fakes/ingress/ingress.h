@@ -84,7 +84,8 @@ struct IngressOutput {
 };
 
 // Order of calls: Accept; Receive and PeerClosed per side as things happen; after each call drain
-// TakeOutput. Calls for a connection that is over are ignored. Journal: a connection event
+// TakeOutput. Calls for a connection that is over, or for an upstream that was not asked for, are
+// ignored. Journal: a connection event
 // "accepted", then "established" (detail: TLS version, ALPN, SNI, client's subject) or "failed"
 // (detail: reason), then "closed" with byte counts (plaintext bytes, as forwarded). Not
 // thread-safe.
@@ -123,6 +124,8 @@ class Ingress {
           journal::Sink& journal);
 
   Connection* Find(std::uint64_t number) const;
+  // Asked for with kConnect, and neither failed nor lost.
+  static bool HasUpstream(const Connection& connection);
   void Record(const Connection& connection, std::string_view what, std::string detail);
   // Carries on whatever the TLS session has ready after an input.
   void Pump(Connection& connection);

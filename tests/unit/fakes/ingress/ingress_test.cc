@@ -450,6 +450,21 @@ TEST(IngressTest, BackPressureCountsWhatWaitsForTheUpstream) {
   EXPECT_TRUE(rig.ingress->WantsRead(rig.connection, kDown));
 }
 
+// Found by tests/fuzz: there was no TLS session to say it in.
+TEST(IngressTest, IgnoresAnUpstreamThatNobodyAskedFor) {
+  for (const IngressReach reach : {IngressReach::kSilent, IngressReach::kPublic}) {
+    IngressOptions options = Options();
+    options.reach = reach;
+    Rig rig(std::move(options));
+    rig.ingress->Receive(rig.Now(), rig.connection, kUp, "hello");
+    rig.ingress->PeerClosed(rig.Now(), rig.connection, kUp);
+    rig.ingress->PeerLost(rig.Now(), rig.connection, kUp, "reset");
+    rig.ingress->UpstreamFailed(rig.Now(), rig.connection, "refused");
+    EXPECT_TRUE(rig.ingress->TakeOutput().empty());
+    EXPECT_EQ(rig.ingress->open_connections(), 1u);
+  }
+}
+
 TEST(IngressTest, CloseAllTellsEveryClient) {
   Rig rig;
   rig.Establish();
