@@ -1,0 +1,11 @@
+// libFuzzer: any bytes as the request of any RPC.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tests/fuzz/engine_targets.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  squall::fuzz::EngineBytes({reinterpret_cast<const char*>(data), size});
+  return 0;
+}
