@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 60
 JOBS := $(shell nproc)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup configure build run test check-real tidy format asan-ubsan tsan fuzz bench prove-flakes prove-differential prove-sdks clean
+.PHONY: help setup configure build run test check-real tidy format asan-ubsan tsan fuzz bench prove-flakes prove-differential prove-sdks prove-load bench-server clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,7 +48,14 @@ prove-sdks: configure ## Tours of the Python, Go and TypeScript SDKs print the s
 	@cmake --build --preset $(PRESET) --target squall-server
 	@tools/prove-sdks.sh $(BUILD)/bin/squall-server
 
-bench: ## Figures side by side with the real dev server (release build)
+prove-load: ## Connections, open workflows, and a soak of SOAK minutes (60) with flat memory (release build)
+	@$(MAKE) --no-print-directory PRESET=release configure
+	@cmake --build --preset release --target squall-load
+	@build/release/bin/squall-load all --soak-minutes $${SOAK:-60}
+
+bench: bench-server ## All figures
+
+bench-server: ## Speed and memory, side by side with the real dev server (release build)
 	@$(MAKE) --no-print-directory PRESET=release configure
 	@cmake --build --preset release --target squall-bench
 	@SQUALL_SOURCE_DIR=$(CURDIR) build/release/bin/squall-bench
