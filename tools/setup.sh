@@ -16,6 +16,8 @@ at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; 
 packages() {
   local wanted missing
   wanted=$(grep -v '^#' tools/packages.txt)
+  # Debian keeps what `python3 -m venv` needs in a package of its own; other Pythons bring it along.
+  python3 -c 'import ensurepip' 2>/dev/null || wanted="$wanted python3-venv"
   # shellcheck disable=SC2086
   missing=$(comm -23 <(printf '%s\n' $wanted | sort) \
     <(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2>/dev/null | sed -n 's/^ii  *//p' | sort -u))
