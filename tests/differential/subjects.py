@@ -17,15 +17,20 @@ import tempfile
 from datetime import timedelta
 
 from google.protobuf.descriptor import FieldDescriptor
-from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from google.protobuf.descriptor_pool import Default as default_pool
+from google.protobuf.message_factory import GetMessageClass
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+import temporalio.api.errordetails.v1  # noqa: F401  the messages of errors, known by their names
 from temporalio.service import ConnectConfig, RPCError, ServiceClient
 
 # Random identifiers wherever they appear, in fields and inside texts.
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+# The server's own workers name themselves so: process, host.
+WORKER = re.compile(r"\b\d+@[\w.-]*@")
+# Moments inside texts: ids of workflows that schedules start, messages of errors.
+MOMENT = re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?[+-]\d{4} UTC|Z)?")
 
-# Fields that are left out on both sides, each for a reason that docs/fake-server.md gives to users.
+# Fields, and headers of Nexus, that are left out on both sides, each for a reason that docs/fake-server.md gives to users.
 LEFT_OUT = {
     "task_id": "an internal number of the history shard",
     "history_size_bytes": "depends on the internal encoding",
@@ -33,12 +38,26 @@ LEFT_OUT = {
     "state_size_bytes": "depends on the internal encoding",
     "next_page_token": "opaque; pages themselves are compared",
     "task_token": "opaque",
+    "long_poll_token": "opaque",
+    "conflict_token": "opaque",
     "close_shard_id": "internal",
     "state_transition_count": "internal bookkeeping",
     "approximate_backlog_count": "an approximation by its own word",
     "backlog_count_hint": "an approximation of a moment",
     "server_response_time": "a moment",
     "poller_scaling_decision": "depends on how many milliseconds a task has waited",
+    "request-timeout": "what is left of it when a Nexus task is polled",
+    "Request-Timeout": "the same",
+    "temporal-callback-token": "opaque",
+    "address": "of the server itself",
+    "http_address": "the same",
+    "routing_config_update_state": "the real server changes routing in the background",
+    "previous_version": "the real server repeats a change that takes long, and then tells what it has just set",
+    "previous_deployment_version": "the same",
+    "persistence_store": "what this kind of server keeps its data in",
+    "visibility_store": "the same",
+    "version_info": "of a service that looks for newer versions",
+    "execution_duration": "a length of time as measured",
     "first_workflow_task_backoff": "of a run that continues another: what is left of a second since that one's start",
 }
 
@@ -50,8 +69,16 @@ class Scrubber:
         self._nonce = nonce
         self._symbols = {}
 
+    def mark(self):
+        """How many symbols there are; back_to() forgets those that came after."""
+        return len(self._symbols)
+
+    def back_to(self, mark):
+        while len(self._symbols) > mark:
+            self._symbols.popitem()
+
     def text(self, text):
-        text = text.replace(self._nonce, "N")
+        text = WORKER.sub("PID@HOST@", MOMENT.sub("T", text.replace(self._nonce, "N")))
         return UUID.sub(lambda m: self._symbols.setdefault(m.group(0), f"id{len(self._symbols) + 1}"), text)
 
     def message(self, message):
@@ -62,7 +89,7 @@ class Scrubber:
         if kind == "google.protobuf.Duration":
             return f"{message.seconds + message.nanos / 1e9:g}s"
         if kind == "google.protobuf.Any":
-            return {"type": message.type_url.rsplit("/", 1)[-1]}
+            return self.any(message)
         result = {}
         for field, value in message.ListFields():
             if field.name in LEFT_OUT:
@@ -73,7 +100,7 @@ class Scrubber:
     def _field(self, field, value):
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             inner = field.message_type.fields_by_name["value"]
-            return {self.text(str(k)): self._one(inner, value[k]) for k in sorted(value)}
+            return {self.text(str(k)): self._one(inner, value[k]) for k in sorted(value) if str(k) not in LEFT_OUT}
         if field.is_repeated:
             return [self._one(field, v) for v in value]
         return self._one(field, value)
@@ -93,8 +120,17 @@ class Scrubber:
             return self.text(value)
         return value
 
+    def any(self, packed):
+        """What is packed, when it is a message that this program knows."""
+        name = packed.type_url.rsplit("/", 1)[-1]
+        try:
+            message = GetMessageClass(default_pool().FindMessageTypeByName(name)).FromString(packed.value)
+        except KeyError:
+            return {"type": name}
+        return {"type": name, **self.message(message)}
+
     def error(self, error):
-        details = [d.type_url.rsplit("/", 1)[-1] for d in error.grpc_status.details]
+        details = [self.any(d) for d in error.grpc_status.details]
         return {"code": error.status.name, "message": self.text(error.message), "details": details}
 
 
@@ -151,6 +187,8 @@ class Subject:
 
     async def __aexit__(self, *_):
         self.client = None
+        if self._process is None:  # was not started
+            return
         if self._process.poll() is None:
             self._process.terminate()
             try:
@@ -165,38 +203,43 @@ class Subject:
 # Search attributes beside the built-in ones that scripts use.
 SEARCH_ATTRIBUTES = {"CustomTextField": "Text", "CustomIntField": "Int"}
 
+# The settings of both: those under which sdk-core's own suite runs, and what else scripts use.
+SETTINGS = (
+    "system.enableEagerWorkflowStart=true", "frontend.workerVersioningWorkflowAPIs=true",
+    "frontend.workerVersioningDataAPIs=true", "system.enableDeploymentVersions=true",
+    "component.nexusoperations.recordCancelRequestCompletionEvents=true",
+    "frontend.WorkerHeartbeatsEnabled=true", "frontend.ListWorkersEnabled=true",
+    "history.enableWorkflowTaskCompletionPagination=true", "frontend.WorkflowPauseEnabled=true",
+    "activity.enableStandalone=true", "frontend.workerCommandsEnabled=true",
+    "system.enableCancelActivityWorkerCommand=true",
+)
+# Scripts are quick and many: nothing of it is about rate limits, which the fake does not have.
+NO_LIMITS = ("matching.rps=100000", "frontend.namespaceRPS=100000", "frontend.rps=100000",
+             "frontend.namespaceRPS.visibility=100000", "frontend.globalNamespaceWorkerDeploymentReadRPS=100000",
+             "frontend.rps.namespaceReplicationInducingAPIs=100000",
+             "frontend.namespaceRPS.namespaceReplicationInducingAPIs=100000",
+             "matching.maxDeployments=100000")
 
-async def add_search_attributes(subject):
-    request = AddSearchAttributesRequest(namespace="default")
-    for name, kind in SEARCH_ATTRIBUTES.items():
-        request.search_attributes[name] = IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{kind.upper()}")
-    await subject.client.operator_service.add_search_attributes(request, timeout=timedelta(seconds=10))
+
+def flags(settings):
+    """As both programs take them."""
+    return [*(part for s in settings for part in ("--dynamic-config-value", s)),
+            *(f"--search-attribute={name}={kind}" for name, kind in SEARCH_ATTRIBUTES.items())]
 
 
-def fake(squall_server):
-    return Subject("fake", lambda: (None, [squall_server, "--port", "0", "--die-with-parent"]))
+def fake(squall_server, profile=None):
+    return Subject("fake", lambda: (None, [
+        squall_server, "--port", "0", "--die-with-parent", *(["--profile", profile] if profile else []),
+        *flags(SETTINGS)]))
 
 
 def real(temporal):
-    """The dev server with the settings under which sdk-core's own suite runs."""
-
     def command():
         with socket.socket() as probe, socket.socket() as second:  # the CLI cannot say which port it took
             probe.bind(("127.0.0.1", 0))
             second.bind(("127.0.0.1", 0))
             port, http = probe.getsockname()[1], second.getsockname()[1]
-        settings = (
-            "system.enableEagerWorkflowStart=true", "frontend.workerVersioningWorkflowAPIs=true",
-            "frontend.workerVersioningDataAPIs=true", "system.enableDeploymentVersions=true",
-            "component.nexusoperations.recordCancelRequestCompletionEvents=true",
-            "frontend.WorkerHeartbeatsEnabled=true", "frontend.ListWorkersEnabled=true",
-            "history.enableWorkflowTaskCompletionPagination=true", "matching.rps=12000",
-            # Scripts are quick and many: nothing of it is about rate limits.
-            "frontend.namespaceRPS=100000", "frontend.rps=100000",
-        )
-        dynamic = [part for s in settings for part in ("--dynamic-config-value", s)]
         return port, [temporal, "server", "start-dev", "--headless", "--port", str(port), "--http-port", str(http),
-                      "--log-level", "error", *dynamic,
-                      *(f"--search-attribute={name}={kind}" for name, kind in SEARCH_ATTRIBUTES.items())]
+                      "--log-level", "error", *flags(SETTINGS + NO_LIMITS)]
 
     return Subject("real", command)
