@@ -6,6 +6,7 @@
 #include "fakes/engine/completion_pages.h"
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/search_attributes.h"
 #include "fakes/engine/times.h"
 #include "fakes/engine/tokens.h"
 
@@ -103,7 +104,17 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
         "versioning behavior cannot be specified without deployment options being set with "
         "versioned mode");
   }
-  SQUALL_RETURN_IF_ERROR(CheckSequence(request.commands()));
+  if (Status bad = CheckSequence(request.commands()); !bad.ok()) {
+    if (run.task.speculative) {
+      // The real server forgets what it has in memory only, and sends the updates anew.
+      for (auto& [id, update] : run.updates) {
+        if (update.state == Update::State::kSent) update.state = Update::State::kAdmitted;
+      }
+      core_.tasks.Clear(run);
+      core_.tasks.Schedule(run, {.speculative = true});
+    }
+    return bad;
+  }
 
   const bool heartbeat = request.force_create_new_workflow_task() && request.commands_size() == 0 &&
                          request.messages_size() == 0;
@@ -340,8 +351,10 @@ void Commands::Apply(Run& run, std::int64_t completed_id, const command::Command
       auto* attributes = event.mutable_upsert_workflow_search_attributes_event_attributes();
       attributes->set_workflow_task_completed_event_id(completed_id);
       *attributes->mutable_search_attributes() = upsert.search_attributes();
+      for (auto& [key, value] : *attributes->mutable_search_attributes()->mutable_indexed_fields())
+        SetType(*run.ns, key, &value);
       Append(run, event, command);
-      for (const auto& [key, value] : upsert.search_attributes().indexed_fields()) {
+      for (const auto& [key, value] : attributes->search_attributes().indexed_fields()) {
         Visibility::Upsert(run.search_attributes, key, value);
       }
       return;

@@ -2,6 +2,7 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/times.h"
 #include "google/rpc/status.pb.h"
 #include "temporal/api/errordetails/v1/message.pb.h"
 
@@ -26,13 +27,36 @@ Status Failed(const Status& status, int failed_operation) {
     } else {
       operation->set_code(static_cast<int>(StatusCode::kAborted));
       operation->set_message("Operation was aborted.");
+      operation->add_details()->PackFrom(
+          ::temporal::api::failure::v1::MultiOperationExecutionAborted());
     }
   }
-  return WithDetail(status.code(),
-                    failed_operation == 0
-                        ? "MultiOperation could not be executed (reason: Start failed)."
-                        : "MultiOperation could not be executed (reason: Update failed).",
-                    failure);
+  return WithDetail(status.code(), "Update-with-Start could not be executed.", failure);
+}
+
+// What a start may not ask for when an update comes with it.
+Status NotForUpdates(const ws::StartWorkflowExecutionRequest& start) {
+  if (!start.cron_schedule().empty()) return InvalidArgument("CronSchedule is not allowed.");
+  if (start.request_eager_execution())
+    return InvalidArgument("RequestEagerExecution is not supported.");
+  if (FromProto(start.workflow_start_delay()).count() > 0)
+    return InvalidArgument("WorkflowStartDelay is not supported.");
+  return absl::OkStatus();
+}
+
+// The run that takes the update without a start: its update is done already; or it runs, and the
+// start is a repetition, or the update is known there, or the policy is to use it. Null: the start
+// decides.
+std::shared_ptr<Run> TakesUpdate(const StartRequest& start, const std::string& update) {
+  const auto it = start.run.ns->executions.find(start.run.workflow_id);
+  if (it == start.run.ns->executions.end() || it->second.current == nullptr) return nullptr;
+  const std::shared_ptr<Run>& run = it->second.current;
+  const auto known = run->updates.find(update);
+  if (known != run->updates.end() && known->second.outcome) return run;
+  const bool taken = known != run->updates.end() ||
+                     run->create_request_id == start.run.request_id ||
+                     start.conflict == enums::WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING;
+  return run->open() && taken ? run : nullptr;
 }
 
 }  // namespace
@@ -48,16 +72,11 @@ void Starts::MultiOperation(CallId call, ws::ExecuteMultiOperationRequest& reque
   auto& start = *request.mutable_operations(0)->mutable_start_workflow();
   auto& update = *request.mutable_operations(1)->mutable_update_workflow();
   Status bad;
-  if (start.namespace_() != request.namespace_() || update.namespace_() != request.namespace_()) {
+  if (start.namespace_() != request.namespace_() || update.namespace_() != request.namespace_())
     bad = InvalidArgument("Operation namespace did not match request's namespace.");
-  } else if (!start.cron_schedule().empty()) {
-    bad = InvalidArgument("CronSchedule is not allowed.");
-  } else if (start.request_eager_execution()) {
-    bad = InvalidArgument("RequestEagerExecution is not supported.");
-  } else if (start.has_workflow_start_delay()) {
-    bad = InvalidArgument("WorkflowStartDelay is not supported.");
-  }
   auto prepared = bad.ok() ? Prepare(start) : StatusOr<StartRequest>(bad);
+  if (prepared.ok()) bad = NotForUpdates(start);
+  if (!bad.ok()) prepared = bad;
   if (!prepared.ok()) return core_.calls.Fail(call, Failed(prepared.status(), 0));
   bad = Updates::CheckRequest(update);
   if (bad.ok() && !update.first_execution_run_id().empty())
@@ -71,7 +90,9 @@ void Starts::MultiOperation(CallId call, ws::ExecuteMultiOperationRequest& reque
   if (update.request().meta().update_id().empty()) {
     update.mutable_request()->mutable_meta()->set_update_id(core_.rng.Uuid());
   }
-  auto outcome = StartOrReuse(*std::move(prepared));
+  StatusOr<StartOutcome> outcome =
+      StartOutcome{TakesUpdate(*prepared, update.request().meta().update_id())};
+  if (outcome->run == nullptr) outcome = StartOrReuse(*std::move(prepared));
   if (!outcome.ok()) return core_.calls.Fail(call, Failed(outcome.status(), 0));
   Run& run = *outcome->run;
   if (Status begun = core_.updates.Begin(run, update); !begun.ok())

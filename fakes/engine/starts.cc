@@ -365,6 +365,7 @@ StatusOr<ws::StartWorkflowExecutionResponse> Starts::Start(
 StatusOr<ws::SignalWithStartWorkflowExecutionResponse> Starts::SignalWithStart(
     ws::SignalWithStartWorkflowExecutionRequest& request) {
   SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
+  SQUALL_RETURN_IF_ERROR(CheckCron(request.cron_schedule()));
   if (request.workflow_id().empty()) return InvalidArgument("WorkflowId is not set on request.");
   if (request.signal_name().empty()) return InvalidArgument("signal not set");
   if (request.workflow_type().name().empty()) return InvalidArgument("workflow type not set");
@@ -431,7 +432,7 @@ StatusOr<ws::SignalWithStartWorkflowExecutionResponse> Starts::SignalWithStart(
     SQUALL_RETURN_IF_ERROR(core_.signals.Check(run, request.signal_input()));
     if (run.signal_request_ids.insert(as_start.request_id()).second) {
       run.history.Buffer(std::move(signal));
-      core_.tasks.Settle(run, run.backoff_timer == 0);
+      core_.tasks.Settle(run, true);  // unlike a signal, it does not wait for a back-off
     }
   }
   ws::SignalWithStartWorkflowExecutionResponse response;

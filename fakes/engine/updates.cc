@@ -32,6 +32,24 @@ bool Reached(std::size_t value, std::int64_t limit) {
   return limit > 0 && value >= static_cast<std::size_t>(limit);
 }
 
+// To the event that accepted the update; to the workflow when there is none.
+void Link(const Run& run, const std::string& request_id,
+          ws::UpdateWorkflowExecutionResponse& response) {
+  const bool completed =
+      response.stage() == enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED;
+  if (completed && response.outcome().has_failure()) {
+    auto* link = response.mutable_link()->mutable_workflow();
+    link->set_namespace_(run.ns->name);
+    link->set_workflow_id(run.workflow_id);
+    link->set_run_id(run.run_id);
+    link->set_reason("Update rejected");
+  } else if (completed ||
+             response.stage() == enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED) {
+    *response.mutable_link() =
+        RequestLink(run, request_id, enums::EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED);
+  }
+}
+
 }  // namespace
 
 Status Updates::CheckLimits(const Run& run, const updatepb::Request& request) const {
@@ -125,8 +143,8 @@ Status Updates::Begin(Run& run, const ws::UpdateWorkflowExecutionRequest& reques
   update.id = id;
   update.request = request.request();
   update.admitted = next_admitted_++;
-  if (!run.task.pending() && run.backoff_timer == 0)
-    core_.tasks.Schedule(run, {.speculative = true});
+  // Also during the back-off of a first task: an update does not wait for it.
+  if (!run.task.pending()) core_.tasks.Schedule(run, {.speculative = true});
   return absl::OkStatus();
 }
 
@@ -192,7 +210,8 @@ ws::UpdateWorkflowExecutionResponse Updates::Response(const Run& run, const Upda
 
 void Updates::Answer(Run& run, Update& update, const UpdateWaiter& waiter) {
   if (waiter.timer != 0) core_.timers.Cancel(waiter.timer);
-  const ws::UpdateWorkflowExecutionResponse response = Response(run, update);
+  ws::UpdateWorkflowExecutionResponse response = Response(run, update);
+  if (!waiter.poll) Link(run, update.request.request_id(), response);
   if (waiter.started != nullptr) {
     ws::ExecuteMultiOperationResponse both;
     *both.add_responses()->mutable_start_workflow() = *waiter.started;

@@ -250,6 +250,33 @@ TEST(Starts, SignalsWithStartOnceOrTheRunningOne) {
                                                                request);
   EXPECT_FALSE(reply.response.started());
   EXPECT_EQ(c.History("wf").size(), 4u);
+  request.set_cron_schedule("never");
+  request.set_workflow_id_conflict_policy(enums::WORKFLOW_ID_CONFLICT_POLICY_FAIL);
+  reply = c.Call<ws::SignalWithStartWorkflowExecutionResponse>("SignalWithStartWorkflowExecution",
+                                                               request);
+  EXPECT_EQ(reply.status.message, "invalid CronSchedule.");  // the first thing that is looked at
+}
+
+TEST(Starts, ASignalWithStartDoesNotWaitForTheDelay) {
+  Client c;
+  auto delayed = Client::StartRequest("wf");
+  delayed.mutable_workflow_start_delay()->set_seconds(30);
+  ASSERT_TRUE(c.Start(delayed).ok());
+  ws::SignalWithStartWorkflowExecutionRequest request;
+  request.set_namespace_("default");
+  request.set_workflow_id("wf");
+  request.mutable_workflow_type()->set_name("Ping");
+  request.mutable_task_queue()->set_name("q");
+  request.set_signal_name("go");
+  EXPECT_TRUE(c.Call<ws::SignalWithStartWorkflowExecutionResponse>(
+                   "SignalWithStartWorkflowExecution", request)
+                  .ok());
+  EXPECT_THAT(c.EventNames("wf"),
+              ElementsAre("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_EXECUTION_SIGNALED",
+                          "WORKFLOW_TASK_SCHEDULED"));
+  c.Advance(seconds(30));  // nothing is left to be begun
+  EXPECT_EQ(c.History("wf").size(), 3u);
+  c.Step({CompleteWorkflow()});
 }
 
 TEST(Starts, GivesTheFirstTaskToAnEagerStarter) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "temporal/api/errordetails/v1/message.pb.h"
 #include "tests/unit/fakes/engine/client.h"
 
 namespace squall::fakes::engine {
@@ -278,10 +279,66 @@ TEST(Updates, StartTheirWorkflow) {
   ASSERT_EQ(both.responses_size(), 2);
   EXPECT_TRUE(both.responses(0).start_workflow().started());
   EXPECT_EQ(both.responses(1).update_workflow().stage(), kAccepted);
+  // An update that is known there needs no start; another one does.
   request.mutable_operations(0)->mutable_start_workflow()->set_request_id("r2");
+  const auto known = c.Call<ws::ExecuteMultiOperationResponse>("ExecuteMultiOperation", request);
+  EXPECT_FALSE(known.response.responses(0).start_workflow().started());
+  EXPECT_EQ(known.response.responses(1).update_workflow().stage(), kAccepted);
+  *request.mutable_operations(1)->mutable_update_workflow() = Request("wf", "v", kAccepted);
   bad = c.Call<ws::ExecuteMultiOperationResponse>("ExecuteMultiOperation", request);
   EXPECT_EQ(bad.status.code, 6);
-  EXPECT_EQ(bad.status.message, "MultiOperation could not be executed (reason: Start failed).");
+  EXPECT_EQ(bad.status.message, "Update-with-Start could not be executed.");
+  ::temporal::api::errordetails::v1::MultiOperationExecutionFailure failure;
+  ASSERT_TRUE(UnpackDetail(bad.status, &failure));
+  ASSERT_EQ(failure.statuses_size(), 2);
+  EXPECT_EQ(failure.statuses(0).code(), 6);
+  EXPECT_EQ(failure.statuses(1).message(), "Operation was aborted.");
+  ASSERT_EQ(failure.statuses(1).details_size(), 1);
+  EXPECT_TRUE(failure.statuses(1)
+                  .details(0)
+                  .Is<::temporal::api::failure::v1::MultiOperationExecutionAborted>());
+}
+
+TEST(Updates, DoNotWaitForADelayOfTheStart) {
+  Client c;
+  auto delayed = Client::StartRequest("wf");
+  delayed.mutable_workflow_start_delay()->set_seconds(30);
+  ASSERT_TRUE(c.Start(delayed).ok());
+  const std::uint64_t call = Send(c, Request("wf", "u", kAccepted));
+  EXPECT_EQ(CompleteWith(c, c.PollTask(), {Accept("u")}).message, "");
+  EXPECT_EQ(c.Take<ws::UpdateWorkflowExecutionResponse>(call).response.stage(), kAccepted);
+}
+
+TEST(Updates, AreSentAgainAfterAnAnswerThatCannotBe) {
+  Client c;
+  c.Start("wf");
+  c.Step({});
+  Send(c, Request("wf", "u", kAccepted));
+  const auto refused =
+      CompleteWith(c, c.PollTask(), {Accept("u")}, {CompleteWorkflow(), StartTimer("t", hours(1))});
+  EXPECT_EQ(refused.code, 3);
+  const auto again = c.PollTask();
+  ASSERT_EQ(again.messages_size(), 1);
+  EXPECT_EQ(again.messages(0).protocol_instance_id(), "u");
+}
+
+TEST(Updates, LinkToTheirEventOrToTheWorkflowThatRejectedThem) {
+  Client c;
+  c.Start("wf");
+  auto request = Request("wf", "u", kAccepted);
+  request.mutable_request()->set_request_id("r");
+  std::uint64_t call = Send(c, request);
+  EXPECT_EQ(CompleteWith(c, c.PollTask(), {Accept("u")}).message, "");
+  const auto accepted = c.Take<ws::UpdateWorkflowExecutionResponse>(call).response.link();
+  EXPECT_EQ(accepted.workflow_event().workflow_id(), "wf");
+  EXPECT_EQ(accepted.workflow_event().request_id_ref().request_id(), "r");
+  EXPECT_EQ(accepted.workflow_event().request_id_ref().event_type(),
+            enums::EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED);
+  call = Send(c, Request("wf", "no", kAccepted));
+  EXPECT_EQ(CompleteWith(c, c.PollTask(), {Reject("no")}).message, "");
+  const auto rejected = c.Take<ws::UpdateWorkflowExecutionResponse>(call).response.link();
+  EXPECT_EQ(rejected.workflow().workflow_id(), "wf");
+  EXPECT_EQ(rejected.workflow().reason(), "Update rejected");
 }
 
 }  // namespace
