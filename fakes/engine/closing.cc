@@ -282,9 +282,10 @@ void Closing::Close(Run& run, historypb::HistoryEvent event, enums::WorkflowExec
   core_.callbacks.RunClosed(run, event);
   core_.WorkflowHappened(journal_what, run, result, detail);
   core_.updates.RunClosed(run);
-  core_.queries.Unblock(run);
   core_.scheduler.RunClosed(run);
   core_.Defer([this, held = run.shared_from_this(), event = std::move(event)] {
+    // After the task that closes the run has given its answers to queries.
+    core_.queries.Unblock(*held);
     core_.children.RunClosed(*held, event);
   });
 }

@@ -53,6 +53,25 @@ TEST(Queries, TravelWithTheWorkflowTask) {
             "42");
 }
 
+TEST(Queries, AreAnsweredByTheTaskThatEndsTheWorkflow) {
+  Client c;
+  c.Start("wf");
+  const std::uint64_t query = Ask(c, "wf");
+  const auto task = c.PollTask();
+  ASSERT_EQ(task.queries_size(), 1);
+  ws::RespondWorkflowTaskCompletedRequest request;
+  request.set_task_token(task.task_token());
+  *request.add_commands() = CompleteWorkflow();
+  auto& result = (*request.mutable_query_results())[task.queries().begin()->first];
+  result.set_result_type(enums::QUERY_RESULT_TYPE_ANSWERED);
+  *result.mutable_answer() = Json("42");
+  EXPECT_TRUE(
+      c.Call<ws::RespondWorkflowTaskCompletedResponse>("RespondWorkflowTaskCompleted", request)
+          .ok());
+  EXPECT_EQ(c.Take<ws::QueryWorkflowResponse>(query).response.query_result().payloads(0).data(),
+            "42");
+}
+
 TEST(Queries, GoDirectlyToAPollerOfAnIdleWorkflow) {
   Client c;
   c.Start("wf");
