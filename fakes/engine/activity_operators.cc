@@ -6,6 +6,7 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/pause_info.h"
 #include "fakes/engine/times.h"
 
 namespace squall::fakes::engine {
@@ -215,6 +216,7 @@ StatusOr<ws::PauseActivityResponse> ActivityOperators::Pause(
     if (!activity.started) core_.activities.Withhold(activity);
     core_.ActivityHappened("paused", *run, activity, request.reason());
   }
+  TellPauses(*run);
   core_.tasks.Settle(*run, false);
   return ws::PauseActivityResponse();
 }
@@ -240,6 +242,7 @@ StatusOr<ws::UnpauseActivityResponse> ActivityOperators::Unpause(
     core_.ActivityHappened("unpaused", *run, activity);
     if (!activity.started) core_.activities.Redispatch(*run, activity, Jitter(request.jitter()));
   }
+  TellPauses(*run);
   core_.tasks.Settle(*run, false);
   return ws::UnpauseActivityResponse();
 }
@@ -264,6 +267,7 @@ StatusOr<ws::ResetActivityResponse> ActivityOperators::Reset(
     activity.paused = false;
     if (!activity.started) core_.activities.Redispatch(*run, activity, Jitter(request.jitter()));
   }
+  TellPauses(*run);
   core_.tasks.Settle(*run, false);
   return ws::ResetActivityResponse();
 }

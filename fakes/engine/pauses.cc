@@ -1,17 +1,14 @@
 #include "fakes/engine/pauses.h"
 
-#include <fmt/format.h>
-
 #include <utility>
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
-#include "fakes/engine/search_attributes.h"
+#include "fakes/engine/pause_info.h"
 
 namespace squall::fakes::engine {
 namespace {
 
-constexpr char kPauseInfo[] = "TemporalPauseInfo";
 constexpr std::size_t kMaxIdLength = 1000;  // limit.maxIDLength
 
 template <typename Request>
@@ -104,9 +101,7 @@ StatusOr<ws::PauseWorkflowExecutionResponse> Pauses::Pause(
                 .request_id = request.request_id(),
                 .since = core_.now.wall};
   core_.activities.PutOff(*run);
-  run->search_attributes[kPauseInfo] = TypedAttribute(
-      fmt::format("[\"Workflow:{}\",\"Reason:{}\"]", run->workflow_id, request.reason()),
-      enums::INDEXED_VALUE_TYPE_KEYWORD_LIST);
+  TellPauses(*run);
   SetStatus(core_, *run, enums::WORKFLOW_EXECUTION_STATUS_PAUSED);
   historypb::HistoryEvent event = core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED);
   event.set_worker_may_ignore(true);
@@ -127,7 +122,7 @@ StatusOr<ws::UnpauseWorkflowExecutionResponse> Pauses::Unpause(
   SQUALL_ASSIGN_OR_RETURN(auto run, Find(core_, request));
   if (!run->pause) return Status(StatusCode::kFailedPrecondition, "workflow is not paused.");
   run->pause.reset();
-  run->search_attributes.erase(kPauseInfo);
+  TellPauses(*run);
   SetStatus(core_, *run, enums::WORKFLOW_EXECUTION_STATUS_RUNNING);
   historypb::HistoryEvent event =
       core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_UNPAUSED);

@@ -63,11 +63,19 @@ TEST(ActivityOperators, APausedActivityIsNotHandedOut) {
   EXPECT_EQ(paused.pause_info().manual().reason(), "why");
   EXPECT_EQ(Pause(c, "1", "r").message, "");
   EXPECT_EQ(Pause(c, "1", "other").message, "activity is already paused");
+  const auto told = [&] {
+    const auto info = c.Describe("wf").workflow_execution_info();
+    const auto& fields = info.search_attributes().indexed_fields();
+    const auto it = fields.find("TemporalPauseInfo");
+    return it == fields.end() ? "" : it->second.data();
+  };
+  EXPECT_EQ(told(), R"(["property:activityType=echo"])");
   const auto poll = c.SendActivityPoll();
   EXPECT_FALSE(c.Answered(poll));
   EXPECT_EQ(Unpause(c, "1").message, "");
   EXPECT_TRUE(c.Answered(poll));
   EXPECT_FALSE(Pending(c).paused());
+  EXPECT_EQ(told(), "");
 }
 
 TEST(ActivityOperators, TheWorkerHearsOfThePauseAndTheRetryWaits) {
