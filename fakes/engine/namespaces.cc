@@ -34,6 +34,7 @@ void Fill(const Namespace& ns, const EngineOptions& options, namespacepb::Namesp
   info->set_name(ns.name);
   info->set_id(ns.id);
   info->set_state(ns.state);
+  info->set_supports_schedules(true);
   info->set_description(ns.description);
   info->set_owner_email(ns.owner_email);
   for (const auto& [key, value] : ns.data) (*info->mutable_data())[key] = value;
@@ -49,6 +50,7 @@ void Fill(const Namespace& ns, const EngineOptions& options, namespacepb::Namesp
   capabilities->set_workflow_pause(options.workflow_pause);
   capabilities->set_standalone_activities(true);
   capabilities->set_standalone_activity_operator_commands(true);
+  capabilities->set_standalone_activity_batch_operations(true);
   capabilities->set_standalone_activity_start_delay(true);
   capabilities->set_workflow_task_completion_pagination(options.task_completion_pages);
   auto* limits = info->mutable_limits();
@@ -61,6 +63,11 @@ void Fill(const Namespace& ns, const EngineOptions& options, namespacepb::Namesp
   config->set_history_archival_state(enums::ARCHIVAL_STATE_DISABLED);
   config->set_visibility_archival_state(enums::ARCHIVAL_STATE_DISABLED);
   replication->set_active_cluster_name(options.cluster_name);
+  // Those of the start were not made by RegisterNamespace.
+  if (std::find(options.namespaces.begin(), options.namespaces.end(), ns.name) ==
+      options.namespaces.end()) {
+    replication->set_state(enums::REPLICATION_STATE_NORMAL);
+  }
   replication->add_clusters()->set_cluster_name(options.cluster_name);
 }
 
@@ -163,6 +170,8 @@ void Namespaces::Reindex(Run& run, const VisibilityKey& old_key) {
 StatusOr<ws::RegisterNamespaceResponse> Namespaces::Register(
     const ws::RegisterNamespaceRequest& request) {
   if (request.namespace_().empty()) return InvalidArgument("Namespace not set on request.");
+  if (request.is_global_namespace())
+    return InvalidArgument("Cannot register global namespace when not enabled");
   const Duration retention = FromProto(request.workflow_execution_retention_period());
   if (!request.has_workflow_execution_retention_period()) {
     return InvalidArgument("A valid retention period is not set on request.");
@@ -171,8 +180,6 @@ StatusOr<ws::RegisterNamespaceResponse> Namespaces::Register(
     return InvalidArgument("A valid retention period is not set on request.");
   if (request.namespace_().size() > 1000)  // limit.maxIDLength
     return InvalidArgument("Namespace length exceeds limit.");
-  if (request.is_global_namespace())
-    return InvalidArgument("Cannot register global namespace when not enabled");
   if (by_name_.contains(request.namespace_())) return NamespaceExists(request.namespace_());
   auto ns = Add(request.namespace_());
   ns->description = request.description();

@@ -42,8 +42,8 @@ ScheduleQuery Translate(const std::string& query) {
         ++end;
       }
       const std::string word = query.substr(i, end - i);
-      if (out.reserved.empty() && word != kSchedulePaused && SystemAttributes().contains(word))
-        out.reserved = word;
+      const bool reserved = SystemAttributes().contains(word) || word.starts_with("Temporal");
+      if (out.reserved.empty() && word != kSchedulePaused && reserved) out.reserved = word;
       out.text += word == "ScheduleId" ? "WorkflowId" : word;
       i = end;
     } else {

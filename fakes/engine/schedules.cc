@@ -184,7 +184,6 @@ StatusOr<ws::DescribeScheduleResponse> Schedules::Describe(
     });
   }
   response.set_conflict_token(TokenBytes(schedule->conflict_token));
-  response.mutable_memo();
   for (const auto& [key, value] : schedule->memo)
     (*response.mutable_memo()->mutable_fields())[key] = value;
   for (const auto& [key, value] : schedule->row->search_attributes) {

@@ -178,22 +178,13 @@ class Parser {
         const std::string field = Next().text;
         if (field != "ExecutionStatus") {
           return InvalidArgument(
-              fmt::format("invalid query: 'group by' clause is only supported for ExecutionStatus "
-                          "search attribute, not {}",
+              fmt::format("invalid query: operation is not supported: 'GROUP BY' clause is not "
+                          "supported for search attribute {}",
                           field));
         }
         query.group_by = field;
       } else if (Keyword("ORDER")) {
-        if (!Keyword("BY")) return Unexpected();
-        const std::string field = Next().text;
-        if (field != "StartTime" && field != "CloseTime") {
-          return InvalidArgument(
-              fmt::format("invalid query: not understood by the fake server: ORDER BY {}", field));
-        }
-        if (!Keyword("DESC") && Keyword("ASC")) {
-          return InvalidArgument(
-              "invalid query: not understood by the fake server: ORDER BY ... ASC");
-        }
+        return InvalidArgument("invalid query: operation is not supported: 'ORDER BY' clause");
       } else {
         return Unexpected();
       }
@@ -338,6 +329,13 @@ class Parser {
       return InvalidArgument(
           fmt::format("invalid query: malformed SQL query: no value at '{}'", token.text));
     }
+    if (const std::string type = TextType(field); token.kind == Token::kNumber && !type.empty()) {
+      const bool whole = token.text.find('.') == std::string::npos;
+      return InvalidArgument(
+          fmt::format("invalid query: invalid expression: invalid value type for search attribute "
+                      "{} of type {}: {} (type: {})",
+                      field, type, token.text, whole ? "int64" : "float64"));
+    }
     if (field == "StartTime" || field == "CloseTime" || field == "ExecutionTime")
       return NormalizeTime(value);
     if (field == "ExecutionStatus") {
@@ -358,6 +356,18 @@ class Parser {
           "invalid query: invalid expression: invalid ExecutionStatus value '{}'", name));
     }
     return value;
+  }
+
+  // "Keyword" or "Text" when the field is of text, else "".
+  std::string TextType(const std::string& field) const {
+    for (const char* keyword : {"WorkflowId", "RunId", "WorkflowType", "TaskQueue",
+                                "ParentWorkflowId", "RootWorkflowId"}) {
+      if (field == keyword) return "Keyword";
+    }
+    const auto it = ns_.search_attributes.find(field);
+    if (it == ns_.search_attributes.end()) return {};
+    if (it->second == enums::INDEXED_VALUE_TYPE_KEYWORD) return "Keyword";
+    return it->second == enums::INDEXED_VALUE_TYPE_TEXT ? "Text" : "";
   }
 
   StatusOr<Field> FieldOf(const std::string& name) const {

@@ -2,8 +2,8 @@
 // The part of the visibility query language that is understood: comparisons of the fields below and
 // of custom search attributes with =, !=, <, <=, >, >=, IN (...), BETWEEN a AND b, STARTS_WITH, IS
 // NULL, IS NOT NULL, joined by AND, OR, NOT and parentheses; at the end GROUP BY ExecutionStatus
-// (counts) and ORDER BY (accepted for StartTime and CloseTime only). Everything else is
-// INVALID_ARGUMENT naming what is not understood.
+// (counts). ORDER BY is refused, as by the dev server. Everything else is INVALID_ARGUMENT naming
+// what is not understood.
 //   WorkflowId RunId WorkflowType ExecutionStatus StartTime CloseTime ExecutionTime TaskQueue
 //   ParentWorkflowId RootWorkflowId HistoryLength
 

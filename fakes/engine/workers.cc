@@ -44,7 +44,7 @@ StatusOr<ws::GetSystemInfoResponse> Workers::SystemInfo(const ws::GetSystemInfoR
   capabilities->set_nexus(true);
   capabilities->set_build_id_based_versioning(true);
   capabilities->set_server_scaled_deployments(true);
-  // Not told because not there: schedules.
+  capabilities->set_supports_schedules(true);
   return response;
 }
 
@@ -52,6 +52,7 @@ StatusOr<ws::GetClusterInfoResponse> Workers::ClusterInfo(const ws::GetClusterIn
   ws::GetClusterInfoResponse response;
   // Versions of SDKs that the real server names here.
   auto& clients = *response.mutable_supported_clients();
+  clients["Nexus-go-sdk"] = "<2.0.0";
   clients["temporal-cli"] = "<2.0.0";
   clients["temporal-go"] = "<2.0.0";
   clients["temporal-java"] = "<2.0.0";

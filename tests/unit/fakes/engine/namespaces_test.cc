@@ -48,6 +48,8 @@ TEST(Namespaces, DescribesWhatIsRegistered) {
   EXPECT_EQ(reply.response.namespace_info().state(), enums::NAMESPACE_STATE_REGISTERED);
   EXPECT_TRUE(reply.response.namespace_info().capabilities().sync_update());
   EXPECT_TRUE(reply.response.namespace_info().capabilities().worker_commands());
+  EXPECT_TRUE(reply.response.namespace_info().supports_schedules());
+  EXPECT_EQ(reply.response.replication_config().state(), enums::REPLICATION_STATE_UNSPECIFIED);
   EXPECT_EQ(reply.response.config().workflow_execution_retention_ttl().seconds(), 86400);
   EXPECT_EQ(reply.response.replication_config().active_cluster_name(), "active");
   ws::DescribeNamespaceRequest by_id;

@@ -47,7 +47,7 @@ TEST(Server, TellsOnlyWhatItCan) {
   EXPECT_EQ(info.response.server_version(), "1.32.0");
   EXPECT_TRUE(info.response.capabilities().signal_and_query_header());
   EXPECT_TRUE(info.response.capabilities().encoded_failure_attributes());
-  EXPECT_FALSE(info.response.capabilities().supports_schedules());
+  EXPECT_TRUE(info.response.capabilities().supports_schedules());
   EXPECT_TRUE(info.response.capabilities().nexus());
   EXPECT_TRUE(info.response.capabilities().build_id_based_versioning());
   const auto cluster =
@@ -69,8 +69,8 @@ TEST(Server, AnswersHealthChecks) {
 
 TEST(Server, RefusesWhatItDoesNotHave) {
   Client c;
-  auto reply = c.Call<ws::CreateScheduleResponse>("Watch", ws::CreateScheduleRequest(),
-                                                  kHealthService);
+  auto reply =
+      c.Call<ws::CreateScheduleResponse>("Watch", ws::CreateScheduleRequest(), kHealthService);
   EXPECT_EQ(reply.status.code, 12);
   EXPECT_EQ(reply.status.message,
             "squall fake server: Watch is not implemented: a stream: answered by the front end");

@@ -60,7 +60,7 @@ TEST_F(VisibilityTest, UnderstandsComparisons) {
   EXPECT_THAT(List("TaskQueue = 'other'"), ElementsAre("c"));
   EXPECT_THAT(List("WorkflowId STARTS_WITH 'b'"), ElementsAre("b"));
   EXPECT_THAT(List("CloseTime IS NULL"), ElementsAre("c"));
-  EXPECT_THAT(List("CloseTime is not null order by StartTime desc"), ElementsAre("b", "a"));
+  EXPECT_THAT(List("CloseTime is not null"), ElementsAre("b", "a"));
   EXPECT_THAT(List("StartTime > '2026-01-01T00:00:00.5Z'"), ElementsAre("c", "b"));
   EXPECT_THAT(List("StartTime BETWEEN '2026-01-01T00:00:00Z' AND '2026-01-01T00:00:01Z'"),
               ElementsAre("b", "a"));
@@ -69,9 +69,14 @@ TEST_F(VisibilityTest, UnderstandsComparisons) {
 }
 
 TEST_F(VisibilityTest, NamesWhatItDoesNotUnderstand) {
+  EXPECT_EQ(Fails("WorkflowType = 5").message,
+            "invalid query: invalid expression: invalid value type for search attribute "
+            "WorkflowType of type Keyword: 5 (type: int64)");
   EXPECT_EQ(Fails("Foo = 1").message, "invalid query: invalid search attribute: Foo");
   EXPECT_EQ(Fails("ExecutionStatus = 'Foo'").message,
             "invalid query: invalid expression: invalid ExecutionStatus value 'Foo'");
+  EXPECT_EQ(Fails("CloseTime is not null order by StartTime desc").message,
+            "invalid query: operation is not supported: 'ORDER BY' clause");
   for (const char* query :
        {"WorkflowId =", "WorkflowId", "= 'a'", "WorkflowId = 'a", "(WorkflowId = 'a'",
         "WorkflowId = 'a' WorkflowId = 'b'", "WorkflowId LIKE 'a'", "WorkflowId IN ('a'",
@@ -181,6 +186,22 @@ TEST(Visibility, FindsBySearchAttribute) {
   EXPECT_EQ(count("Color = 'green'"), 0);
   EXPECT_EQ(count("Size > 6 AND Size <= 7"), 1);
   EXPECT_EQ(count("Size < 7"), 0);
+}
+
+TEST(Visibility, WritesTheTypeOfAnUpsertedAttribute) {
+  EngineOptions options = TestOptions();
+  options.search_attributes["Number"] = "Int";
+  Client c(std::move(options));
+  c.Start("wf");
+  command::Command upsert;
+  upsert.set_command_type(enums::COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES);
+  auto& fields = *upsert.mutable_upsert_workflow_search_attributes_command_attributes()
+                      ->mutable_search_attributes()
+                      ->mutable_indexed_fields();
+  fields["Number"] = Json("5").payloads(0);
+  c.Step({upsert});
+  const auto info = c.Describe("wf").workflow_execution_info();
+  EXPECT_EQ(info.search_attributes().indexed_fields().at("Number").metadata().at("type"), "Int");
 }
 
 TEST(Visibility, RefusesSearchAttributesOfAnotherType) {
