@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 60
 JOBS := $(shell nproc)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup configure build run test check-real tidy format asan-ubsan tsan fuzz bench prove-flakes prove-differential prove-sdks prove-load bench-server clean
+.PHONY: help setup configure build run test check-real tidy format asan-ubsan tsan fuzz bench prove-flakes prove-differential prove-profiles prove-sdks prove-load bench-server clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ prove-differential: configure ## 600 generated scripts on the fake and the real 
 	@cmake --build --preset $(PRESET) --target squall-server
 	@.venv/bin/python tests/differential/differential.py --server $(BUILD)/bin/squall-server \
 	  --temporal .venv/bin/temporal --examples $${EXAMPLES:-600} --seed $${SEED:-1}
+
+prove-profiles: configure ## The same scripts against older releases, the fake answering as each
+	@cmake --build --preset $(PRESET) --target squall-server
+	@tools/prove-profiles.sh $(BUILD)/bin/squall-server
 
 prove-sdks: configure ## Tours of the Python, Go and TypeScript SDKs print the same on the fake and the real server
 	@cmake --build --preset $(PRESET) --target squall-server

@@ -7,6 +7,7 @@
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/limits.h"
+#include "fakes/engine/releases.h"
 #include "fakes/engine/search_attributes.h"
 #include "fakes/engine/times.h"
 #include "fakes/engine/tokens.h"
@@ -573,6 +574,8 @@ workflowpb::PendingActivityInfo Activities::Describe(const Activity& activity) c
       (activity.retry != 0 || (activity.withheld && activity.scheduled > core_.now.wall))) {
     *info.mutable_next_attempt_schedule_time() = ToProto(activity.scheduled);
     *info.mutable_current_retry_interval() = ToProto(activity.retry_interval);
+  } else if (!activity.started && activity.attempt == 1 && OlderThan(core_.options, "1.32")) {
+    *info.mutable_current_retry_interval() = activity.attributes.retry_policy().initial_interval();
   }
   if (activity.last_heartbeat_time != WallTime{}) {
     *info.mutable_last_heartbeat_time() = ToProto(activity.last_heartbeat_time);

@@ -4,6 +4,8 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/profile.h"
+#include "fakes/engine/releases.h"
 
 namespace squall::fakes::engine {
 
@@ -27,9 +29,12 @@ CallId Calls::OpenInternal(std::function<void(const RpcResponse&)> done) {
 void Calls::Answer(const OpenCall& open, RpcResponse response) {
   if (open.done) {
     open.done(response);
-  } else {
-    answers_.push_back(std::move(response));
+    return;
   }
+  const ProfileFilter* filter = FilterOf(core_.options);
+  if (filter != nullptr && response.status.code == 0)
+    response.message = filter->Response(open.info.method, std::move(response.message));
+  answers_.push_back(std::move(response));
 }
 
 void Calls::Hold(CallId call, std::function<void()> on_gone, Status expired) {
@@ -66,6 +71,7 @@ void Calls::Fail(CallId call, const Status& status, std::optional<RpcStatus> raw
   const OpenCall open = Close(call);
   RpcStatus rpc = raw ? std::move(*raw) : ToRpcStatus(status);
   Journal("answered", open, rpc.code, rpc.message, fault_id);
+  if (!open.done) rpc = AsTold(core_, std::move(rpc));
   Answer(open, {.call = call, .status = std::move(rpc), .message = {}});
 }
 

@@ -5,6 +5,7 @@
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/invariants.h"
+#include "fakes/engine/profile.h"
 #include "fakes/engine/replay.h"
 #include "fakes/engine/rpc_table.h"
 #include "fakes/engine/skipping.h"
@@ -61,11 +62,17 @@ class Engine::Impl {
           service ? MakeStatus(StatusCode::kUnimplemented, "unknown method {} for service {}",
                                request.method, request.service)
                   : MakeStatus(StatusCode::kUnimplemented, "unknown service {}", request.service));
+    } else if (auto lacked = Lacked(request)) {
+      core_.calls.Fail(call, *lacked);
     } else if (entry->handle == nullptr) {
       core_.calls.Fail(call, engine::Unimplemented(request.method, entry->support.note));
     } else if (request.deadline && *request.deadline <= core_.now.steady) {
       core_.calls.Fail(call, engine::Calls::DeadlineExceeded());
     } else {
+      if (const auto* filter = engine::FilterOf(core_.options)) {
+        request.message =
+            filter->Request(request.service, request.method, std::move(request.message));
+      }
       entry->handle(core_, call, request.message);
       handled = true;
     }
@@ -135,6 +142,13 @@ class Engine::Impl {
       for (const auto& [attribute, type] : core_.options.search_attributes)
         ns->search_attributes[attribute] = engine::Namespaces::AttributeType(type);
     }
+  }
+
+  // The answer to a method that the release answered as does not have.
+  std::optional<Status> Lacked(const RpcRequest& request) const {
+    const auto* filter = engine::FilterOf(core_.options);
+    if (filter == nullptr) return std::nullopt;
+    return filter->Refusal(request.service, request.method);
   }
 
   void Tell(EngineInput input) const {

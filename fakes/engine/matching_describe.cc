@@ -9,6 +9,7 @@
 #include "fakes/engine/errors.h"
 #include "fakes/engine/matching.h"
 #include "fakes/engine/matching_queue.h"
+#include "fakes/engine/releases.h"
 #include "fakes/engine/times.h"
 
 namespace squall::fakes::engine {
@@ -255,7 +256,9 @@ StatusOr<ws::DescribeTaskQueueResponse> Matching::Describe(
       if (routing.ramping) *info->mutable_ramping_deployment_version() = ToProto(*routing.ramping);
       changed = std::max(changed, routing.ramping_changed);
     }
-    if (changed == WallTime{}) {
+    if (changed == WallTime{} && OlderThan(core_.options, "1.30")) {
+      // They left it out.
+    } else if (changed == WallTime{}) {
       info->mutable_update_time()->set_seconds(core_.deployments.Knows(key) ? 0 : kYearOne);
     } else {
       *info->mutable_update_time() = ToProto(changed);

@@ -4,6 +4,7 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/releases.h"
 #include "fakes/engine/times.h"
 #include "fakes/engine/tokens.h"
 
@@ -312,10 +313,10 @@ StatusOr<ws::DescribeWorkflowExecutionResponse> Reads::Describe(
   request_info.set_event_type(enums::EVENT_TYPE_WORKFLOW_EXECUTION_STARTED);
   request_info.set_event_id(1);
   // The real server keeps one entry where a signal came with the start's request id: the start's
-  // type, the signal's event.
-  for (std::int64_t id = 2; run->signal_request_ids.contains(run->create_request_id) &&
-                            id < run->history.next_event_id();
-       ++id) {
+  // type, the signal's event. Older ones had the start's event there.
+  const bool signalled =
+      run->signal_request_ids.contains(run->create_request_id) && !OlderThan(core_.options, "1.32");
+  for (std::int64_t id = 2; signalled && id < run->history.next_event_id(); ++id) {
     const historypb::HistoryEvent event = run->history.Read(id);
     if (event.workflow_execution_signaled_event_attributes().request_id() ==
             run->create_request_id &&

@@ -1,10 +1,15 @@
 #include "fakes/engine/settings.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <string>
 #include <utility>
+
+#include "base/util/text.h"
+#include "fakes/engine/profile.h"
 
 namespace squall::fakes {
 namespace {
@@ -111,6 +116,30 @@ std::vector<std::pair<std::string_view, std::int64_t>> LimitSettings(const Engin
   std::vector<std::pair<std::string_view, std::int64_t>> settings;
   for (const Number& number : kNumbers) settings.emplace_back(number.key, limits.*number.value);
   return settings;
+}
+
+std::vector<ProfileSummary> KnownProfiles() {
+  std::vector<ProfileSummary> known;
+  for (const engine::Profile* profile : engine::Profiles()) {
+    known.push_back({.version = std::string(profile->version),
+                     .unknown_methods = profile->unknown_methods.size(),
+                     .refused_methods = profile->refused_methods.size(),
+                     .absent_fields = profile->absent_fields.size(),
+                     .capabilities_off = profile->capabilities_off.size()});
+  }
+  return known;
+}
+
+Status ApplyProfile(std::string_view version, EngineOptions* options) {
+  std::vector<std::string> known;
+  for (const ProfileSummary& profile : KnownProfiles()) known.push_back(profile.version);
+  if (!Contains(known, version)) {
+    return MakeStatus(StatusCode::kInvalidArgument,
+                      "the fake server has no profile of release {}{}; it has {}", version,
+                      DidYouMean(version, known), fmt::join(known, ", "));
+  }
+  options->server_version = version;
+  return absl::OkStatus();
 }
 
 Status ApplySearchAttribute(std::string_view attribute, EngineOptions* options) {

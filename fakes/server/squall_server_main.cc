@@ -47,13 +47,13 @@ struct Arguments {
   std::vector<std::string> namespaces;
   bool no_default_namespace = false;
   std::vector<std::string> settings, search_attributes;
-  std::string server_version;
+  std::string profile, server_version;
   std::uint64_t seed = 1;
   bool complete_polls_on_shutdown = false;
   bool worker_commands = true;
   std::string tls_cert, tls_key, client_ca;
   std::string api_key_file;
-  bool rpc_table = false;
+  bool rpc_table = false, profile_table = false;
   std::string misbehaviour;
   int admin_port = -1, also_plaintext = -1, also_tls = -1, also_mtls = -1;
   ConnectionLimits limits;
@@ -90,6 +90,9 @@ void Declare(CLI::App& app, Arguments& args) {
                  "A setting of the real server, KEY=VALUE; may be repeated");
   app.add_option("--search-attribute", args.search_attributes,
                  "A custom search attribute of the first namespaces, NAME=TYPE; may be repeated");
+  app.add_option("--profile", args.profile,
+                 "Answer as this release of the real server: version, capabilities, methods and "
+                 "fields (--profile-table lists them) [the newest]");
   app.add_option("--server-version", args.server_version, "Version that GetSystemInfo tells");
   app.add_flag("--complete-polls-on-shutdown", args.complete_polls_on_shutdown,
                "ShutdownWorker answers the worker's held polls at once "
@@ -108,6 +111,8 @@ void Declare(CLI::App& app, Arguments& args) {
       ->needs(cert);
   app.add_flag("--rpc-table", args.rpc_table,
                "Print what is done for each RPC, as Markdown (docs/fake-server.md), and exit");
+  app.add_flag("--profile-table", args.profile_table,
+               "Print the releases that --profile takes, as Markdown, and exit");
   app.add_option(
       "--api-key-file", args.api_key_file,
       "Accept only calls with one of these API keys (one per line, # comments); behind a key\n"
@@ -171,6 +176,7 @@ StatusOr<FakeServerOptions> ToOptions(const Arguments& args) {
   options.engine.seed = args.seed;
   options.engine.complete_polls_on_shutdown = args.complete_polls_on_shutdown;
   options.engine.worker_commands = args.worker_commands;
+  if (!args.profile.empty()) SQUALL_RETURN_IF_ERROR(ApplyProfile(args.profile, &options.engine));
   if (!args.server_version.empty()) options.engine.server_version = args.server_version;
   for (const std::string& setting : args.settings)
     SQUALL_RETURN_IF_ERROR(ApplySetting(setting, &options.engine));
@@ -246,6 +252,18 @@ std::string RpcTable() {
       counts[0] + counts[1] + counts[2], counts[0], counts[1], counts[2], rows);
 }
 
+// Another table there.
+std::string ProfileTable() {
+  std::string rows =
+      "| Release | unknown RPCs | RPCs refused | absent fields | capabilities off |\n"
+      "|---|---|---|---|---|\n";
+  for (const ProfileSummary& profile : KnownProfiles()) {
+    rows += fmt::format("| {} | {} | {} | {} | {} |\n", profile.version, profile.unknown_methods,
+                        profile.refused_methods, profile.absent_fields, profile.capabilities_off);
+  }
+  return rows;
+}
+
 int Main(int argc, char** argv) {
   Program program("squall-server");
   Arguments args;
@@ -253,6 +271,10 @@ int Main(int argc, char** argv) {
   if (const std::optional<int> code = program.Parse(argc, argv)) return *code;
   if (args.rpc_table) {
     fmt::print("{}", RpcTable());
+    return 0;
+  }
+  if (args.profile_table) {
+    fmt::print("{}", ProfileTable());
     return 0;
   }
   StatusOr<FakeServerOptions> options = ToOptions(args);
