@@ -29,6 +29,11 @@ void FillChild(Attributes* attributes, const Child& child, const Run& run) {
   *attributes->mutable_workflow_type() = child.attributes.workflow_type();
 }
 
+// What a child's close takes to its parent through the real server's queues: 1 to 45 ms on the dev
+// server 1.32.0, beside a build. Seen only when a worker has the parent's task meanwhile: what
+// comes in before the task's answer makes a closing answer unhandled, and the worker begins anew.
+constexpr Duration kTransferTime = std::chrono::milliseconds(5);
+
 }  // namespace
 
 void Children::CopyParent(const Run& run,
@@ -165,21 +170,28 @@ void Children::StartFailed(Run& parent, std::int64_t initiated_id,
   core_.tasks.Settle(parent, true);
 }
 
-void Children::TellParent(Run& run, const historypb::HistoryEvent& close_event) {
+Run* Children::OpenParentOf(const Run& run) const {
   if (!run.start.has_parent_workflow_execution() || !run.new_run_id.empty() || run.closed_by_reset)
-    return;
+    return nullptr;
   auto ns = core_.namespaces.GetById(run.start.parent_workflow_namespace_id());
-  if (!ns.ok()) return;
+  if (!ns.ok()) return nullptr;
   auto found = Namespaces::FindRun(**ns, run.start.parent_workflow_execution().workflow_id(),
                                    run.start.parent_workflow_execution().run_id());
   // A parent that was reset meanwhile.
   while (found.ok() && !(*found)->reset_run_id.empty()) {
     found = Namespaces::FindRun(**ns, (*found)->workflow_id, (*found)->reset_run_id);
   }
-  if (!found.ok() || !(*found)->open()) return;
-  Run& parent = **found;
-  auto it = parent.children.find(run.start.parent_initiated_event_id());
-  if (it == parent.children.end() || it->second.run_id != run.first_run_id) return;
+  if (!found.ok() || !(*found)->open()) return nullptr;
+  const auto it = (*found)->children.find(run.start.parent_initiated_event_id());
+  if (it == (*found)->children.end() || it->second.run_id != run.first_run_id) return nullptr;
+  return found->get();
+}
+
+void Children::TellParent(const Run& run, const historypb::HistoryEvent& close_event) {
+  Run* const found = OpenParentOf(run);
+  if (found == nullptr) return;
+  Run& parent = *found;
+  const auto it = parent.children.find(run.start.parent_initiated_event_id());
   const Child& child = it->second;
   historypb::HistoryEvent event;
   switch (close_event.event_type()) {
@@ -229,7 +241,13 @@ void Children::TellParent(Run& run, const historypb::HistoryEvent& close_event) 
 }
 
 void Children::RunClosed(Run& run, const historypb::HistoryEvent& close_event) {
-  TellParent(run, close_event);
+  if (const Run* parent = OpenParentOf(run); parent != nullptr && parent->task.is_started()) {
+    core_.timers.Add(
+        core_.now.steady + kTransferTime,
+        [this, child = run.shared_from_this(), close_event] { TellParent(*child, close_event); });
+  } else {
+    TellParent(run, close_event);
+  }
   const std::map<std::int64_t, Child> children = std::exchange(run.children, {});
   if (run.closed_by_reset) return;  // the run made from this one has them
   for (const auto& [id, child] : children) {

@@ -32,7 +32,9 @@ class Children {
   void Begin(const std::shared_ptr<Run>& parent, std::int64_t initiated_id);
   void StartFailed(Run& parent, std::int64_t initiated_id,
                    enums::StartChildWorkflowExecutionFailedCause cause);
-  void TellParent(Run& child, const historypb::HistoryEvent& close_event);
+  // The parent that waits for `child`; null: none does, any more.
+  Run* OpenParentOf(const Run& child) const;
+  void TellParent(const Run& child, const historypb::HistoryEvent& close_event);
   static bool IsChildOf(const Run& run, const Run& parent) {
     const auto& of = run.start.parent_workflow_execution();
     return of.workflow_id() == parent.workflow_id &&

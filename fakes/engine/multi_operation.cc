@@ -1,5 +1,7 @@
 // ExecuteMultiOperation: start a workflow and update it, in one request.
 
+#include "fakes/engine/multi_operation.h"
+
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/times.h"
@@ -8,31 +10,6 @@
 
 namespace squall::fakes::engine {
 namespace {
-
-namespace details = ::temporal::api::errordetails::v1;
-
-// The failed operation carries its own error, the other one was aborted.
-Status Failed(const Status& status, int failed_operation) {
-  details::MultiOperationExecutionFailure failure;
-  for (int i = 0; i < 2; ++i) {
-    auto* operation = failure.add_statuses();
-    if (i == failed_operation) {
-      const RpcStatus rpc = ToRpcStatus(status);
-      operation->set_code(rpc.code);
-      operation->set_message(rpc.message);
-      google::rpc::Status parsed;
-      if (parsed.ParseFromString(rpc.details)) {
-        for (const auto& detail : parsed.details()) *operation->add_details() = detail;
-      }
-    } else {
-      operation->set_code(static_cast<int>(StatusCode::kAborted));
-      operation->set_message("Operation was aborted.");
-      operation->add_details()->PackFrom(
-          ::temporal::api::failure::v1::MultiOperationExecutionAborted());
-    }
-  }
-  return WithDetail(status.code(), "Update-with-Start could not be executed.", failure);
-}
 
 // What a start may not ask for when an update comes with it.
 Status NotForUpdates(const ws::StartWorkflowExecutionRequest& start) {
@@ -61,6 +38,28 @@ std::shared_ptr<Run> TakesUpdate(const StartRequest& start, const std::string& u
 
 }  // namespace
 
+Status MultiOperationFailure(const Status& status, int failed_operation) {
+  ::temporal::api::errordetails::v1::MultiOperationExecutionFailure failure;
+  for (int i = 0; i < 2; ++i) {
+    auto* operation = failure.add_statuses();
+    if (i == failed_operation) {
+      const RpcStatus rpc = ToRpcStatus(status);
+      operation->set_code(rpc.code);
+      operation->set_message(rpc.message);
+      google::rpc::Status parsed;
+      if (parsed.ParseFromString(rpc.details)) {
+        for (const auto& detail : parsed.details()) *operation->add_details() = detail;
+      }
+    } else {
+      operation->set_code(static_cast<int>(StatusCode::kAborted));
+      operation->set_message("Operation was aborted.");
+      operation->add_details()->PackFrom(
+          ::temporal::api::failure::v1::MultiOperationExecutionAborted());
+    }
+  }
+  return WithDetail(status.code(), "Update-with-Start could not be executed.", failure);
+}
+
 void Starts::MultiOperation(CallId call, ws::ExecuteMultiOperationRequest& request) {
   if (auto ns = core_.namespaces.Get(request.namespace_()); !ns.ok())
     return core_.calls.Fail(call, ns.status());
@@ -77,7 +76,7 @@ void Starts::MultiOperation(CallId call, ws::ExecuteMultiOperationRequest& reque
   auto prepared = bad.ok() ? Prepare(start) : StatusOr<StartRequest>(bad);
   if (prepared.ok()) bad = NotForUpdates(start);
   if (!bad.ok()) prepared = bad;
-  if (!prepared.ok()) return core_.calls.Fail(call, Failed(prepared.status(), 0));
+  if (!prepared.ok()) return core_.calls.Fail(call, MultiOperationFailure(prepared.status(), 0));
   bad = Updates::CheckRequest(update);
   if (bad.ok() && !update.first_execution_run_id().empty())
     bad = InvalidArgument("FirstExecutionRunId is not allowed.");
@@ -86,17 +85,17 @@ void Starts::MultiOperation(CallId call, ws::ExecuteMultiOperationRequest& reque
   if (bad.ok() && update.workflow_execution().workflow_id() != start.workflow_id()) {
     bad = InvalidArgument("WorkflowId is not consistent with previous operation(s).");
   }
-  if (!bad.ok()) return core_.calls.Fail(call, Failed(bad, 1));
+  if (!bad.ok()) return core_.calls.Fail(call, MultiOperationFailure(bad, 1));
   if (update.request().meta().update_id().empty()) {
     update.mutable_request()->mutable_meta()->set_update_id(core_.rng.Uuid());
   }
   StatusOr<StartOutcome> outcome =
       StartOutcome{TakesUpdate(*prepared, update.request().meta().update_id())};
   if (outcome->run == nullptr) outcome = StartOrReuse(*std::move(prepared));
-  if (!outcome.ok()) return core_.calls.Fail(call, Failed(outcome.status(), 0));
+  if (!outcome.ok()) return core_.calls.Fail(call, MultiOperationFailure(outcome.status(), 0));
   Run& run = *outcome->run;
   if (Status begun = core_.updates.Begin(run, update); !begun.ok())
-    return core_.calls.Fail(call, Failed(begun, 1));
+    return core_.calls.Fail(call, MultiOperationFailure(begun, 1));
   ws::StartWorkflowExecutionResponse started;
   started.set_run_id(run.run_id);
   started.set_first_execution_run_id(run.first_run_id);

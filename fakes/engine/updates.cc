@@ -7,6 +7,7 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/multi_operation.h"
 
 namespace squall::fakes::engine {
 namespace {
@@ -275,7 +276,8 @@ void Updates::Notify(Run& run, Update& update) {
 void Updates::FailWaiters(Update& update, const Status& status) {
   for (const UpdateWaiter& waiter : std::exchange(update.waiters, {})) {
     if (waiter.timer != 0) core_.timers.Cancel(waiter.timer);
-    core_.calls.Fail(waiter.call, status);
+    core_.calls.Fail(waiter.call,
+                     waiter.started != nullptr ? MultiOperationFailure(status, 1) : status);
   }
 }
 

@@ -55,6 +55,25 @@ TEST(Children, RunAndReportToTheParent) {
   c.Step({CompleteWorkflow()});
 }
 
+TEST(Children, TakeAMomentToReportToAParentAtWork) {
+  Client c;
+  c.Start("parent");
+  c.Step({StartChild("child"), StartChild("other")});
+  const auto task = c.PollTask();
+  c.Step({CompleteWorkflow()}, "children");
+  EXPECT_EQ(c.LastEvent("parent").event_type(), enums::EVENT_TYPE_WORKFLOW_TASK_STARTED);
+  c.Advance(milliseconds(5));
+  EXPECT_EQ(c.Describe("parent").pending_children_size(), 1);
+  c.Step({CompleteWorkflow()}, "children");
+  // The first report came before, so it is this answer that the worker has to think over...
+  EXPECT_EQ(c.Complete(task, {CompleteWorkflow()}).status.message, "UnhandledCommand");
+  // ...and the second comes while it does.
+  const auto next = c.PollTask();
+  EXPECT_EQ(c.Complete(next, {CompleteWorkflow()}).status.message, "");
+  c.Advance(milliseconds(5));
+  EXPECT_EQ(c.LastEvent("parent").event_type(), enums::EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED);
+}
+
 TEST(Children, ReportTheirLastRunOnly) {
   Client c;
   c.Start("parent");

@@ -299,6 +299,24 @@ TEST(Updates, StartTheirWorkflow) {
                   .Is<::temporal::api::failure::v1::MultiOperationExecutionAborted>());
 }
 
+TEST(Updates, OfAStartFailWithItWhenTheRunEndsBefore) {
+  Client c;
+  ws::ExecuteMultiOperationRequest request;
+  request.set_namespace_("default");
+  *request.add_operations()->mutable_start_workflow() = Client::StartRequest("wf");
+  *request.add_operations()->mutable_update_workflow() = Request("wf", "u", kAccepted);
+  const std::uint64_t call = c.Send("ExecuteMultiOperation", request, minutes(1));
+  c.Step({CompleteWorkflow()});
+  const RpcStatus status = c.Take<ws::ExecuteMultiOperationResponse>(call).status;
+  EXPECT_EQ(status.code, 5);
+  EXPECT_EQ(status.message, "Update-with-Start could not be executed.");
+  ::temporal::api::errordetails::v1::MultiOperationExecutionFailure failure;
+  ASSERT_TRUE(UnpackDetail(status, &failure));
+  EXPECT_EQ(failure.statuses(0).message(), "Operation was aborted.");
+  EXPECT_EQ(failure.statuses(1).code(), 5);
+  EXPECT_EQ(failure.statuses(1).message(), "workflow update was aborted by closing workflow");
+}
+
 TEST(Updates, DoNotWaitForADelayOfTheStart) {
   Client c;
   auto delayed = Client::StartRequest("wf");

@@ -1,0 +1,12 @@
+#pragma once
+// How an update-with-start fails.
+
+#include "fakes/engine/errors.h"
+
+namespace squall::fakes::engine {
+
+// The error of ExecuteMultiOperation: the failed operation (0: the start, 1: the update) carries
+// `status`, the other one was aborted.
+Status MultiOperationFailure(const Status& status, int failed_operation);
+
+}  // namespace squall::fakes::engine
