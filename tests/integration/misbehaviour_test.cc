@@ -9,7 +9,6 @@
 namespace squall::fakes {
 namespace {
 
-using ::squall::testing::StatusIs;
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 namespace service = temporal::api::workflowservice::v1;

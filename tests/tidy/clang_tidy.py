@@ -169,6 +169,7 @@ def main():
     parser.add_argument("paths", nargs="*")
     args = parser.parse_args()
 
+    args.build = args.build.resolve()
     stamps_path = args.build / "clang-tidy-clean.json"
     stamps = json.loads(stamps_path.read_text()) if stamps_path.exists() else {}
 

@@ -8,7 +8,6 @@
 namespace squall::fakes::engine {
 namespace {
 
-using ::testing::ElementsAre;
 using Override = workflowpb::VersioningOverride;
 
 TEST(Version, HashesWorkflowIdsAsTheRealServerDoes) {

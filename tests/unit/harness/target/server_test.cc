@@ -10,8 +10,6 @@ using namespace std::chrono_literals;
 using ::squall::testing::StatusIs;
 using ::testing::_;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::StartsWith;
 
 class FakeServerTest : public TargetTest, public ::testing::WithParamInterface<ServerKind> {
  protected:
