@@ -33,7 +33,9 @@ std::vector<SquallPair> ToPairs(const Map& map) {
   return pairs;
 }
 
-bool StartsWith(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
+bool StartsWith(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
 
 // tonic speaks TLS only to https URLs, and to those only with TLS options.
 Status SettleScheme(ConnectionOptions& options) {
@@ -42,9 +44,11 @@ Status SettleScheme(ConnectionOptions& options) {
   if (StartsWith(options.target_url, kHttps)) {
     if (!options.tls.has_value()) options.tls.emplace();
   } else if (StartsWith(options.target_url, kHttp)) {
-    if (options.tls.has_value()) options.target_url = std::string(kHttps) + options.target_url.substr(kHttp.size());
+    if (options.tls.has_value())
+      options.target_url = std::string(kHttps) + options.target_url.substr(kHttp.size());
   } else {
-    return MakeStatus(StatusCode::kInvalidArgument, "target URL '{}': it must start with http:// or https://",
+    return MakeStatus(StatusCode::kInvalidArgument,
+                      "target URL '{}': it must start with http:// or https://",
                       options.target_url);
   }
   return absl::OkStatus();
@@ -62,7 +66,8 @@ SquallRetryOptions ToBridge(const RetryOptions& options) {
 }
 
 // Borrows from `options` and `headers`.
-SquallConnectOptions ToBridge(const ConnectionOptions& options, const std::vector<SquallPair>& headers) {
+SquallConnectOptions ToBridge(const ConnectionOptions& options,
+                              const std::vector<SquallPair>& headers) {
   static const ConnectionTls kNoTls;
   static const HttpConnectProxy kNoProxy;
   const ConnectionTls& tls = options.tls.has_value() ? *options.tls : kNoTls;
@@ -99,8 +104,8 @@ SquallConnectOptions ToBridge(const ConnectionOptions& options, const std::vecto
 
 }  // namespace
 
-CallHandle Connection::Connect(std::shared_ptr<Runtime> runtime, ConnectionOptions options, Executor& executor,
-                               ConnectCallback callback) {
+CallHandle Connection::Connect(std::shared_ptr<Runtime> runtime, ConnectionOptions options,
+                               Executor& executor, ConnectCallback callback) {
   if (const Status status = SettleScheme(options); !status.ok()) {
     executor.Post([callback = std::move(callback), status] { callback(status); });
     return {};
@@ -108,10 +113,11 @@ CallHandle Connection::Connect(std::shared_ptr<Runtime> runtime, ConnectionOptio
   if (options.identity.empty()) options.identity = DefaultIdentity();
   const auto hub = std::make_shared<Hub>(executor);
   std::shared_ptr<RpcRouter> router;
-  if (options.rpc_handler) router = std::make_shared<RpcRouter>(hub, std::move(options.rpc_handler));
+  if (options.rpc_handler)
+    router = std::make_shared<RpcRouter>(hub, std::move(options.rpc_handler));
 
-  auto finish = [callback = std::move(callback), weak = std::weak_ptr<Runtime>(runtime), identity = options.identity](
-                    const std::shared_ptr<Hub>& of, Outcome& outcome) {
+  auto finish = [callback = std::move(callback), weak = std::weak_ptr<Runtime>(runtime),
+                 identity = options.identity](const std::shared_ptr<Hub>& of, Outcome& outcome) {
     std::shared_ptr<Runtime> alive = weak.lock();
     if (outcome.status.ok() && alive == nullptr) {
       outcome.status = Status(StatusCode::kCancelled, "the runtime is shut down");
@@ -121,22 +127,22 @@ CallHandle Connection::Connect(std::shared_ptr<Runtime> runtime, ConnectionOptio
       callback(outcome.status);
       return;
     }
-    callback(std::make_shared<Connection>(Private{}, std::move(alive), outcome.connection.release(), of,
-                                          std::move(outcome.router), identity));
+    callback(std::make_shared<Connection>(Private{}, std::move(alive), outcome.connection.release(),
+                                          of, std::move(outcome.router), identity));
   };
   const std::vector<SquallPair> headers = ToPairs(options.headers);
   SquallConnectOptions given = ToBridge(options, headers);
   given.rpc_handler = RpcRouter::ForBridge(router);
   auto state = std::make_shared<CallHandle::State>();
   state->runtime = runtime;
-  state->operation =
-      squall_connect(runtime->handle(), &given, &Hub::ConnectDone, hub->Ticket(std::move(finish), router));
+  state->operation = squall_connect(runtime->handle(), &given, &Hub::ConnectDone,
+                                    hub->Ticket(std::move(finish), router));
   return CallHandle(std::move(state));
 }
 
 Connection::Connection(Private, std::shared_ptr<Runtime> runtime, SquallConnection* handle,
-                       std::shared_ptr<internal::Hub> hub, std::shared_ptr<internal::RpcRouter> router,
-                       std::string identity)
+                       std::shared_ptr<internal::Hub> hub,
+                       std::shared_ptr<internal::RpcRouter> router, std::string identity)
     : runtime_(std::move(runtime)),
       handle_(handle),
       hub_(std::move(hub)),
@@ -149,7 +155,7 @@ Connection::~Connection() {
   squall_connection_free(handle_);
 }
 
-CallHandle Connection::Call(RpcCall call, CallCallback callback) {
+CallHandle Connection::Call(const RpcCall& call, CallCallback callback) {
   const std::vector<SquallPair> metadata = ToPairs(call.metadata);
   SquallCall given{};
   given.service = ToSlice(call.service);
@@ -159,10 +165,11 @@ CallHandle Connection::Call(RpcCall call, CallCallback callback) {
   given.metadata = metadata.data();
   given.metadata_count = metadata.size();
   given.retry = call.retry;
-  void* ticket = hub_->Ticket([callback = std::move(callback)](const std::shared_ptr<Hub>&, Outcome& outcome) {
-    if (!outcome.status.ok()) return callback(outcome.status);
-    callback(std::move(outcome.value));
-  });
+  void* ticket =
+      hub_->Ticket([callback = std::move(callback)](const std::shared_ptr<Hub>&, Outcome& outcome) {
+        if (!outcome.status.ok()) return callback(outcome.status);
+        callback(std::move(outcome.value));
+      });
   auto state = std::make_shared<CallHandle::State>();
   state->runtime = runtime_;
   state->operation = squall_connection_call(handle_, &given, &Hub::Done, ticket);

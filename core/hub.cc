@@ -29,8 +29,10 @@ Status ToStatus(const SquallStatus& status) {
   if (status.code == SQUALL_CODE_SHUTDOWN) code = StatusCode::kCancelled;
   const std::string_view message = ToView(status.message);
   Status result(code, {message.data(), message.size()});
-  if (status.details.size > 0) result.SetPayload(kDetails, absl::Cord(std::string(ToView(status.details))));
-  if (status.debug.size > 0) result.SetPayload(kDebug, absl::Cord(std::string(ToView(status.debug))));
+  if (status.details.size > 0)
+    result.SetPayload(kDetails, absl::Cord(std::string(ToView(status.details))));
+  if (status.debug.size > 0)
+    result.SetPayload(kDebug, absl::Cord(std::string(ToView(status.debug))));
   return result;
 }
 
@@ -64,7 +66,8 @@ void Hub::Done(void* user_data, const SquallStatus* status, SquallSlice value) {
   claim->hub->Deliver(claim->id, std::move(outcome));
 }
 
-void Hub::ConnectDone(void* user_data, const SquallStatus* status, SquallConnection* connection_owned) {
+void Hub::ConnectDone(void* user_data, const SquallStatus* status,
+                      SquallConnection* connection_owned) {
   TakeOver(user_data);
   const std::unique_ptr<Claim> claim(static_cast<Claim*>(user_data));
   auto outcome = std::make_shared<Outcome>();
@@ -131,9 +134,7 @@ void RpcRouter::Forget(std::uint64_t id) {
   live_.erase(id);
 }
 
-void RpcRouter::Close() {
-  const RpcHandler dropped = std::exchange(handler_, nullptr);
-}
+void RpcRouter::Close() { const RpcHandler dropped = std::exchange(handler_, nullptr); }
 
 std::shared_ptr<RpcRouter> RpcRouter::Of(void* user_data) {
   TakeOver(user_data);
@@ -142,7 +143,8 @@ std::shared_ptr<RpcRouter> RpcRouter::Of(void* user_data) {
   return router;
 }
 
-void RpcRouter::OnRpc(void* user_data, const SquallRpcRequest* request, SquallRpcReply* reply_owned) {
+void RpcRouter::OnRpc(void* user_data, const SquallRpcRequest* request,
+                      SquallRpcReply* reply_owned) {
   struct Request {
     std::string service, method, message;
     Metadata metadata;
@@ -206,16 +208,17 @@ void RpcReply::State::Drop() {
   if (notify) hub->Post(std::move(notify));
 }
 
-void RpcReply::Succeed(std::string message, Metadata metadata) const {
+void RpcReply::Succeed(const std::string& message, const Metadata& metadata) const {
   SquallRpcReply* reply = state_->Take();
   if (reply == nullptr) return;
   std::vector<SquallPair> headers;
   headers.reserve(metadata.size());
-  for (const auto& [key, value] : metadata) headers.push_back({internal::ToSlice(key), internal::ToSlice(value)});
+  for (const auto& [key, value] : metadata)
+    headers.push_back({internal::ToSlice(key), internal::ToSlice(value)});
   squall_rpc_reply_succeed(reply, internal::ToSlice(message), headers.data(), headers.size());
 }
 
-void RpcReply::Fail(Status status, std::string details) const {
+void RpcReply::Fail(const Status& status, const std::string& details) const {
   SquallRpcReply* reply = state_->Take();
   if (reply == nullptr) return;
   squall_rpc_reply_fail(reply, static_cast<int>(status.code()), internal::ToSlice(Message(status)),

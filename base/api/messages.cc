@@ -1,5 +1,6 @@
 #include "base/api/messages.h"
 
+#include <fmt/format.h>
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/dynamic_message.h>
 #include <google/protobuf/generated_message_reflection.h>
@@ -98,7 +99,7 @@ const FieldDescriptor* FindField(const Descriptor* type, const std::string& name
 Status Merge(const json& fields, Message& into, const std::string& place) {
   const Descriptor* type = into.GetDescriptor();
   for (const auto& [name, value] : fields.items()) {
-    const std::string where = place.empty() ? name : place + "." + name;
+    const std::string where = place.empty() ? name : fmt::format("{}.{}", place, name);
     const FieldDescriptor* field = FindField(type, name);
     if (field == nullptr) {
       std::vector<std::string> names;

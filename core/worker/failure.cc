@@ -44,10 +44,11 @@ FailureProto FailureFromException(const std::exception& error) {
   return MakeApplicationFailure(error.what(), TypeName(error), /*non_retryable=*/false);
 }
 
-ApplicationFailure::ApplicationFailure(std::string message, std::string type, bool non_retryable)
+ApplicationFailure::ApplicationFailure(const std::string& message, const std::string& type,
+                                       bool non_retryable)
     : FailureError(MakeApplicationFailure(message, type, non_retryable)) {}
 
-CancelledFailure::CancelledFailure(std::string message)
+CancelledFailure::CancelledFailure(const std::string& message)
     : FailureError(MakeCancelledFailure(message)) {}
 
 bool IsCancellation(const FailureProto& failure) {

@@ -32,7 +32,7 @@ class ApplicationFailure final : public FailureError {
  public:
   explicit ApplicationFailure(FailureProto proto) : FailureError(std::move(proto)) {}
   // `type` is what retry policies match in non_retryable_error_types.
-  explicit ApplicationFailure(std::string message, std::string type = "",
+  explicit ApplicationFailure(const std::string& message, const std::string& type = "",
                               bool non_retryable = false);
 };
 
@@ -41,7 +41,7 @@ class ApplicationFailure final : public FailureError {
 class CancelledFailure final : public FailureError {
  public:
   explicit CancelledFailure(FailureProto proto) : FailureError(std::move(proto)) {}
-  explicit CancelledFailure(std::string message);
+  explicit CancelledFailure(const std::string& message);
 };
 
 // An awaited activity did not succeed; the cause says why (application failure, time-out,

@@ -66,8 +66,8 @@ Task<std::string> Slow(WorkflowContext& context, double duration_seconds) {
 class SignalWait {
  public:
   explicit SignalWait(WorkflowContext& context) : context_(context) {
-    context.OnSignal("go",
-                     [this](std::optional<Json> payload) { received_ = payload.value_or(Json{}); });
+    context.OnSignal(
+        "go", [this](const std::optional<Json>& payload) { received_ = payload.value_or(Json{}); });
     context.OnQuery("state", [this]() { return state_; });
     context.OnUpdate(
         "set", [this](std::string state) { return std::exchange(state_, std::move(state)); },

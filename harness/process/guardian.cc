@@ -127,7 +127,7 @@ void EndTree() {
 
 }  // namespace
 
-Status EnterGuardian(GuardianOptions options) {
+Status EnterGuardian(const GuardianOptions& options) {
 #if defined(__SANITIZE_THREAD__)
   constexpr int kThreads = 2;  // TSan's own
 #else

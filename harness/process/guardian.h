@@ -33,7 +33,7 @@ struct GuardianOptions {
 // thing in main: FAILED_PRECONDITION when more than one thread runs (a fork would lose them),
 // UNAVAILABLE when the kernel refuses. The program is made a subreaper too, so that FindDescendants
 // sees strays while it runs.
-Status EnterGuardian(GuardianOptions options = {});
+Status EnterGuardian(const GuardianOptions& options = {});
 
 // One process below this one.
 struct Descendant {

@@ -107,7 +107,7 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
     const Duration limit = Scaled(when.limit);
     if (!port_seen) {
       port_probe = std::make_unique<ConnectProbe>(executor, HostPort{"127.0.0.1", when.tcp_port},
-                                                  limit, [this](Status status) {
+                                                  limit, [this](const Status& status) {
                                                     if (!status.ok())
                                                       return;  // the limit's timer speaks
                                                     port_seen = true;
@@ -135,7 +135,7 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
   }
 
   void AskProbe(std::uint64_t life) {
-    options.ready.probe([weak = weak_from_this(), life](Status status) {
+    options.ready.probe([weak = weak_from_this(), life](const Status& status) {
       const auto self = weak.lock();
       if (!self || self->destroyed || self->starts != life || !self->on_ready) return;
       self->last_probe = status;

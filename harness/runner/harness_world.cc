@@ -558,11 +558,11 @@ void HarnessWorld::StopWorkers(scenarios::Done done) {
 void HarnessWorld::StopServers(scenarios::Done done) {
   for (auto& [name, node] : servers_) {
     if (node.server == nullptr || !node.server->owned() || !node.server->running()) continue;
-    return node.server->Kill(Intent::kAsked, [this, alive = alive_, &node,
+    return node.server->Kill(Intent::kAsked, [this, alive = alive_, &stopped = node,
                                               done = std::move(done)](const Status& status) {
       if (!*alive) return;
-      node.server.reset();
-      if (!status.ok()) return done(AsInfrastructure(status, "stop server " + node.spec->name));
+      stopped.server.reset();
+      if (!status.ok()) return done(AsInfrastructure(status, "stop server " + stopped.spec->name));
       StopServers(done);
     });
   }

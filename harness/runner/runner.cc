@@ -85,8 +85,8 @@ void Runner::Start(std::function<void(std::vector<reports::SubjectReport>)> done
 
 void Runner::BeginRound() {
   ++round_;
-  for (Job& job : Repetition(options_.plan, round_, options_.seed)) {
-    waiting_.emplace_back(results_.size(), std::move(job));
+  for (const Job& job : Repetition(options_.plan, round_, options_.seed)) {
+    waiting_.emplace_back(results_.size(), job);
     results_.emplace_back();
   }
 }
@@ -111,7 +111,7 @@ void Runner::Fill() {
       Report(index, job, std::move(result));
       continue;
     }
-    Begin(std::move(job), index);
+    Begin(job, index);
   }
   if (!active_.empty()) return;
   finished_ = true;

@@ -1,5 +1,6 @@
 // Certificates and keys as files, and the programs that targets are made of.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -70,8 +71,8 @@ StatusOr<CertificateFiles> WriteCertificates(const wire::CertificateSet& set,
   SQUALL_RETURN_IF_ERROR(WriteFile(files.wrong_ca_pem, set.wrong_ca_pem, 0644));
   for (const std::string& name : wire::CertificateSet::Names()) {
     const wire::TlsIdentity* identity = set.Find(name);
-    const std::string certificate = directory + "/" + name + ".pem",
-                      key = directory + "/" + name + ".key";
+    const std::string certificate = fmt::format("{}/{}.pem", directory, name);
+    const std::string key = fmt::format("{}/{}.key", directory, name);
     SQUALL_RETURN_IF_ERROR(WriteFile(certificate, identity->certificate_chain_pem, 0644));
     SQUALL_RETURN_IF_ERROR(WritePrivateFile(key, identity->private_key_pem));
     files.certificate[name] = certificate;

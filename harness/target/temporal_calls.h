@@ -65,8 +65,8 @@ class TemporalCalls : public std::enable_shared_from_this<TemporalCalls> {
 // Starts a call with typed messages; `done` gets the parsed response.
 template <typename Response>
 void TypedCall(const std::shared_ptr<TemporalCalls>& calls, std::string_view method,
-               const google::protobuf::Message& request, const CallOptions& how, CallFacts facts,
-               std::function<void(StatusOr<Response>)> done) {
+               const google::protobuf::Message& request, const CallOptions& how,
+               const CallFacts& facts, std::function<void(StatusOr<Response>)> done) {
   calls->Start(method, request.SerializeAsString(), how, std::move(facts),
                [done = std::move(done), name = std::string(method)](StatusOr<std::string> bytes) {
                  if (!done) return;

@@ -246,7 +246,7 @@ class Awaiting : public std::enable_shared_from_this<Awaiting> {
 // An update's outcome may come with a later call; the id makes the calls one update.
 void AskUpdate(const std::shared_ptr<TemporalCalls>& calls,
                const service::UpdateWorkflowExecutionRequest& request, SteadyTime end,
-               CallOptions how, TemporalClient::Callback<std::string> done) {
+               CallOptions how, const TemporalClient::Callback<std::string>& done) {
   how.deadline = end - calls->executor.clock().Now();
   TypedCall<service::UpdateWorkflowExecutionResponse>(
       calls, "UpdateWorkflowExecution", request, how,
@@ -309,13 +309,13 @@ void TemporalClient::Reconnect(std::optional<std::string> address) {
 
 void TemporalClient::ResetBackoff() { impl_->calls->ResetBackoff(); }
 
-void TemporalClient::Call(std::string_view method, std::string request, CallOptions options,
-                          Callback<std::string> done) {
+void TemporalClient::Call(std::string_view method, const std::string& request,
+                          const CallOptions& options, Callback<std::string> done) {
   impl_->calls->Start(method, request, options, {}, std::move(done));
 }
 
 void TemporalClient::CallJson(std::string_view method, std::string_view request_json,
-                              CallOptions options, Callback<std::string> done) {
+                              const CallOptions& options, Callback<std::string> done) {
   const auto refuse = [&](Status status) {
     impl_->calls->executor.Post([calls = impl_->calls, done, status = std::move(status)] {
       if (!calls->closed && done) done(status);
@@ -353,7 +353,7 @@ void TemporalClient::CallJson(std::string_view method, std::string_view request_
        });
 }
 
-void TemporalClient::GetSystemInfo(CallOptions options, Callback<SystemInfo> done) {
+void TemporalClient::GetSystemInfo(const CallOptions& options, Callback<SystemInfo> done) {
   TypedCall<service::GetSystemInfoResponse>(
       impl_->calls, "GetSystemInfo", service::GetSystemInfoRequest(), options, {},
       [done = std::move(done)](StatusOr<service::GetSystemInfoResponse> answer) {
@@ -393,8 +393,8 @@ void TemporalClient::DeleteNamespace(std::string ns, CallOptions options, Done d
                       Ignoring(std::move(done)));
 }
 
-void TemporalClient::DescribeTaskQueue(std::string task_queue, CallOptions options,
-                                       Callback<TaskQueueDescription> done) {
+void TemporalClient::DescribeTaskQueue(std::string task_queue, const CallOptions& options,
+                                       const Callback<TaskQueueDescription>& done) {
   // One call for each type; the first error is the answer.
   struct Both {
     TaskQueueDescription result;
@@ -434,7 +434,7 @@ void TemporalClient::DescribeTaskQueue(std::string task_queue, CallOptions optio
   }
 }
 
-void TemporalClient::StartWorkflow(StartRequest start, CallOptions options,
+void TemporalClient::StartWorkflow(StartRequest start, const CallOptions& options,
                                    Callback<std::string> done) {
   TemporalCalls& calls = *impl_->calls;
   service::StartWorkflowExecutionRequest request;
@@ -492,7 +492,7 @@ void TemporalClient::AwaitResult(std::string workflow_id, std::string run_id, Du
       ->Ask();
 }
 
-void TemporalClient::DescribeWorkflow(std::string workflow_id, CallOptions options,
+void TemporalClient::DescribeWorkflow(std::string workflow_id, const CallOptions& options,
                                       Callback<WorkflowDescription> done) {
   service::DescribeWorkflowExecutionRequest request;
   request.set_namespace_(impl_->calls->NamespaceOf(options));
@@ -521,7 +521,8 @@ void TemporalClient::DescribeWorkflow(std::string workflow_id, CallOptions optio
 }
 
 void TemporalClient::SignalWorkflow(std::string workflow_id, std::string signal,
-                                    std::string argument_json, CallOptions options, Done done) {
+                                    const std::string& argument_json, const CallOptions& options,
+                                    Done done) {
   TemporalCalls& calls = *impl_->calls;
   service::SignalWorkflowExecutionRequest request;
   request.set_namespace_(calls.NamespaceOf(options));
@@ -535,8 +536,8 @@ void TemporalClient::SignalWorkflow(std::string workflow_id, std::string signal,
               {.workflow_id = workflow_id}, Ignoring(std::move(done)));
 }
 
-void TemporalClient::QueryWorkflow(std::string workflow_id, std::string query, CallOptions options,
-                                   Callback<std::string> done) {
+void TemporalClient::QueryWorkflow(std::string workflow_id, std::string query,
+                                   const CallOptions& options, Callback<std::string> done) {
   service::QueryWorkflowRequest request;
   request.set_namespace_(impl_->calls->NamespaceOf(options));
   request.mutable_execution()->set_workflow_id(workflow_id);
@@ -555,7 +556,7 @@ void TemporalClient::QueryWorkflow(std::string workflow_id, std::string query, C
 }
 
 void TemporalClient::UpdateWorkflow(std::string workflow_id, std::string update,
-                                    std::string argument_json, CallOptions options,
+                                    const std::string& argument_json, const CallOptions& options,
                                     Callback<std::string> done) {
   TemporalCalls& calls = *impl_->calls;
   service::UpdateWorkflowExecutionRequest request;
@@ -574,7 +575,8 @@ void TemporalClient::UpdateWorkflow(std::string workflow_id, std::string update,
   AskUpdate(impl_->calls, request, end, options, std::move(done));
 }
 
-void TemporalClient::CancelWorkflow(std::string workflow_id, CallOptions options, Done done) {
+void TemporalClient::CancelWorkflow(std::string workflow_id, const CallOptions& options,
+                                    Done done) {
   TemporalCalls& calls = *impl_->calls;
   service::RequestCancelWorkflowExecutionRequest request;
   request.set_namespace_(calls.NamespaceOf(options));
@@ -587,7 +589,7 @@ void TemporalClient::CancelWorkflow(std::string workflow_id, CallOptions options
 }
 
 void TemporalClient::TerminateWorkflow(std::string workflow_id, std::string reason,
-                                       CallOptions options, Done done) {
+                                       const CallOptions& options, Done done) {
   service::TerminateWorkflowExecutionRequest request;
   request.set_namespace_(impl_->calls->NamespaceOf(options));
   request.mutable_workflow_execution()->set_workflow_id(workflow_id);
@@ -600,9 +602,9 @@ void TemporalClient::TerminateWorkflow(std::string workflow_id, std::string reas
 namespace {
 
 void AskHistory(const std::shared_ptr<TemporalCalls>& calls,
-                const service::GetWorkflowExecutionHistoryRequest& request, CallOptions how,
+                const service::GetWorkflowExecutionHistoryRequest& request, const CallOptions& how,
                 std::shared_ptr<temporal::api::history::v1::History> so_far,
-                TemporalClient::Callback<std::string> done) {
+                const TemporalClient::Callback<std::string>& done) {
   TypedCall<service::GetWorkflowExecutionHistoryResponse>(
       calls, "GetWorkflowExecutionHistory", request, how,
       {.workflow_id = request.execution().workflow_id()},
@@ -626,8 +628,8 @@ void AskHistory(const std::shared_ptr<TemporalCalls>& calls,
 
 }  // namespace
 
-void TemporalClient::History(std::string workflow_id, std::string run_id, CallOptions options,
-                             Callback<std::string> done) {
+void TemporalClient::History(std::string workflow_id, std::string run_id,
+                             const CallOptions& options, Callback<std::string> done) {
   service::GetWorkflowExecutionHistoryRequest request;
   request.set_namespace_(impl_->calls->NamespaceOf(options));
   request.mutable_execution()->set_workflow_id(workflow_id);

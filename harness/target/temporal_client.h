@@ -122,43 +122,43 @@ class TemporalClient {
   // Any unary method: "StartWorkflowExecution" (of WorkflowService),
   // "operator/AddSearchAttributes",
   // "/grpc.health.v1.Health/Check". Request and response are serialized messages.
-  void Call(std::string_view method, std::string request, CallOptions options,
+  void Call(std::string_view method, const std::string& request, const CallOptions& options,
             Callback<std::string> done);
   // The same with protobuf's JSON on both sides; INVALID_ARGUMENT for JSON that does not fit the
   // message.
-  void CallJson(std::string_view method, std::string_view request_json, CallOptions options,
+  void CallJson(std::string_view method, std::string_view request_json, const CallOptions& options,
                 Callback<std::string> done);
 
-  void GetSystemInfo(CallOptions options, Callback<SystemInfo> done);
+  void GetSystemInfo(const CallOptions& options, Callback<SystemInfo> done);
   void DescribeNamespace(std::string ns, CallOptions options, Done done);
   // OK also when it exists already.
   void RegisterNamespace(std::string ns, CallOptions options, Done done);
   void DeleteNamespace(std::string ns, CallOptions options, Done done);
-  void DescribeTaskQueue(std::string task_queue, CallOptions options,
-                         Callback<TaskQueueDescription> done);
+  void DescribeTaskQueue(std::string task_queue, const CallOptions& options,
+                         const Callback<TaskQueueDescription>& done);
 
   // Workflow events: requested, then accepted or refused. Calls back with the run id.
-  void StartWorkflow(StartRequest request, CallOptions options, Callback<std::string> done);
+  void StartWorkflow(StartRequest request, const CallOptions& options, Callback<std::string> done);
   // Waits for the end, across outages of the server, for at most `limit`, following
   // continue-as-new. Workflow events: completed, failed, ..., or lost when the server does not know
   // it any more. DEADLINE_EXCEEDED tells the last error.
   void AwaitResult(std::string workflow_id, std::string run_id, Duration limit, CallOptions options,
                    Callback<WorkflowOutcome> done);
-  void DescribeWorkflow(std::string workflow_id, CallOptions options,
+  void DescribeWorkflow(std::string workflow_id, const CallOptions& options,
                         Callback<WorkflowDescription> done);
-  void SignalWorkflow(std::string workflow_id, std::string signal, std::string argument_json,
-                      CallOptions options, Done done);
+  void SignalWorkflow(std::string workflow_id, std::string signal, const std::string& argument_json,
+                      const CallOptions& options, Done done);
   // Calls back with the JSON of the result.
-  void QueryWorkflow(std::string workflow_id, std::string query, CallOptions options,
+  void QueryWorkflow(std::string workflow_id, std::string query, const CallOptions& options,
                      Callback<std::string> done);
-  void UpdateWorkflow(std::string workflow_id, std::string update, std::string argument_json,
-                      CallOptions options, Callback<std::string> done);
-  void CancelWorkflow(std::string workflow_id, CallOptions options, Done done);
-  void TerminateWorkflow(std::string workflow_id, std::string reason, CallOptions options,
+  void UpdateWorkflow(std::string workflow_id, std::string update, const std::string& argument_json,
+                      const CallOptions& options, Callback<std::string> done);
+  void CancelWorkflow(std::string workflow_id, const CallOptions& options, Done done);
+  void TerminateWorkflow(std::string workflow_id, std::string reason, const CallOptions& options,
                          Done done);
   // All events of a run, as the JSON of a History message ({"events": [...]}): for the work folder
   // and for replay.
-  void History(std::string workflow_id, std::string run_id, CallOptions options,
+  void History(std::string workflow_id, std::string run_id, const CallOptions& options,
                Callback<std::string> done);
 
  private:

@@ -217,8 +217,8 @@ class ScenarioReader {
     for (const YamlNode& item : list.items) {
       YamlNode name = item, body;
       if (item.kind == YamlNode::Kind::kMap && item.members.size() == 1) {
-        name = item.members[0].first;
-        body = item.members[0].second;
+        name = item.members[0].key;
+        body = item.members[0].value;
       } else if (item.kind != YamlNode::Kind::kScalar) {
         return ErrorAt(context_.file, item,
                        "a check is its name, or `name: {parameters}`, one per item of the list");

@@ -62,7 +62,7 @@ class StepReader {
     rest.members.clear();
     for (const auto& [key, value] : item.members) {
       if (FindParam(common, key.text) != nullptr) {
-        rest.members.emplace_back(key, value);
+        rest.members.push_back({key, value});
         continue;
       }
       const ObjectTable* found = FindStepTable(key.text);

@@ -118,7 +118,7 @@ class TreeBuilder final : public YAML::EventHandler {
       frame.key = std::move(node);
       frame.have_key = true;
     } else {
-      frame.node.members.emplace_back(std::move(frame.key), std::move(node));
+      frame.node.members.push_back({std::move(frame.key), std::move(node)});
       frame.have_key = false;
     }
   }
@@ -287,13 +287,13 @@ YamlNode MergeYaml(const YamlNode& base, const YamlNode& patch) {
   for (const auto& [key, value] : patch.members) {
     const auto it =
         std::find_if(merged.members.begin(), merged.members.end(),
-                     [&k = key.text](const auto& member) { return member.first.text == k; });
+                     [&k = key.text](const auto& member) { return member.key.text == k; });
     if (value.kind == YamlNode::Kind::kNull) {
       if (it != merged.members.end()) merged.members.erase(it);
     } else if (it == merged.members.end()) {
-      merged.members.emplace_back(key, value);
+      merged.members.push_back({key, value});
     } else {
-      it->second = MergeYaml(it->second, value);
+      it->value = MergeYaml(it->value, value);
     }
   }
   return merged;

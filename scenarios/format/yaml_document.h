@@ -16,18 +16,23 @@ namespace squall::scenarios {
 inline constexpr std::size_t kScenarioSizeMax = std::size_t{1} << 20;  // bytes
 inline constexpr int kYamlDepthMax = 32;
 
+struct YamlMember;
+
 struct YamlNode {
   enum class Kind { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kNull;
   std::string text;     // kScalar
   bool quoted = false;  // kScalar: in quotes or a block: always text, never a number, true or null
-  std::vector<YamlNode> items;  // kList
-  std::vector<std::pair<YamlNode, YamlNode>>
-      members;  // kMap, in the order of the file; keys are scalars and unique
+  std::vector<YamlNode> items;      // kList
+  std::vector<YamlMember> members;  // kMap, in the order of the file; keys are scalars and unique
   int line = 0, column = 0;
 
   const YamlNode* Find(std::string_view key) const;
   std::string_view KindName() const;  // "nothing", "text", "a list", "a map"
+};
+
+struct YamlMember {
+  YamlNode key, value;
 };
 
 // "file:line:column: message" as kInvalidArgument; line 0 leaves the place out.

@@ -101,7 +101,7 @@ class PingLoad {
         options, [this, id, begun, options](StatusOr<std::string> run) {
           if (!run.ok()) return Fail(run.status());
           client_.AwaitResult(id, *run, std::chrono::seconds(60), options,
-                              [this, begun](StatusOr<WorkflowOutcome> outcome) {
+                              [this, begun](const StatusOr<WorkflowOutcome>& outcome) {
                                 if (!outcome.ok()) return Fail(outcome.status());
                                 millis_.push_back(Millis(executor_.clock().Now() - begun));
                                 ++done_;

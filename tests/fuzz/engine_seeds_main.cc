@@ -5,7 +5,9 @@
 #include "tests/fuzz/write_seeds.h"
 
 int main(int argc, char** argv) {
-  using namespace squall::fuzz;
+  using squall::fuzz::EngineSeeds;
+  using squall::fuzz::FrontendSeeds;
+  using squall::fuzz::WriteSeeds;
   if (argc != 2) {
     std::fputs("usage: engine-seeds FOLDER\n", stderr);
     return 2;

@@ -26,7 +26,7 @@
 namespace squall::fuzz {
 namespace {
 
-using namespace fakes;
+using namespace fakes;  // NOLINT(google-build-using-namespace): all of what is fuzzed here
 using google::protobuf::MethodDescriptor;
 namespace ws = temporal::api::workflowservice::v1;
 

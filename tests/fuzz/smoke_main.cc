@@ -25,7 +25,9 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 // Sanitizers would end the process without a signal, and we would not know on which input.
+// NOLINTNEXTLINE(bugprone-reserved-identifier): the sanitizers' name for it
 extern "C" const char* __asan_default_options() { return "abort_on_error=1"; }
+// NOLINTNEXTLINE(bugprone-reserved-identifier): likewise
 extern "C" const char* __ubsan_default_options() { return "abort_on_error=1:print_stacktrace=1"; }
 
 namespace {

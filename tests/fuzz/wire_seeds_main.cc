@@ -6,7 +6,9 @@
 #include "tests/fuzz/write_seeds.h"
 
 int main(int argc, char** argv) {
-  using namespace squall::fuzz;
+  using squall::fuzz::TlsSeeds;
+  using squall::fuzz::WireSeeds;
+  using squall::fuzz::WriteSeeds;
   if (argc != 2) {
     std::fputs("usage: wire-seeds FOLDER\n", stderr);
     return 2;

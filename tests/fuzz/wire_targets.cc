@@ -7,7 +7,7 @@
 namespace squall::fuzz {
 namespace {
 
-using namespace wire;
+using namespace wire;  // NOLINT(google-build-using-namespace): all of what is fuzzed here
 
 // RFC 9113, 3.4, and empty SETTINGS.
 constexpr std::string_view kClientPreface("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 33);
@@ -69,7 +69,7 @@ void GrpcClientBytes(std::string_view bytes) {
   int ended = 0;
   for (int i = 0; i < 3; ++i) {
     client.StartCall({.service = "s", .method = "m", .message = "x"},
-                     [&ended](GrpcResponse) { ++ended; });
+                     [&ended](const GrpcResponse&) { ++ended; });
   }
   client.TakeOutput();
   Cut(bytes, size, [&client](std::string_view piece) {
@@ -127,7 +127,7 @@ std::vector<std::string> WireSeeds() {
                         .message = std::string(static_cast<std::size_t>(50 * i), 'm'),
                         .timeout = std::chrono::seconds(10),
                         .gzip = gzip},
-                       [](GrpcResponse) {});
+                       [](const GrpcResponse&) {});
     }
     client.http2().Ping("pingpong");
     std::string up, down;

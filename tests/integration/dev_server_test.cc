@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <utility>
 
 #include "harness/fault/fault.h"
 #include "harness/net/tcp_proxy.h"
@@ -30,10 +31,10 @@ class DevServerTest : public TargetTest {
                          .work_directory = folder_.path()});
   }
   Status Kill(ServerUnderTest& server) {
-    return Wait<Status>([&](Done done) { server.Kill(Intent::kInjected, done); });
+    return Wait<Status>([&](Done done) { server.Kill(Intent::kInjected, std::move(done)); });
   }
   Status StartAgain(ServerUnderTest& server, bool keep_data) {
-    return Wait<Status>([&](Done done) { server.StartAgain(keep_data, done); });
+    return Wait<Status>([&](Done done) { server.StartAgain(keep_data, std::move(done)); });
   }
 };
 

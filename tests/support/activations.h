@@ -124,9 +124,9 @@ class Activate {
     activation_.add_jobs()->mutable_remove_from_cache()->set_message("cache full");
     return *this;
   }
-  operator const core::Activation&() const {
-    return activation_;
-  }  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor): an Activate stands where an activation is asked
+  // for
+  operator const core::Activation&() const { return activation_; }
 
  private:
   core::Activation activation_;

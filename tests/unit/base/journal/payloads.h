@@ -2,6 +2,8 @@
 // Walks the fields of journal events without knowing their names, so that tests cover every kind
 // and every field that there is, those added later included.
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -63,7 +65,7 @@ class FieldPrinter {
   }
   void operator()(const char* name, const std::map<std::string, std::string>& v) {
     std::string text;
-    for (const auto& [key, value] : v) text += "[" + key + "=" + value + "]";
+    for (const auto& [key, value] : v) text += fmt::format("[{}={}]", key, value);
     fields.emplace_back(name, text);
   }
 };

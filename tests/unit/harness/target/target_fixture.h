@@ -25,7 +25,7 @@ class TargetTest : public ::squall::testing::HarnessLoop {
     return **std::move(result);
   }
   Status Start(ServerUnderTest& server) {
-    return Wait<Status>([&](Done done) { server.Start(done); });
+    return Wait<Status>([&](Done done) { server.Start(std::move(done)); });
   }
   StatusOr<std::string> StartWorkflow(TemporalClient& client, std::string id,
                                       CallOptions how = {}) {
