@@ -114,9 +114,9 @@ class CoreTest : public ::testing::Test {
     return options;
   }
 
-  StatusOr<std::string> Call(Connection& connection, RpcCall call) {
+  StatusOr<std::string> Call(Connection& connection, const RpcCall& call) {
     std::optional<StatusOr<std::string>> result;
-    connection.Call(std::move(call), [&](StatusOr<std::string> given) { result = std::move(given); });
+    connection.Call(call, [&](StatusOr<std::string> given) { result = std::move(given); });
     if (!RunUntil([&] { return result.has_value(); })) return Status(StatusCode::kDeadlineExceeded, "no RPC result");
     return *result;
   }

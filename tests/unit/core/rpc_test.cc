@@ -158,7 +158,7 @@ TEST_F(RpcTest, CancelEndsTheCallAndTellsTheHandler) {
     kept = reply;
   });
   std::optional<StatusOr<std::string>> result;
-  CallHandle call = connection_->Call({.method = "GetClusterInfo"}, [&](StatusOr<std::string> given) { result = given; });
+  CallHandle call = connection_->Call({.method = "GetClusterInfo"}, [&](StatusOr<std::string> given) { result = std::move(given); });
   ASSERT_TRUE(RunUntil([&] { return kept.has_value(); }));
   EXPECT_FALSE(kept->cancelled());
   call.Cancel();

@@ -96,7 +96,6 @@ class ScriptedServerTest : public ::testing::Test, public ScriptedServer::Handle
   }
   void Exchange() {
     for (bool moved = true; moved && !ended;) {
-      moved = false;
       std::string up = client->TakeOutput();
       moved = !up.empty();
       if (moved && !server->Feed(now, up).ok()) server_failed = true;

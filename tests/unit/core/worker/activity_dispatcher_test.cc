@@ -13,7 +13,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 coresdk::activity_task::ActivityTask StartTask(const std::string& token, const std::string& type,
-                                               Payloads input = {}) {
+                                               const Payloads& input = {}) {
   coresdk::activity_task::ActivityTask task;
   task.set_task_token(token);
   task.mutable_start()->set_activity_type(type);
