@@ -124,8 +124,8 @@ class Activate {
     activation_.add_jobs()->mutable_remove_from_cache()->set_message("cache full");
     return *this;
   }
-  // NOLINTNEXTLINE(google-explicit-constructor): an Activate stands where an activation is asked
-  // for
+  // It stands where an activation is asked for.
+  // NOLINTNEXTLINE(google-explicit-constructor)
   operator const core::Activation&() const { return activation_; }
 
  private:

@@ -18,7 +18,8 @@
 #include "tests/unit/reports/sample.h"
 
 int main(int argc, char** argv) {
-  using namespace squall::reports;
+  using namespace squall::reports;  // NOLINT(google-build-using-namespace): a program of this one
+                                    // library
   if (argc != 2) {
     std::fputs("usage: reports_sample DIR | --show\n", stderr);
     return 2;

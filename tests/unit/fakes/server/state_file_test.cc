@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include "base/util/rng.h"
 #include "fakes/server/server_time.h"
@@ -42,10 +43,10 @@ std::string StartBytes(const std::string& id, Duration delay = {}) {
 
 // An engine with a state file, as FakeServer puts them together.
 struct Server {
-  explicit Server(EngineOptions options = {}) : engine(options, sink) {}
+  explicit Server(EngineOptions options = {}) : engine(std::move(options), sink) {}
 
   static StatusOr<std::unique_ptr<Server>> Start(StateFileOptions file,
-                                                 EngineOptions options = {}) {
+                                                 const EngineOptions& options = {}) {
     auto server = std::make_unique<Server>(options);
     SQUALL_ASSIGN_OR_RETURN(server->state, StateFile::Open(std::move(file), options));
     SQUALL_RETURN_IF_ERROR(server->state->Replay(server->engine));
@@ -111,7 +112,7 @@ class StateFileTest : public ::testing::Test {
   }
   Status StatusOf(StateFileOptions options, EngineOptions engine = {}) const {
     options.path = path_;
-    return Server::Start(options, engine).status();
+    return Server::Start(options, std::move(engine)).status();
   }
 
   const std::filesystem::path folder_;

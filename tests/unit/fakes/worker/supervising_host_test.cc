@@ -68,7 +68,7 @@ TEST_F(SupervisingHostTest, StartsThreeWorkersWhenTheServerIsThere) {
                                   "polling", "started", "polling", "healthy"));
 }
 
-TEST_F(SupervisingHostTest, ReconnectsAfter1_2_4_8_16_30_30AndRecovers) {
+TEST_F(SupervisingHostTest, ReconnectsAfterDoublingDelaysUpTo30SecondsAndRecovers) {
   world_.connect = kRefused;
   host_->Start();
   executor_.Advance(seconds(90));

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <utility>
+
 #include "tests/unit/harness/target/target_fixture.h"
 
 namespace squall::harness {
@@ -41,7 +43,7 @@ class FaultTest : public TargetTest, public FaultTargets {
          .work_directory = folder_.path()});
     ASSERT_OK(worker);
     worker_ = *std::move(worker);
-    ASSERT_OK(Wait<Status>([&](Done done) { worker_->Start(done); }));
+    ASSERT_OK(Wait<Status>([&](Done done) { worker_->Start(std::move(done)); }));
     Await([&] { return Count<journal::LogEvent>("stdout") == 1; }, "the worker");
     client_ = std::make_unique<TemporalClient>(
         executor_, journal_, TemporalClientOptions{.name = "c", .address = proxy_->address()});
@@ -68,16 +70,16 @@ class FaultTest : public TargetTest, public FaultTargets {
         executor_, journal_, *this,
         {std::move(id), std::move(fault), std::move(target), std::move(parameters)});
   }
-  std::unique_ptr<FaultHandle> Injected(std::string fault, std::string target,
+  std::unique_ptr<FaultHandle> Injected(const std::string& fault, std::string target,
                                         FaultParameters parameters = {}, std::string id = "f") {
-    auto handle = Create(fault, target, std::move(parameters), std::move(id));
+    auto handle = Create(fault, std::move(target), std::move(parameters), std::move(id));
     EXPECT_OK(handle);
     if (!handle.ok()) return nullptr;
-    EXPECT_OK(Wait<Status>([&](Done done) { (*handle)->Inject(done); })) << fault;
+    EXPECT_OK(Wait<Status>([&](Done done) { (*handle)->Inject(std::move(done)); })) << fault;
     return *std::move(handle);
   }
   Status Heal(FaultHandle& handle) {
-    return Wait<Status>([&](Done done) { handle.Heal(done); });
+    return Wait<Status>([&](Done done) { handle.Heal(std::move(std::move(done))); });
   }
   std::vector<std::string> Words() const {
     std::vector<std::string> words;
@@ -151,8 +153,8 @@ TEST_F(FaultTest, IsInjectedOnlyOnceAndHealedWithoutAnInjectionItIsNothing) {
   ASSERT_OK(handle);
   EXPECT_OK(Heal(**handle));
   EXPECT_THAT(Words(), IsEmpty());
-  EXPECT_OK(Wait<Status>([&](Done done) { (*handle)->Inject(done); }));
-  EXPECT_THAT(Wait<Status>([&](Done done) { (*handle)->Inject(done); }),
+  EXPECT_OK(Wait<Status>([&](Done done) { (*handle)->Inject(std::move(done)); }));
+  EXPECT_THAT(Wait<Status>([&](Done done) { (*handle)->Inject(std::move(done)); }),
               StatusIs(StatusCode::kFailedPrecondition, _));
 }
 
@@ -205,12 +207,12 @@ TEST_F(FaultTest, KilledAndTerminatedWorkersEndForThatReason) {
   // A fault on what does not run is an error, not a success.
   auto again = Create("kill", "w", {}, "again");
   ASSERT_OK(again);
-  EXPECT_THAT(Wait<Status>([&](Done done) { (*again)->Inject(done); }),
+  EXPECT_THAT(Wait<Status>([&](Done done) { (*again)->Inject(std::move(done)); }),
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("does not run")));
   EXPECT_EQ(Words().back(), "failed");
   for (const char* name : {"interrupt", "terminate"}) {
     const std::size_t lines = Count<journal::LogEvent>("stdout");
-    ASSERT_OK(Wait<Status>([&](Done done) { worker_->Start(done); }));
+    ASSERT_OK(Wait<Status>([&](Done done) { worker_->Start(std::move(done)); }));
     Await([&] { return Count<journal::LogEvent>("stdout") > lines; }, "the worker");
     const auto fault = Injected(name, "w", {}, name);
     Await([&] { return !worker_->process().alive(); }, "the worker's end");
@@ -247,7 +249,7 @@ TEST_F(FaultTest, AServerThatIsDownIsBackAfterHealing) {
 
 TEST_F(FaultTest, HealingWhatAStepHasRestoredIsNothing) {
   const auto fault = Injected("kill", "temporal");
-  ASSERT_OK(Wait<Status>([&](Done done) { server_->StartAgain(true, done); }));
+  ASSERT_OK(Wait<Status>([&](Done done) { server_->StartAgain(true, std::move(done)); }));
   EXPECT_OK(Heal(*fault));
   EXPECT_TRUE(server_->running());
 }
@@ -277,7 +279,7 @@ TEST_F(FaultTest, APausedServerIsSilent) {
 TEST_F(FaultTest, ADeletedNamespaceComesBackUnderItsName) {
   const auto describe = [&] {
     return Wait<Status>(
-        [&](Done done) { server_->client().DescribeNamespace("default", {}, done); });
+        [&](Done done) { server_->client().DescribeNamespace("default", {}, std::move(done)); });
   };
   const auto fault = Injected("namespace_delete", "temporal", {{"namespace", "default"}});
   EXPECT_THAT(describe(), StatusIs(StatusCode::kNotFound, _));
@@ -296,7 +298,7 @@ TEST_F(FaultTest, ChosenCallsAreRefused) {
   auto bad = Create("rpc_error", "temporal",
                     {{"methods", std::vector<std::string>{"X"}}, {"code", "UNAVAILBLE"}}, "g");
   ASSERT_OK(bad);
-  EXPECT_THAT(Wait<Status>([&](Done done) { (*bad)->Inject(done); }),
+  EXPECT_THAT(Wait<Status>([&](Done done) { (*bad)->Inject(std::move(done)); }),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("UNAVAILBLE")));
 }
 

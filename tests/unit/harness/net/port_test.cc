@@ -108,7 +108,7 @@ TEST_F(ConnectProbeTest, SaysNothingOnceItIsDestroyed) {
   bool called = false;
   {
     ConnectProbe probe(executor_, {"127.0.0.1", 1}, Duration::zero(),
-                       [&](Status) { called = true; });
+                       [&](const Status&) { called = true; });
   }
   Settle();
   EXPECT_FALSE(called);

@@ -58,7 +58,7 @@ class Peer : public std::enable_shared_from_this<Peer> {
         });
   }
 
-  void Send(std::string data) {
+  void Send(const std::string& data) {
     outgoing_ += data;
     if (!writing_) Write();
   }

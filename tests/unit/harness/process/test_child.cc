@@ -97,7 +97,7 @@ int Own(std::vector<std::string> mode, const char* self) {
                      {.name = "child", .argv = mode, .on_line = [](auto, std::string_view line) {
                         Say(std::string(line));
                       }});
-  child.Start([&](squall::Status status) {
+  child.Start([&](const squall::Status& status) {
     if (!status.ok()) std::exit(Fail(status));
     Say("child " + std::to_string(child.pid()));
   });

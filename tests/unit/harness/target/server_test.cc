@@ -1,6 +1,8 @@
 // Servers under test: the fake in process and as a program, and the one that is nobody's to touch.
 #include <signal.h>
 
+#include <utility>
+
 #include "tests/unit/harness/target/target_fixture.h"
 
 namespace squall::harness {
@@ -46,13 +48,13 @@ TEST_P(FakeServerTest, KilledItIsGoneAndStartedAgainItIsOnTheSamePortWithoutItsD
   const auto server = MakeServerOf(Options());
   ASSERT_OK(Start(*server));
   ASSERT_OK(StartWorkflow(server->client(), "w"));
-  ASSERT_OK(Wait<Status>([&](Done done) { server->Kill(Intent::kInjected, done); }));
+  ASSERT_OK(Wait<Status>([&](Done done) { server->Kill(Intent::kInjected, std::move(done)); }));
   EXPECT_FALSE(server->running());
   EXPECT_EQ(LastReason(), "injected");
   EXPECT_EQ(Events<journal::ProcessEvent>("exited").back().signal, SIGKILL);
   EXPECT_THAT(Info(server->client()), StatusIs(StatusCode::kUnavailable, _));
   const std::string address = server->address();
-  ASSERT_OK(Wait<Status>([&](Done done) { server->StartAgain(false, done); }));
+  ASSERT_OK(Wait<Status>([&](Done done) { server->StartAgain(false, std::move(done)); }));
   EXPECT_EQ(server->address(), address);
   EXPECT_OK(Info(server->client(), {.wait_for_ready = true}));
   EXPECT_THAT(Describe(server->client(), "w"), StatusIs(StatusCode::kNotFound, _));
@@ -61,12 +63,12 @@ TEST_P(FakeServerTest, KilledItIsGoneAndStartedAgainItIsOnTheSamePortWithoutItsD
 TEST_P(FakeServerTest, StoppedItEndsWithCodeZeroBecauseItWasAsked) {
   const auto server = MakeServerOf(Options());
   ASSERT_OK(Start(*server));
-  ASSERT_OK(Wait<Status>([&](Done done) { server->Stop(Intent::kAsked, done); }));
+  ASSERT_OK(Wait<Status>([&](Done done) { server->Stop(Intent::kAsked, std::move(done)); }));
   EXPECT_FALSE(server->running());
   EXPECT_EQ(LastReason(), "asked");
   EXPECT_EQ(Events<journal::ProcessEvent>("exited").back().exit_code, 0);
   // Stopping what is stopped is no error.
-  EXPECT_OK(Wait<Status>([&](Done done) { server->Stop(Intent::kAsked, done); }));
+  EXPECT_OK(Wait<Status>([&](Done done) { server->Stop(Intent::kAsked, std::move(done)); }));
 }
 
 TEST_P(FakeServerTest, PausedItAcceptsAndIsSilentAndResumedItAnswers) {
@@ -87,21 +89,22 @@ TEST_P(FakeServerTest, PausedItAcceptsAndIsSilentAndResumedItAnswers) {
   EXPECT_EQ(Count<journal::ProcessEvent>("resumed"), 1u);
   // A paused server can be killed, and destroyed.
   ASSERT_OK(server->Pause(Intent::kInjected));
-  ASSERT_OK(Wait<Status>([&](Done done) { server->Kill(Intent::kInjected, done); }));
+  ASSERT_OK(Wait<Status>([&](Done done) { server->Kill(Intent::kInjected, std::move(done)); }));
 }
 
 TEST_P(FakeServerTest, NamespacesComeAndGo) {
   const auto server = MakeServerOf(Options());
   ASSERT_OK(Start(*server));
   const auto describe = [&] {
-    return Wait<Status>([&](Done done) { server->client().DescribeNamespace("later", {}, done); });
+    return Wait<Status>(
+        [&](Done done) { server->client().DescribeNamespace("later", {}, std::move(done)); });
   };
   EXPECT_THAT(describe(), StatusIs(StatusCode::kNotFound, HasSubstr("later")));
-  ASSERT_OK(Wait<Status>([&](Done done) { server->RegisterNamespace("later", done); }));
+  ASSERT_OK(Wait<Status>([&](Done done) { server->RegisterNamespace("later", std::move(done)); }));
   EXPECT_OK(describe());
-  EXPECT_OK(Wait<Status>([&](Done done) { server->RegisterNamespace("later", done); }))
+  EXPECT_OK(Wait<Status>([&](Done done) { server->RegisterNamespace("later", std::move(done)); }))
       << "a second time is no error";
-  ASSERT_OK(Wait<Status>([&](Done done) { server->DeleteNamespace("later", done); }));
+  ASSERT_OK(Wait<Status>([&](Done done) { server->DeleteNamespace("later", std::move(done)); }));
   EXPECT_THAT(describe(), StatusIs(StatusCode::kNotFound, _));
 }
 
@@ -147,8 +150,8 @@ TEST_F(ServerTest, TheFakeInProcessKeepsItsDataWhenAsked) {
   const auto server = MakeServerOf({});
   ASSERT_OK(Start(*server));
   ASSERT_OK(StartWorkflow(server->client(), "w"));
-  ASSERT_OK(Wait<Status>([&](Done done) { server->Kill(Intent::kInjected, done); }));
-  ASSERT_OK(Wait<Status>([&](Done done) { server->StartAgain(true, done); }));
+  ASSERT_OK(Wait<Status>([&](Done done) { server->Kill(Intent::kInjected, std::move(done)); }));
+  ASSERT_OK(Wait<Status>([&](Done done) { server->StartAgain(true, std::move(done)); }));
   EXPECT_OK(Info(server->client(), {.wait_for_ready = true}));
   const StatusOr<WorkflowDescription> workflow = Describe(server->client(), "w");
   ASSERT_OK(workflow);
@@ -159,8 +162,8 @@ TEST_F(ServerTest, AProgramInMemoryCannotKeepItsData) {
   const auto server =
       MakeServerOf({.kind = ServerKind::kFakeProcess, .work_directory = folder_.path()});
   ASSERT_OK(Start(*server));
-  ASSERT_OK(Wait<Status>([&](Done done) { server->Kill(Intent::kInjected, done); }));
-  EXPECT_THAT(Wait<Status>([&](Done done) { server->StartAgain(true, done); }),
+  ASSERT_OK(Wait<Status>([&](Done done) { server->Kill(Intent::kInjected, std::move(done)); }));
+  EXPECT_THAT(Wait<Status>([&](Done done) { server->StartAgain(true, std::move(done)); }),
               StatusIs(StatusCode::kUnimplemented, HasSubstr("in memory")));
 }
 
@@ -178,8 +181,8 @@ TEST_F(ServerTest, ChosenCallsAreRefusedWithTheFaultsIdAndAcceptedAgainAlsoAfter
   for (const auto& rpc : Events<journal::RpcEvent>("answered"))
     marked += rpc.side == "server" && rpc.fault_id == "deny";
   EXPECT_EQ(marked, 2u);
-  ASSERT_OK(Wait<Status>([&](Done done) { server->Kill(Intent::kInjected, done); }));
-  ASSERT_OK(Wait<Status>([&](Done done) { server->StartAgain(false, done); }));
+  ASSERT_OK(Wait<Status>([&](Done done) { server->Kill(Intent::kInjected, std::move(done)); }));
+  ASSERT_OK(Wait<Status>([&](Done done) { server->StartAgain(false, std::move(done)); }));
   EXPECT_THAT(Info(server->client(), {.wait_for_ready = true}),
               StatusIs(StatusCode::kPermissionDenied, _));
   ASSERT_OK(server->AcceptRpcs("deny"));
@@ -194,12 +197,12 @@ TEST_F(ServerTest, AServerAtAnAddressIsUsedAndNeverTouched) {
   ASSERT_OK(Start(*external));
   EXPECT_FALSE(external->owned());
   EXPECT_OK(StartWorkflow(external->client(), "w"));
-  EXPECT_THAT(Wait<Status>([&](Done done) { external->Kill(Intent::kInjected, done); }),
+  EXPECT_THAT(Wait<Status>([&](Done done) { external->Kill(Intent::kInjected, std::move(done)); }),
               StatusIs(StatusCode::kPermissionDenied, HasSubstr("not started by squall")));
   EXPECT_THAT(external->Pause(Intent::kInjected), StatusIs(StatusCode::kPermissionDenied, _));
-  EXPECT_THAT(Wait<Status>([&](Done done) { external->Stop(Intent::kInjected, done); }),
+  EXPECT_THAT(Wait<Status>([&](Done done) { external->Stop(Intent::kInjected, std::move(done)); }),
               StatusIs(StatusCode::kPermissionDenied, _));
-  EXPECT_OK(Wait<Status>([&](Done done) { external->Stop(Intent::kAsked, done); }))
+  EXPECT_OK(Wait<Status>([&](Done done) { external->Stop(Intent::kAsked, std::move(done)); }))
       << "the end of a scenario leaves it as it is";
   EXPECT_OK(Info(server->client()));
 }

@@ -15,7 +15,8 @@ namespace squall::harness {
 
 class TargetTest : public ::squall::testing::HarnessLoop {
  protected:
-  // What `action` calls back with: Wait<Status>([&](auto done) { server->Start(done); }).
+  // What `action` calls back with: Wait<Status>([&](auto done) { server->Start(std::move(done));
+  // }).
   template <typename T, typename Action>
   T Wait(Action action) {
     const auto result = std::make_shared<std::optional<T>>();
@@ -25,7 +26,7 @@ class TargetTest : public ::squall::testing::HarnessLoop {
     return **std::move(result);
   }
   Status Start(ServerUnderTest& server) {
-    return Wait<Status>([&](Done done) { server.Start(std::move(done)); });
+    return Wait<Status>([&](Done done) { server.Start(std::move(std::move(done))); });
   }
   StatusOr<std::string> StartWorkflow(TemporalClient& client, std::string id,
                                       CallOptions how = {}) {
@@ -42,7 +43,8 @@ class TargetTest : public ::squall::testing::HarnessLoop {
         [&](auto done) { client.DescribeWorkflow(std::move(id), {}, done); });
   }
   StatusOr<SystemInfo> Info(TemporalClient& client, CallOptions how = {}) {
-    return Wait<StatusOr<SystemInfo>>([&](auto done) { client.GetSystemInfo(how, done); });
+    return Wait<StatusOr<SystemInfo>>(
+        [&](auto done) { client.GetSystemInfo(how, std::move(done)); });
   }
   std::unique_ptr<ServerUnderTest> MakeServerOf(ServerOptions options) {
     StatusOr<std::unique_ptr<ServerUnderTest>> server =

@@ -19,10 +19,10 @@ class TemporalClientTest : public TargetTest {
         executor_, journal_, TemporalClientOptions{.name = "c", .address = server_->address()});
   }
   void Kill() {
-    ASSERT_OK(Wait<Status>([&](Done done) { server_->Kill(Intent::kInjected, done); }));
+    ASSERT_OK(Wait<Status>([&](Done done) { server_->Kill(Intent::kInjected, std::move(done)); }));
   }
   void StartAgain(bool keep_data) {
-    ASSERT_OK(Wait<Status>([&](Done done) { server_->StartAgain(keep_data, done); }));
+    ASSERT_OK(Wait<Status>([&](Done done) { server_->StartAgain(keep_data, std::move(done)); }));
   }
 
   std::unique_ptr<ServerUnderTest> server_;

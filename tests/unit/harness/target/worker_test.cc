@@ -1,5 +1,7 @@
 #include <signal.h>
 
+#include <utility>
+
 #include "tests/unit/harness/target/target_fixture.h"
 
 namespace squall::harness {
@@ -79,7 +81,7 @@ class WorkerTest : public TargetTest {
     return worker.ok() ? *std::move(worker) : nullptr;
   }
   Status StartWorker(WorkerUnderTest& worker) {
-    return Wait<Status>([&](Done done) { worker.Start(done); });
+    return Wait<Status>([&](Done done) { worker.Start(std::move(std::move(done))); });
   }
   void AwaitExit(WorkerUnderTest& worker) {
     Await([&] { return !worker.process().alive(); }, "the worker's end");

@@ -195,12 +195,12 @@ constexpr const char* kHost = "backoff_envelope: {worker: host, delays: [1s, 2s,
 constexpr const char* kWire = "backoff_envelope: {link: wire, delays: [1s, 2s, 4s]}";
 
 // `connecting` at these times, each failing at once.
-Story Attempts(std::vector<Duration> times) {
+Story Attempts(const std::vector<Duration>& times) {
   Story story = Story().Up("host");
   for (const Duration time : times) story.At(time).Says("host", "connecting").Retrying("host");
   return story;
 }
-Story OnWire(std::vector<Duration> times) {
+Story OnWire(const std::vector<Duration>& times) {
   Story story;
   for (const Duration time : times)
     story.At(time).Connection("attempt", "outage").Connection("reset", "outage");

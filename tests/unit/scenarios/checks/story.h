@@ -17,7 +17,8 @@
 namespace squall::scenarios {
 
 using namespace std::chrono_literals;
-using namespace squall::journal;
+using namespace squall::journal;  // NOLINT(google-build-using-namespace): a checker reads nothing
+                                  // else
 
 // A file with these checks, and one of everything that they may name: servers temporal and edge,
 // link wire, workers w, v and host, client app, fault outage.
