@@ -179,7 +179,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     RpcCall call;
     call.method = std::move(method);
     call.request = request.SerializeAsString();
-    return Call(std::move(call), [callback = std::move(callback)](StatusOr<std::string> bytes) {
+    return Call(call, [callback = std::move(callback)](StatusOr<std::string> bytes) {
       if (!bytes.ok()) return callback(bytes.status());
       Response response;
       if (!response.ParseFromString(*bytes))

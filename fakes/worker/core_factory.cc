@@ -52,7 +52,7 @@ class CoreConnection final : public HostConnection {
     call.request = request.SerializeAsString();
     call.timeout = limit;
     call.retry = retry;
-    connection_->Call(std::move(call), std::move(callback));
+    connection_->Call(call, std::move(callback));
   }
 
   service::StartWorkflowExecutionRequest MakeRequest(const StartRequest& start) const {

@@ -67,7 +67,7 @@ template <typename Response>
 void TypedCall(const std::shared_ptr<TemporalCalls>& calls, std::string_view method,
                const google::protobuf::Message& request, const CallOptions& how,
                const CallFacts& facts, std::function<void(StatusOr<Response>)> done) {
-  calls->Start(method, request.SerializeAsString(), how, std::move(facts),
+  calls->Start(method, request.SerializeAsString(), how, facts,
                [done = std::move(done), name = std::string(method)](StatusOr<std::string> bytes) {
                  if (!done) return;
                  if (!bytes.ok()) {

@@ -246,12 +246,13 @@ class Awaiting : public std::enable_shared_from_this<Awaiting> {
 // An update's outcome may come with a later call; the id makes the calls one update.
 void AskUpdate(const std::shared_ptr<TemporalCalls>& calls,
                const service::UpdateWorkflowExecutionRequest& request, SteadyTime end,
-               CallOptions how, const TemporalClient::Callback<std::string>& done) {
+               CallOptions how, TemporalClient::Callback<std::string> done) {
   how.deadline = end - calls->executor.clock().Now();
   TypedCall<service::UpdateWorkflowExecutionResponse>(
       calls, "UpdateWorkflowExecution", request, how,
       {.workflow_id = request.workflow_execution().workflow_id()},
-      [calls, request, end, how, done](StatusOr<service::UpdateWorkflowExecutionResponse> answer) {
+      [calls, request, end, how,
+       done = std::move(done)](StatusOr<service::UpdateWorkflowExecutionResponse> answer) {
         if (!answer.ok()) {
           done(answer.status());
         } else if (answer->outcome().has_success()) {
@@ -604,12 +605,12 @@ namespace {
 void AskHistory(const std::shared_ptr<TemporalCalls>& calls,
                 const service::GetWorkflowExecutionHistoryRequest& request, const CallOptions& how,
                 std::shared_ptr<temporal::api::history::v1::History> so_far,
-                const TemporalClient::Callback<std::string>& done) {
+                TemporalClient::Callback<std::string> done) {
   TypedCall<service::GetWorkflowExecutionHistoryResponse>(
       calls, "GetWorkflowExecutionHistory", request, how,
       {.workflow_id = request.execution().workflow_id()},
       [calls, request, how, so_far,
-       done](StatusOr<service::GetWorkflowExecutionHistoryResponse> answer) {
+       done = std::move(done)](StatusOr<service::GetWorkflowExecutionHistoryResponse> answer) {
         if (!answer.ok()) return done(answer.status());
         so_far->MergeFrom(answer->history());
         if (!answer->next_page_token().empty()) {
