@@ -17,6 +17,7 @@ from temporalio.client import (
 )
 from temporalio.common import QueryRejectCondition, RetryPolicy, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, ChildWorkflowError, WorkflowAlreadyStartedError
+from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
@@ -307,6 +308,8 @@ async def schedules(client, queue, wid):
 
 
 async def main():
+    # Core logs to stdout, in the middle of our lines where Python does not buffer them.
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=None)))
     client = await Client.connect(sys.argv[1])
     nonce = uuid.uuid4().hex[:8]
     queue = f"{nonce}-queue"
