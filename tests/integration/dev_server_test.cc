@@ -45,8 +45,9 @@ TEST_F(DevServerTest, KeepsItsDataAndItsPortOverKillsAndLosesThemWhenTold) {
   EXPECT_GT(server->pid(), 0);
   const std::string address = server->address();
   for (const char* ns : {"default", "orders"}) {
-    EXPECT_OK(Wait<Status>([&](Done done) { server->client().DescribeNamespace(ns, {}, done); }))
-        << ns;
+    EXPECT_OK(Wait<Status>([&](Done done) {
+      server->client().DescribeNamespace(ns, {}, std::move(done));
+    })) << ns;
   }
   ASSERT_OK(StartWorkflow(server->client(), "kept"));
   for (int life = 0; life < 2; ++life) {
@@ -60,7 +61,7 @@ TEST_F(DevServerTest, KeepsItsDataAndItsPortOverKillsAndLosesThemWhenTold) {
     EXPECT_EQ(kept->status, "running");
   }
   // Asked to stop it ends by itself, with code 0.
-  ASSERT_OK(Wait<Status>([&](Done done) { server->Stop(Intent::kAsked, done); }));
+  ASSERT_OK(Wait<Status>([&](Done done) { server->Stop(Intent::kAsked, std::move(done)); }));
   EXPECT_EQ(Events<journal::ProcessEvent>("exited").back().exit_code, 0);
   ASSERT_OK(StartAgain(*server, false));
   EXPECT_EQ(server->address(), address);

@@ -110,9 +110,9 @@ class StateFileTest : public ::testing::Test {
     for (int i = 0; i < workflows; ++i) (*server)->StartWorkflow("wf" + std::to_string(i));
     return (*server)->engine.StateDigest();
   }
-  Status StatusOf(StateFileOptions options, EngineOptions engine = {}) const {
+  Status StatusOf(StateFileOptions options, const EngineOptions& engine = {}) const {
     options.path = path_;
-    return Server::Start(options, std::move(engine)).status();
+    return Server::Start(options, engine).status();
   }
 
   const std::filesystem::path folder_;

@@ -37,7 +37,8 @@ TEST_P(FakeServerTest, ServesOnceItIsReadyOnAnAddressKnownBefore) {
   EXPECT_EQ(server->address(), address);
   EXPECT_THAT(server->version(), HasSubstr("1.32.0"));
   for (const char* ns : {"default", "orders"}) {
-    EXPECT_OK(Wait<Status>([&](Done done) { server->client().DescribeNamespace(ns, {}, done); }));
+    EXPECT_OK(Wait<Status>(
+        [&](Done done) { server->client().DescribeNamespace(ns, {}, std::move(done)); }));
   }
   EXPECT_OK(StartWorkflow(server->client(), "w"));
   EXPECT_EQ(Count<journal::ProcessEvent>("starting"), 1u);
@@ -215,9 +216,10 @@ TEST_F(ServerTest, AnExternalServerWithoutTheNamespaceIsAnErrorAndNothingIsRegis
                                       .namespaces = {"absent"},
                                       .address = server->address()});
   EXPECT_THAT(Start(*external), StatusIs(StatusCode::kNotFound, HasSubstr("absent")));
-  EXPECT_THAT(
-      Wait<Status>([&](Done done) { server->client().DescribeNamespace("absent", {}, done); }),
-      StatusIs(StatusCode::kNotFound, _));
+  EXPECT_THAT(Wait<Status>([&](Done done) {
+                server->client().DescribeNamespace("absent", {}, std::move(done));
+              }),
+              StatusIs(StatusCode::kNotFound, _));
 }
 
 TEST_F(ServerTest, WhatIsMissingIsNamed) {
