@@ -45,6 +45,18 @@ def part(paths, errors_of):
         rest = sorted(ejected)
 
 
+def outlived(group, verdict_of):
+    """Yields (paths, exit code, output) for a list of paths, halved as long as a signal ends what judges it (clang-tidy 14
+    dies of some long units). `verdict_of`: exit code, negative for a signal, and output for a list."""
+    code, out = verdict_of(group)
+    if code >= 0 or len(group) == 1:
+        yield group, code, out
+        return
+    half = len(group) // 2
+    yield from outlived(group[:half], verdict_of)
+    yield from outlived(group[half:], verdict_of)
+
+
 def errors_in(text):
     return set(re.findall(r"(?m)^(\S+?):\d+:\d+: error: .*\[clang-diagnostic-error", text))
 
@@ -84,14 +96,14 @@ class Units:
         def errors_of(group):
             return errors_in(self.run(flags, group, PARSE_ONLY)[1])
 
-        for group in part(paths, errors_of):
-            code, out = self.run(flags, group, OFF)
-            for path in group:
-                with open(path, encoding="utf-8") as file:
-                    for line, name in unused_usings(file.read()):
-                        code = code or 1
-                        out += f"{path}:{line}:1: error: nothing uses {name} [misc-unused-using-decls]\n"
-            yield group, code, out
+        for together in part(paths, errors_of):
+            for group, code, out in outlived(together, lambda some: self.run(flags, some, OFF)):
+                for path in group:
+                    with open(path, encoding="utf-8") as file:
+                        for line, name in unused_usings(file.read()):
+                            code = code or 1
+                            out += f"{path}:{line}:1: error: nothing uses {name} [misc-unused-using-decls]\n"
+                yield group, code, out
 
 
 def part_case(paths, clashing):
@@ -110,6 +122,10 @@ def self_test():
         ("two that fit together", part_case("abcd", ["ab", "ac"]), [["a", "d"], ["b", "c"]]),
         ("named is none of them", list(part(list("ab"), lambda group: {"x.h"})), [["a"], ["b"]]),
         ("alone, it is not asked", list(part(["a"], lambda group: {"a"})), [["a"]]),
+        ("outlived", list(outlived("abcd", lambda some: (-11 if "ab" in some else 0, some))),
+         [("a", 0, "a"), ("b", 0, "b"), ("cd", 0, "cd")]),
+        ("dies of one alone", list(outlived("ab", lambda some: (-11 if "b" in some else 1, some))),
+         [("a", 1, "a"), ("b", -11, "b")]),
         ("errors", errors_in("/r/a.cc:3:1: error: redefinition of 'f' [clang-diagnostic-error]\n"
                              "/r/b.cc:3:1: error: casting [bugprone-x,-warnings-as-errors]\n"), {"/r/a.cc"}),
         ("used", list(unused_usings("using a::B;\nB x;\n")), []),
