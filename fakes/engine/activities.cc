@@ -37,6 +37,16 @@ Status ActivityGone() {
 
 }  // namespace
 
+std::string TokenOf(const Run& run, const Activity& activity) {
+  return TaskToken{.namespace_id = run.ns->id,
+                   .workflow_id = run.workflow_id,
+                   .run_id = run.run_id,
+                   .scheduled_event_id = activity.scheduled_event_id,
+                   .attempt = activity.attempt,
+                   .activity_id = activity.attributes.activity_id()}
+      .Serialize();
+}
+
 Activity& Activities::Schedule(Run& run, std::int64_t scheduled_event_id,
                                const historypb::ActivityTaskScheduledEventAttributes& attributes,
                                bool eager) {
@@ -161,13 +171,7 @@ ws::PollActivityTaskQueueResponse Activities::StartTask(Run& run, Activity& acti
   core_.ActivityHappened("started", run, activity);
 
   ws::PollActivityTaskQueueResponse response;
-  response.set_task_token(TaskToken{.namespace_id = run.ns->id,
-                                    .workflow_id = run.workflow_id,
-                                    .run_id = run.run_id,
-                                    .scheduled_event_id = activity.scheduled_event_id,
-                                    .attempt = activity.attempt,
-                                    .activity_id = activity.attributes.activity_id()}
-                              .Serialize());
+  response.set_task_token(TokenOf(run, activity));
   response.set_workflow_namespace(run.ns->name);
   response.mutable_workflow_type()->set_name(run.start.workflow_type().name());
   response.mutable_workflow_execution()->set_workflow_id(run.workflow_id);

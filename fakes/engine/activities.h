@@ -26,6 +26,9 @@ Backoff NextBackoff(SteadyTime now, int attempt, const common::RetryPolicy& poli
 std::optional<Duration> RequestedDelay(const failure::Failure& failure);
 failure::Failure TimeoutFailure(const std::string& message, enums::TimeoutType type);
 
+// The token of the task that a worker has of it, now or by its next poll.
+std::string TokenOf(const Run& run, const Activity& activity);
+
 class Activities {
  public:
   explicit Activities(Core& core) : core_(core) {}

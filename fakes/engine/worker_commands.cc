@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "fakes/engine/core.h"
-#include "fakes/engine/tokens.h"
 
 namespace squall::fakes::engine {
 namespace {
@@ -18,16 +17,8 @@ constexpr std::string_view kOperation = "ExecuteCommands";
 
 void WorkerCommands::Cancel(const Run& run, const Activity& activity) {
   if (!core_.options.worker_commands || activity.control_queue.empty() || !activity.started) return;
-  // The very token that the worker got with its task.
   workerpb::WorkerCommand command;
-  command.mutable_cancel_activity()->set_task_token(
-      TaskToken{.namespace_id = run.ns->id,
-                .workflow_id = run.workflow_id,
-                .run_id = run.run_id,
-                .scheduled_event_id = activity.scheduled_event_id,
-                .attempt = activity.attempt,
-                .activity_id = activity.attributes.activity_id()}
-          .Serialize());
+  command.mutable_cancel_activity()->set_task_token(TokenOf(run, activity));
   if (pending_.empty()) core_.Defer([this] { Flush(); });
   pending_[{run.ns->id, activity.control_queue}].push_back(std::move(command));
 }
