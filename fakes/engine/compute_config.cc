@@ -25,17 +25,18 @@ Status CheckProvider(const std::string& group, const std::string& type) {
 // The first group by name: the real server looks at them in no order.
 template <typename Groups>
 Status CheckFirst(const Groups& groups) {
-  const std::pair<const std::string, std::string>* first = nullptr;
   std::map<std::string, std::string> types;
-  for (const auto& [name, group] : groups) {
+  for (const auto& entry : groups) {
+    const auto& group = entry.second;
+    std::string& type = types[entry.first];
     if constexpr (requires { group.scaling_group(); }) {
-      types[name] = group.scaling_group().provider().type();
+      type = group.scaling_group().provider().type();
     } else {
-      types[name] = group.provider().type();
+      type = group.provider().type();
     }
   }
-  if (!types.empty()) first = &*types.begin();
-  return first == nullptr ? absl::OkStatus() : CheckProvider(first->first, first->second);
+  if (types.empty()) return absl::OkStatus();
+  return CheckProvider(types.begin()->first, types.begin()->second);
 }
 
 // The dev server's answer to an empty configuration.

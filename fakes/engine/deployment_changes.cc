@@ -11,8 +11,8 @@
 namespace squall::fakes::engine {
 namespace {
 
-Status Precondition(std::string text) {
-  return Status(StatusCode::kFailedPrecondition, std::move(text));
+Status Precondition(const std::string& text) {
+  return Status(StatusCode::kFailedPrecondition, text);
 }
 
 Status NoDeployment(const std::string& name) {
@@ -97,6 +97,22 @@ StatusOr<Deployment*> Deployments::Prepare(const Namespace& ns, const Change& ch
   return deployment;
 }
 
+Status Deployments::Admit(Deployment& deployment, const Change& change,
+                          const MaybeVersion& version) {
+  if (version && !deployment.versions.contains(version->build) && !change.allow_no_pollers) {
+    return NotFound(fmt::format("build ID '{}' not found in Worker Deployment '{}'", version->build,
+                                deployment.name));
+  }
+  SQUALL_RETURN_IF_ERROR(CheckManager(deployment, change.identity));
+  return version ? MakeVersion(deployment, version->build).status() : absl::OkStatus();
+}
+
+void Deployments::Rerouted(Deployment& deployment, const std::string& identity) {
+  Touch(deployment);
+  deployment.last_modifier = identity;
+  Routed(deployment);
+}
+
 void Deployments::Sync(Deployment& deployment, DeploymentVersion& version) {
   const auto& routing = deployment.routing;
   const MaybeVersion self(version.version);
@@ -158,12 +174,7 @@ StatusOr<ws::SetWorkerDeploymentCurrentVersionResponse> Deployments::SetCurrent(
   }
   if (change.has_token && change.conflict_token != deployment.conflict_token)
     return Precondition("conflict token mismatch");
-  if (version && !deployment.versions.contains(version->build) && !change.allow_no_pollers) {
-    return NotFound(fmt::format("build ID '{}' not found in Worker Deployment '{}'", version->build,
-                                deployment.name));
-  }
-  SQUALL_RETURN_IF_ERROR(CheckManager(deployment, change.identity));
-  if (version) SQUALL_RETURN_IF_ERROR(MakeVersion(deployment, version->build).status());
+  SQUALL_RETURN_IF_ERROR(Admit(deployment, change, version));
   if (!change.ignore_missing)
     SQUALL_RETURN_IF_ERROR(CheckQueues(deployment, previous, version, "current"));
   if (previous != change.version) {
@@ -186,10 +197,8 @@ StatusOr<ws::SetWorkerDeploymentCurrentVersionResponse> Deployments::SetCurrent(
     }
     if (DeploymentVersion* before = VersionIn(deployment, previous)) Sync(deployment, *before);
   }
-  Touch(deployment);
-  deployment.last_modifier = change.identity;
+  Rerouted(deployment, change.identity);
   response.set_conflict_token(deployment.conflict_token);
-  Routed(deployment);
   return response;
 }
 
@@ -240,12 +249,7 @@ StatusOr<ws::SetWorkerDeploymentRampingVersionResponse> Deployments::SetRamping(
     return Precondition(
         fmt::format("requested ramping version {} is already current", change.version));
   }
-  if (version && !deployment.versions.contains(version->build) && !change.allow_no_pollers) {
-    return NotFound(fmt::format("build ID '{}' not found in Worker Deployment '{}'", version->build,
-                                deployment.name));
-  }
-  SQUALL_RETURN_IF_ERROR(CheckManager(deployment, change.identity));
-  if (version) SQUALL_RETURN_IF_ERROR(MakeVersion(deployment, version->build).status());
+  SQUALL_RETURN_IF_ERROR(Admit(deployment, change, version));
   if (!same) {
     if (!change.version.empty() && previous != change.version && !change.ignore_missing)
       SQUALL_RETURN_IF_ERROR(
@@ -263,10 +267,8 @@ StatusOr<ws::SetWorkerDeploymentRampingVersionResponse> Deployments::SetRamping(
       if (DeploymentVersion* before = VersionIn(deployment, previous)) Sync(deployment, *before);
     }
   }
-  Touch(deployment);
-  deployment.last_modifier = change.identity;
+  Rerouted(deployment, change.identity);
   response.set_conflict_token(deployment.conflict_token);
-  Routed(deployment);
   return response;
 }
 

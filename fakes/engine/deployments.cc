@@ -19,7 +19,7 @@ constexpr std::size_t kMaxDeployments = 100, kMaxVersions = 100, kMaxQueues = 10
 constexpr int kMaxPage = 1000;  // frontend.visibilityMaxPageSize
 constexpr std::string_view kAutoCreated = "_auto_create_";
 
-Status TooMany(std::string text) { return Status(StatusCode::kResourceExhausted, std::move(text)); }
+Status TooMany(const std::string& text) { return Status(StatusCode::kResourceExhausted, text); }
 
 WallTime TimeOf(bool set, const google::protobuf::Timestamp& time) {
   return set ? FromProto(time) : WallTime{};

@@ -134,6 +134,10 @@ class Deployments {
                                 const MaybeVersion& version);
   Status CheckComputeConfig(const ::temporal::api::compute::v1::ComputeConfig& config);
   Status CheckManager(const Deployment& deployment, const std::string& identity) const;
+  // Whether the version may be routed to by whoever asks; then it is there.
+  Status Admit(Deployment& deployment, const Change& change, const MaybeVersion& version);
+  // The end of a change of the routing.
+  void Rerouted(Deployment& deployment, const std::string& identity);
   Status CheckQueues(Deployment& deployment, const std::string& current,
                      const MaybeVersion& version, const char* what);
   // Gives a version its part of the deployment's routing.
