@@ -4,15 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "fakes/engine/engine.h"
-#include "harness/process/process.h"
 #include "temporal/api/workflowservice/v1/request_response.pb.h"
-#include "tests/support/harness_loop.h"
+#include "tests/support/server_program.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/fakes/server/socket_client.h"
 
@@ -20,10 +17,6 @@ namespace squall::fakes {
 namespace {
 
 namespace ws = temporal::api::workflowservice::v1;
-using harness::ChildProcess;
-using harness::Intent;
-using harness::ProcessExit;
-using harness::Stream;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -31,45 +24,8 @@ using ::testing::SizeIs;
 
 const std::string kService(kWorkflowService);
 
-class ServerStateFileTest : public ::squall::testing::HarnessLoop {
+class ServerStateFileTest : public ::squall::testing::ServerProgramTest {
  protected:
-  struct Life {
-    std::vector<std::string> err;
-    nlohmann::json ready;
-    std::optional<ProcessExit> exit;
-    std::unique_ptr<ChildProcess> process;
-    int port() const { return ready.value("port", 0); }
-  };
-
-  // Until it serves or has ended.
-  std::unique_ptr<Life> Run(std::vector<std::string> arguments) {
-    const char* folder = std::getenv("SQUALL_BIN_DIR");
-    arguments.insert(arguments.begin(),
-                     std::string(folder != nullptr ? folder : "bin") + "/squall-server");
-    auto life = std::make_unique<Life>();
-    Life& seen = *life;
-    harness::ChildOptions options;
-    options.name = "server";
-    options.argv = std::move(arguments);
-    options.on_line = [&seen](Stream stream, std::string_view line) {
-      if (stream == Stream::kStderr) {
-        seen.err.emplace_back(line);
-      } else if (auto json = nlohmann::json::parse(line, nullptr, false); json.is_object()) {
-        seen.ready = std::move(json);
-      }
-    };
-    options.on_exit = [&seen](const ProcessExit& exit) { seen.exit = exit; };
-    life->process = std::make_unique<ChildProcess>(executor_, journal_, std::move(options));
-    life->process->Start(nullptr);
-    Await([&] { return !life->ready.is_null() || life->exit.has_value(); }, "the server");
-    return life;
-  }
-
-  void Stop(Life& life, int signal) {
-    EXPECT_OK(life.process->Signal(signal, Intent::kAsked));
-    Await([&] { return life.exit.has_value(); }, "the exit");
-  }
-
   static std::string StartRequest(const std::string& id, const std::string& queue) {
     ws::StartWorkflowExecutionRequest request;
     request.set_namespace_("default");

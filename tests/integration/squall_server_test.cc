@@ -16,18 +16,14 @@
 #include "base/wire/certificates.h"
 #include "fakes/server/fake_server.h"
 #include "harness/process/pidfd.h"
-#include "harness/process/process.h"
-#include "tests/support/harness_loop.h"
+#include "tests/support/server_program.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/fakes/server/socket_client.h"
 
 namespace squall::fakes {
 namespace {
 
-using harness::ChildProcess;
 using harness::Intent;
-using harness::ProcessExit;
-using harness::Stream;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -36,59 +32,20 @@ using ::testing::SizeIs;
 using ::testing::StartsWith;
 using namespace std::chrono_literals;
 
-class SquallServerTest : public ::squall::testing::HarnessLoop {
+class SquallServerTest : public ::squall::testing::ServerProgramTest {
  protected:
-  // One life of a program, with what it prints.
-  struct Life {
-    std::vector<std::string> out, err;
-    nlohmann::json ready;
-    std::optional<ProcessExit> exit;
-    std::unique_ptr<ChildProcess> process;
-    int port() const { return ready.value("port", 0); }
-  };
-
-  static std::string Binary() {
-    const char* folder = std::getenv("SQUALL_BIN_DIR");
-    return std::string(folder != nullptr ? folder : "bin") + "/squall-server";
-  }
-
-  std::unique_ptr<Life> Run(std::vector<std::string> argv) {
-    auto life = std::make_unique<Life>();
-    Life& seen = *life;
-    harness::ChildOptions options;
-    options.name = "server";
-    options.argv = std::move(argv);
-    options.on_line = [&seen](Stream stream, std::string_view line) {
-      (stream == Stream::kStdout ? seen.out : seen.err).emplace_back(line);
-      const auto json = nlohmann::json::parse(line, nullptr, false);
-      if (json.is_object()) seen.ready = json;
-    };
-    options.on_exit = [&seen](const ProcessExit& exit) { seen.exit = exit; };
-    life->process = std::make_unique<ChildProcess>(executor_, journal_, std::move(options));
-    life->process->Start(nullptr);
-    return life;
-  }
-
   // Started with these arguments and serving.
   std::unique_ptr<Life> Serve(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), Binary());
     auto life = Run(std::move(arguments));
-    Await([&] { return !life->ready.is_null() || life->exit.has_value(); }, "the ready line");
     EXPECT_EQ(life->ready.value("squall_event", ""), "ready");
     return life;
   }
 
   // Runs to its end by itself.
   std::unique_ptr<Life> Finish(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), Binary());
     auto life = Run(std::move(arguments));
-    Await([&] { return life->exit.has_value(); }, "the exit");
+    AwaitEnd(*life);
     return life;
-  }
-
-  void Stop(Life& life, int signal = SIGTERM) {
-    EXPECT_OK(life.process->Signal(signal, Intent::kAsked));
-    Await([&] { return life.exit.has_value(); }, "the exit");
   }
 
   std::string Write(const std::string& name, const std::string& text) {
@@ -238,8 +195,8 @@ TEST_F(SquallServerTest, KnowsEveryMessageByName) {
 
 TEST_F(SquallServerTest, DiesWithItsParentWhenToldTo) {
   // A shell is the parent; it alone is killed.
-  const auto life = Run({"/bin/sh", "-c", Binary() + " --die-with-parent & wait"});
-  Await([&] { return !life->ready.is_null() || life->exit.has_value(); }, "the ready line");
+  const auto life = Launch({"/bin/sh", "-c", Binary() + " --die-with-parent & wait"});
+  AwaitReadyOrEnd(*life);
   const std::int64_t pid = life->ready.value("pid", 0);
   ASSERT_NE(pid, 0);
   ASSERT_NE(pid, life->process->pid());
