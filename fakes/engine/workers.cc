@@ -51,15 +51,11 @@ StatusOr<ws::GetSystemInfoResponse> Workers::SystemInfo(const ws::GetSystemInfoR
 StatusOr<ws::GetClusterInfoResponse> Workers::ClusterInfo(const ws::GetClusterInfoRequest&) {
   ws::GetClusterInfoResponse response;
   // Versions of SDKs that the real server names here.
-  auto& clients = *response.mutable_supported_clients();
-  clients["Nexus-go-sdk"] = "<2.0.0";
-  clients["temporal-cli"] = "<2.0.0";
-  clients["temporal-go"] = "<2.0.0";
-  clients["temporal-java"] = "<2.0.0";
-  clients["temporal-php"] = "<2.0.0";
-  clients["temporal-server"] = "<2.0.0";
-  clients["temporal-typescript"] = "<2.0.0";
-  clients["temporal-ui"] = "<3.0.0";
+  for (const std::string sdk : {"Nexus-go-sdk", "temporal-cli", "temporal-go", "temporal-java",
+                                "temporal-php", "temporal-server", "temporal-typescript"}) {
+    (*response.mutable_supported_clients())[sdk] = "<2.0.0";
+  }
+  (*response.mutable_supported_clients())["temporal-ui"] = "<3.0.0";
   response.set_server_version(core_.options.server_version);
   response.set_cluster_id(core_.cluster_id);
   response.mutable_version_info();

@@ -13,6 +13,8 @@ import tree
 OFF = "-bugprone-suspicious-include,-misc-unused-using-decls"
 # Any check that costs nothing: clang-tidy refuses to run without one, and tells the compiler's errors beside it.
 PARSE_ONLY = "-*,google-global-names-in-headers"
+# Stands for the path of a file that the compiler names, when a signal has ended it (clang-tidy 14 dies of some long units).
+DIED = "(died)"
 
 
 def flags_of(command):
@@ -30,7 +32,7 @@ def groups(files, entries):
 
 def part(paths, errors_of):
     """Parts paths into lists that compile together. `errors_of`: tells the paths that the compiler names for a list (empty:
-    it compiles; what it names need not be of the list). Lazily: a list comes as soon as it is known."""
+    it compiles; what it names need not be of the list, which is then halved). Lazily: a list comes as soon as it is known."""
     rest = list(paths)
     while rest:
         group, ejected = rest, []
@@ -46,8 +48,8 @@ def part(paths, errors_of):
 
 
 def outlived(group, verdict_of):
-    """Yields (paths, exit code, output) for a list of paths, halved as long as a signal ends what judges it (clang-tidy 14
-    dies of some long units). `verdict_of`: exit code, negative for a signal, and output for a list."""
+    """Yields (paths, exit code, output) for a list of paths, halved as long as a signal ends what judges it. `verdict_of`:
+    exit code, negative for a signal, and output for a list."""
     code, out = verdict_of(group)
     if code >= 0 or len(group) == 1:
         yield group, code, out
@@ -94,7 +96,8 @@ class Units:
         """Yields (paths, exit code, output) for all of them, in groups."""
 
         def errors_of(group):
-            return errors_in(self.run(flags, group, PARSE_ONLY)[1])
+            code, out = self.run(flags, group, PARSE_ONLY)
+            return errors_in(out) if code >= 0 else {DIED}
 
         for together in part(paths, errors_of):
             for group, code, out in outlived(together, lambda some: self.run(flags, some, OFF)):
