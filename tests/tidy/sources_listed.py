@@ -36,6 +36,18 @@ def check(root):
                 return True
         return any(p.fullmatch(path) for every in patterns.values() for p in every)
 
+    def precompiled(path):
+        """By the list of its folder or of one above."""
+        folder, name = path.rsplit("/", 1)
+        calls = {p: re.findall(r"target_precompile_headers\(([^)]*)\)", text) for p, text in lists.items()}
+        while True:
+            if any(name in call.split() for call in calls.get(f"{folder}/CMakeLists.txt", ())):
+                return True
+            if "/" not in folder:
+                return False
+            folder, above = folder.rsplit("/", 1)
+            name = f"{above}/{name}"
+
     scripts = tree.files(root, ("tests",), (".py",))
     imported = set()
     for path in scripts:
@@ -45,7 +57,7 @@ def check(root):
     for path in sources:
         if path.endswith(".cc") and not listed(path):
             findings.append((path, 0, "is in no CMakeLists.txt of its folder or of one above"))
-        if path.endswith(".h") and path not in included:
+        if path.endswith(".h") and path not in included and not precompiled(path):
             findings.append((path, 0, "is included by nothing"))
     for path in scripts:
         name = path.rsplit("/", 1)[-1]
@@ -69,6 +81,7 @@ CASES = [
     ("in a comment only", {"base/util/CMakeLists.txt": "# a.cc\n", "base/util/a.cc": ""}, ["a.cc:0"]),
     ("lonely header", {"base/util/CMakeLists.txt": LIBRARY, "base/util/a.cc": "", "base/util/b.h": ""},
      ["base/util/b.h:0: is included by nothing"]),
+    ("precompiled header", {"tests/CMakeLists.txt": "target_precompile_headers(x PRIVATE support/a.h)", "tests/support/a.h": ""}, []),
     ("lonely script", {"tests/integration/x_test.py": ""}, ["x_test.py:0: is run by no CMakeLists.txt"]),
     ("script in ctest", {"tests/integration/CMakeLists.txt": "add_test(NAME x COMMAND python3 ${D}/x_test.py)",
                          "tests/integration/x_test.py": ""}, []),
