@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 60
 JOBS := $(shell nproc)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup configure build run test check-real tidy format asan-ubsan tsan fuzz bench prove-flakes prove-differential prove-profiles prove-sdks prove-load bench-server clean
+.PHONY: help setup configure build run test check-real tidy format asan-ubsan tsan coverage fuzz bench prove-flakes prove-differential prove-profiles prove-sdks prove-load bench-server clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,15 @@ asan-ubsan: ## Unit and integration tests under AddressSanitizer and UBSan
 
 tsan: ## Unit and integration tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory PRESET=tsan test
+
+coverage: ## Lines and branches that unit and integration tests reach
+	@$(MAKE) --no-print-directory PRESET=coverage configure
+	@test -x .venv/bin/gcovr || .venv/bin/pip install --quiet gcovr==8.8
+	@cmake --build --preset coverage
+	@ctest --preset coverage -L 'unit|integration' -j $(JOBS)
+	@.venv/bin/gcovr --root . --filter '(base|core|fakes|harness|reports|scenarios)/' --exclude-throw-branches \
+	  --txt build/coverage/coverage.txt --html-nested build/coverage/coverage.html --print-summary build/coverage
+	@echo "build/coverage/coverage.html"
 
 fuzz: ## Build the fuzz targets (clang) and run each for FUZZ_SECONDS (60)
 	@$(MAKE) --no-print-directory PRESET=fuzz configure

@@ -1,4 +1,5 @@
-// The command line. The only file that knows CLI11; everything else gets the structs of options.h.
+// The command line. Only this file and usage_error.cc know CLI11; everything else gets the structs
+// of options.h.
 
 #include <stdlib.h>
 
@@ -7,6 +8,7 @@
 #include <functional>
 
 #include "harness/cli/options.h"
+#include "harness/cli/usage_error.h"
 #include "harness/runner/exit_codes.h"
 
 namespace squall::harness {
@@ -59,6 +61,12 @@ std::vector<WorldKind> Worlds(const std::string& word) {
   return {*scenarios::WorldFromName(word)};
 }
 
+// The value is one of these words.
+CLI::Validator OneOf(std::vector<std::string> words) {
+  return CLI::Validator(
+      [words = std::move(words)](const std::string& word) { return NoneOf(words, word); }, "");
+}
+
 struct ExternalFlags {
   ExternalServer server;
   std::optional<ExternalServer> Get() const {
@@ -94,6 +102,9 @@ int Main(int argc, char** argv) {
   CLI::App app(kAbout, "squall");
   app.footer(kFooter);
   app.require_subcommand(1);
+  app.failure_message([&](const CLI::App*, const CLI::Error& error) {
+    return UsageError(app, error, std::vector<std::string>(argv + 1, argv + argc));
+  });
   app.set_config("--config", "squall.toml", "Settings file; `squall config --default` prints one");
   app.set_version_flag("--version", std::string("squall ") + SQUALL_VERSION);
   app.fallthrough();
@@ -115,7 +126,7 @@ int Main(int argc, char** argv) {
   run_app
       ->add_option("--world", world,
                    "fake: our server, in process; real: Temporal's dev server; all: both")
-      ->check(CLI::IsMember({"fake", "real", "all"}))
+      ->check(OneOf({"fake", "real", "all"}))
       ->capture_default_str();
   run_app->add_option("--jobs,-j", run.jobs, "Subjects at a time (default: one per CPU)")
       ->check(CLI::Range(0, 256));
@@ -209,7 +220,7 @@ int Main(int argc, char** argv) {
   one_app->add_option("--file", one.file)->required();
   one_app->add_option("--subject", one.subject)->required();
   one_app->add_option("--work", one.work)->required();
-  one_app->add_option("--world", one_world)->check(CLI::IsMember({"fake", "real"}));
+  one_app->add_option("--world", one_world)->check(OneOf({"fake", "real"}));
   one_app->add_option("--seed", one.seed);
   one_given.AddTo(one_app);
   one_app->callback([&] {
