@@ -19,6 +19,9 @@ std::vector<CheckKind> ConnectionChecks();
 std::vector<CheckKind> PollingChecks();
 std::vector<CheckKind> CallChecks();
 std::vector<CheckKind> OutputChecks();
+std::vector<CheckKind> EventChecks();
+std::vector<CheckKind> FigureChecks();
+std::vector<CheckKind> RestartChecks();
 
 // For CheckKind::make of checkers that cannot refuse their parameters.
 template <typename T>

@@ -41,7 +41,7 @@ StatusOr<std::unique_ptr<ChecksJudge>> ChecksJudge::Create(std::span<const Check
     SQUALL_RETURN_IF_ERROR(
         add(spec.id.empty() ? spec.name : spec.id, spec.name, spec.params, false));
     if (spec.name == "exits" || spec.name == "stays_up" || spec.name == "same_process" ||
-        spec.name == "graceful_stop") {
+        spec.name == "graceful_stop" || spec.name == "no_crash_loop") {
       processes.push_back(spec.params.Text("worker"));
     }
     if (spec.name == "nothing_left_running") {

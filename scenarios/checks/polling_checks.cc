@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/util/text.h"
 #include "scenarios/checks/builders.h"
 #include "scenarios/checks/tracks.h"
 
@@ -12,6 +13,7 @@ namespace squall::scenarios {
 namespace {
 
 using journal::Event;
+using journal::PollerEvent;
 using journal::WorkflowEvent;
 using enum ParamType;
 
@@ -44,6 +46,9 @@ class NotZombie final : public Checker {
     disturbances_.Observe(event);
     track_.Observe(event);
     if (const auto* w = event.As<WorkflowEvent>()) ObserveWorkflow(*w);
+    if (const auto* p = event.As<PollerEvent>();
+        p != nullptr && (p->what == "arrived" || p->what == "seen"))
+      polled_.insert(p->task_queue);
     const auto evidence = polls_.Observe(event);
     // The server tells when polls end: then the next one is due, and is waited for.
     if (was_held && !polls_.held()) proved_ = false;
@@ -84,9 +89,10 @@ class NotZombie final : public Checker {
     if (!zombie && since_ && !polls_.held() && end >= *since_ + within_) zombie = since_;
     if (zombie) {
       return Fail(expected,
-                  fmt::format("{}, but nobody polled {} for {} from {} on",
+                  fmt::format("{}, but nobody polled {} for {} from {} on{}",
                               worker_.empty() ? "work was waiting" : worker_ + " was up", queue,
-                              FormatDuration(zombie_until_.value_or(end) - *zombie), At(*zombie)));
+                              FormatDuration(zombie_until_.value_or(end) - *zombie), At(*zombie),
+                              NearMiss()));
     }
     if (!was_due_once_) {
       return Unknown(expected, worker_.empty() ? "no work ever waited for it"
@@ -113,6 +119,17 @@ class NotZombie final : public Checker {
     return track_.up() && !track_.paused();
   }
 
+  // A queue of nearly the same name that somebody did poll: starter and worker do not agree.
+  std::string NearMiss() const {
+    std::vector<std::string> others;
+    for (const std::string& queue : polled_) {
+      if (queue != polls_.queue()) others.push_back(queue);
+    }
+    return others.empty() ? ""
+                          : fmt::format("; polled was {}{}", Listed(others),
+                                        DidYouMean(polls_.queue(), others));
+  }
+
   // Ends the stretch that lasted until now, before the event at `now` changes anything.
   void Close(SteadyTime now) {
     if (zombie_since_ || !since_) return;
@@ -137,7 +154,8 @@ class NotZombie final : public Checker {
   ProcessTrack track_;
   PollWatch polls_;
   Disturbances disturbances_;
-  std::set<std::string> open_;  // workflows that wait for somebody, without a worker
+  std::set<std::string> polled_;  // queues
+  std::set<std::string> open_;    // workflows that wait for somebody, without a worker
   bool was_due_ = false, was_due_once_ = false, proved_ = false, ever_polled_ = false;
   std::optional<SteadyTime> since_;  // of the stretch without a poll
   std::optional<SteadyTime> zombie_since_, zombie_until_;

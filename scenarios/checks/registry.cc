@@ -14,8 +14,9 @@ namespace {
 
 std::vector<CheckKind> AllKinds() {
   std::vector<CheckKind> all;
-  for (auto* part : {&WorkflowChecks, &ProcessChecks, &ShutdownChecks, &ConnectionChecks,
-                     &PollingChecks, &CallChecks, &OutputChecks}) {
+  for (auto* part :
+       {&WorkflowChecks, &ProcessChecks, &ShutdownChecks, &ConnectionChecks, &PollingChecks,
+        &CallChecks, &OutputChecks, &EventChecks, &FigureChecks, &RestartChecks}) {
     for (CheckKind& kind : part()) all.push_back(std::move(kind));
   }
   std::sort(all.begin(), all.end(),
@@ -117,7 +118,7 @@ In parameters, an *event* is written KIND.WORD with fields that must match: `pro
 They watch every run, unasked; their results are called `oracle:...`. An oracle that had nothing to watch is silent.
 
 - `oracle:no_unexpected_exit`: as the check of that name, for the processes of which no check of the scenario speaks (`exits`,
-  `stays_up`, `same_process`, `graceful_stop`, `nothing_left_running`).
+  `stays_up`, `same_process`, `graceful_stop`, `no_crash_loop`, `nothing_left_running`).
 - `oracle:fault_hit`: every fault that no check of the scenario names could be injected and healed and was met by traffic. If not, the
   verdict is unknown: nothing was tested.
 

@@ -154,5 +154,15 @@ TEST(NotZombie, WorkThatWaitsForNobodyIsCaughtByItsQueue) {
   EXPECT_FALSE(MakeChecker(Spec("not_zombie: {within: 5s}")).ok());
 }
 
+TEST(NotZombie, SuggestsTheQueueThatIsPolled) {
+  const char* check = "not_zombie: {queue: food-truck, within: 5s}";
+  Story story = Story().ServerUp().At(1s).Add(
+      WorkflowEvent{.what = "accepted", .workflow_id = "a", .task_queue = "food-truck"});
+  story.Poll("arrived", "w", 1, {}, "food-trucks").Poll("arrived", "w", 1, {}, "other");
+  EXPECT_THAT(Judged(check, story, 6s),
+              Fails("from 1.00s on; polled was food-trucks and other (did you mean"));
+  EXPECT_THAT(Judged(check, story, 6s).happened, ::testing::HasSubstr("'food-trucks'"));
+}
+
 }  // namespace
 }  // namespace squall::scenarios
