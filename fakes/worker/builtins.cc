@@ -23,6 +23,8 @@ constexpr seconds kShortActivityLimit{30};
 // As in ground-truth.md's "Slow": what a worker's death costs is one heartbeat time-out.
 constexpr seconds kHeartbeatLimit{5};
 constexpr int kSlowAttemptsMax = 5;
+constexpr seconds kFlakyFirst{1};  // then twice as long; a real server is no finer
+constexpr int kFlakyAttemptsMax = 5;
 
 ActivityOptions ShortActivity() {
   ActivityOptions options;
@@ -61,6 +63,22 @@ Task<std::string> Slow(WorkflowContext& context, double duration_seconds) {
   options.retry_policy.emplace();
   options.retry_policy->maximum_attempts = kSlowAttemptsMax;
   co_return co_await context.ExecuteActivity<std::string>("slow", duration_seconds, options);
+}
+
+Task<int> RunFlaky(WorkflowContext& context, int failures, int attempts) {
+  ActivityOptions options = ShortActivity();
+  options.retry_policy.emplace();
+  options.retry_policy->initial_interval = kFlakyFirst;
+  options.retry_policy->maximum_attempts = attempts;
+  co_return co_await context.ExecuteActivity<int>("flaky", failures, options);
+}
+
+Task<int> Flaky(WorkflowContext& context, int failures) {
+  co_return co_await RunFlaky(context, failures, kFlakyAttemptsMax);
+}
+
+Task<int> FlakyOnce(WorkflowContext& context, int failures) {
+  co_return co_await RunFlaky(context, failures, 1);
 }
 
 class SignalWait {
@@ -115,6 +133,8 @@ void RegisterBuiltins(core::Registry& registry, BuiltinHooks hooks) {
   registry.AddWorkflow("Chain", &Chain);
   registry.AddWorkflow("Timer", &Timer);
   registry.AddWorkflow("Slow", &Slow);
+  registry.AddWorkflow("Flaky", &Flaky);
+  registry.AddWorkflow("FlakyOnce", &FlakyOnce);
   registry.AddWorkflow<SignalWait>("SignalWait");
   registry.AddWorkflow("Parent", &Parent);
   registry.AddWorkflow("Loop", &Loop);
@@ -134,6 +154,13 @@ void RegisterBuiltins(core::Registry& registry, BuiltinHooks hooks) {
                          effect(key, context.info().workflow_id);
                          co_return key;
                        });
+  registry.AddActivity("flaky", [effect](ActivityContext& context, int failures) -> Task<int> {
+    const int attempt = context.info().attempt;
+    if (attempt <= failures)
+      throw core::ApplicationFailure(fmt::format("attempt {}", attempt), "Tired");
+    effect("flaky/" + context.info().workflow_id, context.info().workflow_id);
+    co_return attempt;
+  });
   registry.AddActivity(
       "slow", [effect](ActivityContext& context, double duration_seconds) -> Task<std::string> {
         const SteadyTime end =

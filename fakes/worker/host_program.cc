@@ -25,7 +25,8 @@ constexpr char kFooter[] = R"(
 Environment (flags win): TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TASK_QUEUE, TEMPORAL_API_KEY, TEMPORAL_TLS,
   TEMPORAL_TLS_SERVER_CA_CERT_PATH, TEMPORAL_TLS_CLIENT_CERT_PATH (or TEMPORAL_TLS_CERT),
   TEMPORAL_TLS_CLIENT_KEY_PATH (or TEMPORAL_TLS_KEY), TEMPORAL_TLS_SERVER_NAME
-Workflows: Ping(x) Echo(x) Chain(n) Timer(ms) Slow(seconds) SignalWait Parent(x) Loop(n) Cancellable
+Workflows: Ping(x) Echo(x) Chain(n) Timer(ms) Slow(seconds) Flaky(failures) FlakyOnce(failures) SignalWait Parent(x)
+  Loop(n) Cancellable
 Output: one JSON object per line on standard output, {"squall_event":"polling","pid":123,...}; core's log on standard error.
 SIGTERM, SIGINT: graceful stop; a second one ends the process at once, with 1.
 Exit codes: 0 stopped as asked; 1 fatal at run time (worker failed, shutdown did not end); 2 wrong usage or

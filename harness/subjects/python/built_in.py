@@ -18,6 +18,8 @@ with workflow.unsafe.imports_passed_through():
 SHORT_ACTIVITY_LIMIT = timedelta(seconds=30)
 HEARTBEAT_LIMIT = timedelta(seconds=5)
 SLOW_ATTEMPTS_MAX = 5
+FLAKY_FIRST = timedelta(seconds=1)
+FLAKY_ATTEMPTS_MAX = 5
 
 
 def tell_effect(key: str) -> None:
@@ -49,6 +51,23 @@ async def slow(duration_seconds: float) -> str:
         await asyncio.sleep(min(beat, left))
     tell_effect(f"slow/{activity.info().workflow_id}")
     return "slow done"
+
+
+@activity.defn(name="flaky")
+async def flaky(failures: int) -> int:
+    attempt = activity.info().attempt
+    if attempt <= failures:
+        raise ApplicationError(f"attempt {attempt}", type="Tired")
+    tell_effect(f"flaky/{activity.info().workflow_id}")
+    return attempt
+
+
+@activity.defn(name="execute")
+async def execute(execution: str, duration_seconds: float) -> str:
+    """The runner's part of squall-service's executions."""
+    await asyncio.sleep(duration_seconds)
+    tell_effect(f"execute/{execution}")
+    return f"executed {execution}"
 
 
 @workflow.defn(name="Ping")
@@ -94,6 +113,27 @@ class Slow:
             heartbeat_timeout=HEARTBEAT_LIMIT,
             retry_policy=RetryPolicy(maximum_attempts=SLOW_ATTEMPTS_MAX),
         )
+
+
+async def run_flaky(failures: int, attempts: int) -> int:
+    policy = RetryPolicy(initial_interval=FLAKY_FIRST, maximum_attempts=attempts)
+    return await workflow.execute_activity(
+        "flaky", failures, start_to_close_timeout=SHORT_ACTIVITY_LIMIT, retry_policy=policy
+    )
+
+
+@workflow.defn(name="Flaky")
+class Flaky:
+    @workflow.run
+    async def run(self, failures: int) -> int:
+        return await run_flaky(failures, FLAKY_ATTEMPTS_MAX)
+
+
+@workflow.defn(name="FlakyOnce")
+class FlakyOnce:
+    @workflow.run
+    async def run(self, failures: int) -> int:
+        return await run_flaky(failures, 1)
 
 
 @workflow.defn(name="SignalWait")
@@ -153,5 +193,5 @@ class Cancellable:
         await workflow.wait_condition(lambda: False)
 
 
-WORKFLOWS = [Ping, Echo, Chain, Timer, Slow, SignalWait, Parent, Loop, Cancellable]
-ACTIVITIES = [echo, effect, slow]
+WORKFLOWS = [Ping, Echo, Chain, Timer, Slow, Flaky, FlakyOnce, SignalWait, Parent, Loop, Cancellable]
+ACTIVITIES = [echo, effect, slow, flaky, execute]

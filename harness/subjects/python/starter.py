@@ -29,18 +29,23 @@ def tell(end: str, **fields: Any) -> int:
 async def run(flags: argparse.Namespace, settings: Settings) -> int:
     ids = {"workflow_id": flags.workflow_id or f"starter-{uuid.uuid4()}"}
     try:
-        client = await settings.connect()
+        client = await asyncio.wait_for(settings.connect(), flags.deadline)
+    except asyncio.TimeoutError:
+        return tell("no_connection", error=f"DEADLINE_EXCEEDED: no answer from {settings.address} in {flags.deadline:g} s", **ids)
     except Exception as error:
         return tell("no_connection", error=f"{type(error).__name__}: {error}", **ids)
     try:
         arguments = [json.loads(text) for text in flags.input]
-        handle = await client.start_workflow(
+        start = client.start_workflow(
             flags.type,
             args=arguments,
             id=ids["workflow_id"],
             task_queue=settings.task_queue,
             rpc_timeout=timedelta(seconds=flags.rpc_timeout),
         )
+        handle = await asyncio.wait_for(start, flags.deadline)
+    except asyncio.TimeoutError:
+        return tell("refused", error=f"no answer in {flags.deadline:g} s", code="DEADLINE_EXCEEDED", **ids)
     except RPCError as error:
         return tell("refused", error=error.message, code=error.status.name, **ids)
     if flags.no_wait:
@@ -61,6 +66,7 @@ def main() -> int:
     parser.add_argument("--input", action="append", default=[], help="JSON of one argument; may be repeated")
     parser.add_argument("--workflow-id", help="default: drawn")
     parser.add_argument("--rpc-timeout", type=float, default=30.0, help="seconds for the start call (default 30)")
+    parser.add_argument("--deadline", type=float, help="seconds for connecting and for the start, retries included (default: none)")
     parser.add_argument("--no-wait", action="store_true", help="do not wait for the result")
     flags = parser.parse_args()
     try:

@@ -10,17 +10,22 @@ Exit codes: 0 stopped as asked; 1 fatal at run time; 2 wrong usage or configurat
 import argparse
 import asyncio
 import logging
+import os
 import re
 import signal
 import sys
 from datetime import timedelta
 from typing import Any, Awaitable, Callable, List, Optional
 
+import food_trucks
 import lifecycle
+import preflight
+import status_page
 from built_in import ACTIVITIES, WORKFLOWS
 from settings import BadSettings, Settings, add_arguments
 from task_lines import TaskLines
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Worker
 
 BROKEN = {
@@ -28,6 +33,9 @@ BROKEN = {
     "cancel-after-first": "I2: the same after the first ended workflow, exit code 0",
     "swallow-cancel": "I6: activities swallow their cancellation and return a result",
     "no-signal-handler": "A2: SIGTERM kills the process with work in flight",
+    "lax-settings": "A1: contradicting settings are used as far as they go, and a part of the key is printed",
+    "exit-on-outage": "A5: a watcher of its own cancels the worker at the first failed check, exit code 0",
+    "accumulate": "A8: the scraper keeps what it found in the process, over attempts",
     "ignore-namespace": "E6: a refused start is logged and forgotten: the process stays up and polls nothing",
 }
 EXIT_FATAL, EXIT_USAGE, EXIT_CANNOT_START = 1, 2, 3
@@ -56,6 +64,24 @@ class SwallowCancel(Interceptor):
         return Inbound(next)
 
 
+class NeedsSecret(Interceptor):
+    """E7: activities that need a variable, and notice only when they run that it is not there."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        name = self._name
+
+        class Inbound(ActivityInboundInterceptor):
+            async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+                if not os.environ.get(name):
+                    raise ApplicationError(f"{name} is not set")
+                return await self.next.execute_activity(input)
+
+        return Inbound(next)
+
+
 def seconds(text: str) -> float:
     match = re.fullmatch(r"([0-9.]+)(ms|s|m|h|)", text)
     if match is None:
@@ -78,6 +104,13 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--exit-code", type=int, help="of exit-at-start (default 1) and cancel-after-first (default 0)")
     parser.add_argument("--activities-only", action="store_true", help="register no workflows")
     parser.add_argument("--workflows-only", action="store_true", help="register no activities")
+    parser.add_argument("--activities", help="register these activities only, separated by commas")
+    parser.add_argument("--preflight", action="store_true", help="look who answers at the address before connecting: preflight.py")
+    parser.add_argument("--preflight-limit", type=seconds, default=preflight.LIMIT, help="for each thing it asks (default 2s)")
+    parser.add_argument("--status", type=int, default=0, help="port of the status page: status_page.py")
+    parser.add_argument("--static-status", action="store_true", help="I7: the page says 200 whatever happens")
+    parser.add_argument("--secret", help="a variable that every activity needs")
+    parser.add_argument("--check-secret", action="store_true", help="refuse to start without it")
     parser.add_argument(
         "--kind",
         choices=["fail-fast", "cancelling", "supervising"],
@@ -111,6 +144,8 @@ class Subject:
         backoff = BACKOFF_INITIAL
         while True:
             try:
+                if self._flags.preflight:
+                    await asyncio.to_thread(preflight.component, self._settings, self._flags.preflight_limit)
                 lifecycle.write("connecting")
                 client = await self._or_stop(self._settings.connect())
                 if client is None:
@@ -151,11 +186,16 @@ class Subject:
         interceptors: List[Interceptor] = [TaskLines()]
         if self._flags.broken == "swallow-cancel":
             interceptors.append(SwallowCancel())
+        status = status_page.Status(self._flags.static_status)
+        if self._flags.status:
+            interceptors.append(status)
+        if self._flags.secret:
+            interceptors.append(NeedsSecret(self._flags.secret))
         worker = Worker(
             client,
             task_queue=self._settings.task_queue,
-            workflows=[] if self._flags.activities_only else WORKFLOWS,
-            activities=[] if self._flags.workflows_only else ACTIVITIES,
+            workflows=[] if self._flags.activities_only else [*WORKFLOWS, food_trucks.FoodTrucks],
+            activities=self._activities(),
             interceptors=interceptors,
             graceful_shutdown_timeout=timedelta(seconds=self._flags.grace),
         )
@@ -170,6 +210,11 @@ class Subject:
                 run.cancel()
 
         self._cancel = cancel
+        watcher = None
+        if self._flags.broken == "exit-on-outage":
+            watcher = asyncio.ensure_future(self._watch_server(client))
+        elif self._flags.status:
+            watcher = asyncio.ensure_future(status.serve(client, self._flags.status))
         stop = asyncio.ensure_future(self._stop.wait())
         try:
             await asyncio.wait({run, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -184,8 +229,30 @@ class Subject:
             return default if self._flags.exit_code is None else self._flags.exit_code
         finally:
             stop.cancel()
+            if watcher is not None:
+                watcher.cancel()
         # The SDK's worker ends without an error only when it was shut down.
         return 0
+
+    def _activities(self) -> List[Callable[..., Any]]:
+        every: List[Callable[..., Any]] = [*ACTIVITIES, food_trucks.scrape_all]
+        if self._flags.workflows_only:
+            return []
+        if self._flags.activities is None:
+            return every
+        wanted = self._flags.activities.split(",")
+        return [a for a in every if a.__name__ in wanted]
+
+    async def _watch_server(self, client: Client) -> None:
+        """A5's mistake: what the SDK mends by itself is taken for the end."""
+        while True:
+            await asyncio.sleep(0.25)
+            try:
+                await asyncio.wait_for(client.service_client.check_health(), 1)
+            except Exception:
+                if self._cancel is not None:
+                    self._cancel("server is down, shutting down")
+                return
 
     async def _shut_down(self, worker: Worker) -> None:
         if not self._flags.shutdown_limit:
@@ -244,12 +311,15 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     flags = parse_flags()
     try:
-        settings = Settings(flags)
+        settings = Settings.lax(flags) if flags.broken == "lax-settings" else Settings(flags)
+        if flags.check_secret and not os.environ.get(flags.secret or ""):
+            raise BadSettings(f"{flags.secret} is not set: the activities need it")
     except BadSettings as error:
         print(f"worker.py: {error}", file=sys.stderr)
         lifecycle.write("fatal", detail=str(error))
         return EXIT_USAGE
     lifecycle.set_task_queue(settings.task_queue or "")
+    food_trucks.accumulate = flags.broken == "accumulate"
 
     async def run() -> int:
         return await Subject(flags, settings).run()

@@ -61,9 +61,9 @@ class BuiltinsTest : public ::testing::Test {
 
 TEST_F(BuiltinsTest, AllAreThere) {
   EXPECT_THAT(registry_.WorkflowTypes(),
-              ElementsAre("Cancellable", "Chain", "Echo", "Loop", "Parent", "Ping", "SignalWait",
-                          "Slow", "Timer"));
-  EXPECT_THAT(registry_.ActivityTypes(), ElementsAre("echo", "effect", "slow"));
+              ElementsAre("Cancellable", "Chain", "Echo", "Flaky", "FlakyOnce", "Loop", "Parent",
+                          "Ping", "SignalWait", "Slow", "Timer"));
+  EXPECT_THAT(registry_.ActivityTypes(), ElementsAre("echo", "effect", "flaky", "slow"));
 }
 
 TEST_F(BuiltinsTest, Ping) {
@@ -103,6 +103,19 @@ TEST_F(BuiltinsTest, Slow) {
   EXPECT_EQ(activity.heartbeat_timeout().seconds(), 5);
   EXPECT_EQ(activity.start_to_close_timeout().seconds(), 66);
   EXPECT_EQ(activity.retry_policy().maximum_attempts(), 5);
+}
+
+TEST_F(BuiltinsTest, Flaky) {
+  Expect({Activate().Init("Flaky", 2), Activate().ActivityDone(1, 3)},
+         {{"schedule_activity 1 flaky [2]"}, {"complete 3"}});
+  const auto attempts = [&](const char* type) {
+    const auto completion =
+        core::WorkflowDispatcher(registry_, {}).Handle(Activate().Init(type, 2));
+    return completion.successful().commands(0).schedule_activity().retry_policy();
+  };
+  EXPECT_EQ(attempts("Flaky").maximum_attempts(), 5);
+  EXPECT_EQ(attempts("Flaky").initial_interval().seconds(), 1);
+  EXPECT_EQ(attempts("FlakyOnce").maximum_attempts(), 1);
 }
 
 TEST_F(BuiltinsTest, SignalWait) {
