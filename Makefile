@@ -7,13 +7,16 @@ FUZZ_SECONDS ?= 60
 JOBS := $(shell nproc)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup configure build run test check-real tidy format asan-ubsan tsan coverage fuzz bench prove-flakes prove-differential prove-profiles prove-sdks prove-load bench-server clean
+.PHONY: help setup setup-typescript configure build run test check-real tidy format asan-ubsan tsan coverage fuzz bench prove-flakes prove-differential prove-profiles prove-sdks prove-load bench-server clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing (Debian packages, .venv, Rust crates)
 	@tools/setup.sh
+
+setup-typescript: ## Install the TypeScript SDK for the subjects that use it (npm, 280 MB in the cache folder)
+	@tools/setup-typescript.sh
 
 $(BUILD)/build.ninja:
 	@cmake --preset $(PRESET)
@@ -23,7 +26,7 @@ configure: setup $(BUILD)/build.ninja
 build: configure ## Build everything
 	@cmake --build --preset $(PRESET)
 
-run: configure ## Build, then run the twelve incidents in the fake world
+run: configure ## Build, then run the incidents in the fake world
 	@cmake --build --preset $(PRESET) --target programs
 	@$(BUILD)/bin/squall run --world fake --jobs $(JOBS) $(SCENARIOS)
 

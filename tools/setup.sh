@@ -2,7 +2,7 @@
 # Installs what is missing, says what it does, and is quick when nothing is.
 #
 # Debian packages (as root, or through sudo), a local virtual environment .venv with the pinned Temporal CLI and Python
-# SDK, and the Rust crates of the bridge. After it, nothing needs the network.
+# SDK, the Rust crates of the bridge, and the Go modules of squall-service. After it, nothing needs the network.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -96,8 +96,25 @@ crates() {
   mkdir -p "$cache" && : > "$stamp"
 }
 
+# Go is no package of Debian 12's that is new enough, and only the service under test needs it.
+go_modules() {
+  local cache stamp version
+  version=$(go env GOVERSION 2>/dev/null | sed 's/^go//') || version=""
+  if [ -z "$version" ] || ! at_least 1.26 "$version"; then
+    say "Go >= 1.26 is missing: scenarios with squall-service will be skipped"
+    return 0
+  fi
+  cache=${SQUALL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/squall}
+  stamp=$cache/go-modules-$(sha256sum fakes/worker/service/go.sum | cut -c1-12)
+  [ -e "$stamp" ] && return 0
+  say "fetching the Go modules of squall-service"
+  (cd fakes/worker/service && go mod download) || die "go could not fetch the modules of fakes/worker/service/go.mod"
+  mkdir -p "$cache" && : > "$stamp"
+}
+
 packages
 toolchains
 virtual_environment
 crates
+go_modules
 say "ready"

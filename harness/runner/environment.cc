@@ -51,6 +51,17 @@ bool ActsOnServers(const Subject& subject) {
   });
 }
 
+// The user's cache folder, as tools/*.sh and CMake find it.
+std::string CacheDirectory() {
+  const auto given = [](const char* name) -> std::string {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+  };
+  if (const std::string cache = given("SQUALL_CACHE"); !cache.empty()) return cache;
+  if (const std::string cache = given("XDG_CACHE_HOME"); !cache.empty()) return cache + "/squall";
+  return given("HOME") + "/.cache/squall";
+}
+
 std::optional<std::string> Missing(const Status& status) {
   if (status.ok()) return std::nullopt;
   return std::string(Message(status));
@@ -94,6 +105,10 @@ std::optional<std::string> MissingRequirement(const Subject& subject, WorldKind 
   if (UsesKind(subject, WorkerSpec::Kind::kHost)) {
     if (auto missing = Missing(FindOurProgram("squall-host").status())) return missing;
   }
+  if (Needs(subject, "go") && !FindOurProgram("squall-service").ok())
+    return "squall-service is not built: install Go 1.26 or newer, then configure and build again";
+  if (Needs(subject, "typescript") && !fs::exists(TypeScriptDirectory() + "/installed"))
+    return "the TypeScript SDK is not installed: make setup-typescript";
   return std::nullopt;
 }
 
@@ -125,6 +140,8 @@ std::string SourceDirectory() {
   const char* given = std::getenv("SQUALL_SOURCE_DIR");
   return given != nullptr && *given != '\0' ? given : SQUALL_DEFAULT_SOURCE_DIR;
 }
+
+std::string TypeScriptDirectory() { return CacheDirectory() + "/subjects/typescript"; }
 
 std::string DefaultLibrary() { return SourceDirectory() + "/scenarios/library"; }
 

@@ -36,5 +36,8 @@ std::map<std::string, std::string> KnownVersions(bool python);
 std::string SourceDirectory();
 // The scenario library: <source>/scenarios/library.
 std::string DefaultLibrary();
+// Where tools/setup-typescript.sh puts the worker of harness/subjects/typescript and its packages;
+// {typescript} in commands.
+std::string TypeScriptDirectory();
 
 }  // namespace squall::harness

@@ -310,6 +310,7 @@ StatusOr<WorkerOptions> HarnessWorld::OptionsOf(WorkerNode& node) {
   options.values["grace"] = Seconds(spec.grace);
   options.values["bin"] = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
   options.values["source"] = SourceDirectory();
+  options.values["typescript"] = TypeScriptDirectory();
   if (const auto python = FindPython(); python.ok()) options.values["python"] = *python;
   if (NamesPort(spec)) {
     if (node.port.port() == 0) {

@@ -33,7 +33,7 @@ std::optional<WorldKind> WorldFromName(std::string_view name) {
 }
 
 const std::vector<std::string>& KnownTools() {
-  static const auto* const kTools = new std::vector<std::string>{"core", "python"};
+  static const auto* const kTools = new std::vector<std::string>{"core", "python", "go", "typescript"};
   return *kTools;
 }
 

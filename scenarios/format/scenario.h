@@ -252,7 +252,7 @@ struct Needs {
   std::vector<std::string>
       tools;  // words of KnownTools(); what a kind of worker or world needs is implied
 };
-const std::vector<std::string>& KnownTools();  // core, python
+const std::vector<std::string>& KnownTools();  // core, python, go, typescript
 
 // What must come of a subject: pass, or exactly these checks fail.
 struct Expectation {

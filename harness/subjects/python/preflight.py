@@ -135,23 +135,23 @@ def _judge(settings: Settings, limit: float, answer: bytes, end: str) -> None:
     raise Fault(f"{where} answers something else than HTTP/2: {answer[:16]!r}")
 
 
-async def integration(settings: Settings, canary: bool) -> None:
+async def integration(settings: Settings, canary: bool, limit: float) -> None:
     from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
     from temporalio.service import RPCError
 
     try:
-        client = await asyncio.wait_for(settings.connect(), LIMIT)
+        client = await asyncio.wait_for(settings.connect(), limit)
         request = DescribeNamespaceRequest(namespace=settings.namespace)
-        await client.workflow_service.describe_namespace(request, timeout=timedelta(seconds=LIMIT))
+        await client.workflow_service.describe_namespace(request, timeout=timedelta(seconds=limit))
         if canary:
             assert settings.task_queue
             run = client.execute_workflow("Ping", "canary", id=f"canary-{uuid.uuid4()}", task_queue=settings.task_queue)
-            if await asyncio.wait_for(run, LIMIT) != "canary":
+            if await asyncio.wait_for(run, limit) != "canary":
                 raise Fault("the canary workflow gave another result")
     except RPCError as error:
         raise Fault(f"namespace {settings.namespace}: {error.message} ({error.status.name})") from None
     except TimeoutError:
-        raise Fault(f"no answer within {LIMIT:g} s: does anybody poll the task queue {settings.task_queue}?") from None
+        raise Fault(f"no answer within {limit:g} s: does anybody poll the task queue {settings.task_queue}?") from None
     except RuntimeError as error:
         raise Fault(str(error)) from None
 
@@ -160,6 +160,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser)
     parser.add_argument("--canary", action="store_true", help="run a Ping workflow through the task queue as well")
+    parser.add_argument("--limit", type=float, default=10.0, help="seconds for each step of the integration layer (default 10)")
     flags = parser.parse_args()
 
     def failed(layer: str, error: Exception, code: int) -> int:
@@ -177,7 +178,7 @@ def main() -> int:
         return failed("component", error, 3)
     print("layer component: ok", flush=True)
     try:
-        asyncio.run(integration(settings, flags.canary))
+        asyncio.run(integration(settings, flags.canary, flags.limit))
     except Fault as error:
         return failed("integration", error, 4)
     print("layer integration: ok", flush=True)

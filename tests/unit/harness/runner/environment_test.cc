@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <cstdlib>
+
 #include "scenarios/format/loader.h"
 #include "tests/support/status_matchers.h"
 
@@ -30,6 +32,22 @@ class EnvironmentTest : public ::testing::Test {
 
 TEST_F(EnvironmentTest, NothingIsMissingForAFakeServerAlone) {
   EXPECT_EQ(Missing("{servers: {s: {}}}", "[]", WorldKind::kFake, false), std::nullopt);
+}
+
+TEST_F(EnvironmentTest, AToolThatIsNotThereIsNamedWithTheRemedy) {
+  const std::string text =
+      "id: T\ntitle: t\nneeds: {tools: [typescript]}\n"
+      "topology: {servers: {s: {}}}\nsteps: []\nexpect: [check]\n";
+  auto loaded = scenarios::LoadScenario(text, "T.yaml", {{.name = "check", .doc = "A check."}});
+  ASSERT_OK(loaded);
+  const char* cache = std::getenv("SQUALL_CACHE");
+  const std::string before = cache == nullptr ? "" : cache;
+  ASSERT_EQ(setenv("SQUALL_CACHE", ::testing::TempDir().c_str(), 1), 0);
+  EXPECT_EQ(TypeScriptDirectory(), ::testing::TempDir() + "/subjects/typescript");
+  EXPECT_THAT(MissingRequirement(loaded->subjects[0], WorldKind::kFake, std::nullopt),
+              Optional(HasSubstr("make setup-typescript")));
+  ASSERT_EQ(cache == nullptr ? unsetenv("SQUALL_CACHE") : setenv("SQUALL_CACHE", before.c_str(), 1),
+            0);
 }
 
 TEST_F(EnvironmentTest, AGivenServerIsLeftAlone) {

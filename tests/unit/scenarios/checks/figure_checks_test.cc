@@ -22,6 +22,8 @@ TEST(Figure, BoundsAllTheMedianTheLastOrTheGrowth) {
   EXPECT_THAT(Judged(of("all"), Took({"1", "2.5", "5"})),
               Passes("3 figures: first 1, last 5, lowest 1, median 2.5, highest 5"));
   EXPECT_THAT(Judged(of("all"), Took({"1", "5.01", "2"})), Fails("highest 5.01"));
+  EXPECT_THAT(Judged(of("lowest"), Took({"99", "5", "98"})), Passes(""));
+  EXPECT_THAT(Judged(of("lowest"), Took({"99", "6", "98"})), Fails("lowest 6"));
   EXPECT_THAT(Judged(of("median"), Took({"1", "99", "2"})), Passes(""));
   EXPECT_THAT(Judged(of("median"), Took({"1", "99", "98"})), Fails("median 98"));
   EXPECT_THAT(Judged(of("last"), Took({"99", "5"})), Passes(""));
