@@ -259,7 +259,7 @@ def batch_scripts():
         lambda s: (s[0], *(step for steps in s[1] for step in steps)))
 
 
-# Theme -> how many of it in a hundred.
+# Theme -> its weight among the others.
 THEMES = {
     "workflows": (workflow_scripts, 50), "operated": (operated_scripts, 12), "standalone": (standalone_scripts, 8),
     "schedules": (schedule_scripts, 8), "deployments": (deployment_scripts, 4), "nexus": (nexus_scripts, 9),

@@ -3,7 +3,6 @@
 import asyncio
 import difflib
 import json
-import os
 import time
 import uuid
 
@@ -14,11 +13,8 @@ import subjects
 import watch
 import workers
 import workflows
-from side import Side
+from side import LEISURE_S, SETTLE_S, Side
 from temporalio.api.enums.v1 import PendingWorkflowTaskState, WorkflowExecutionStatus
-
-SETTLE_S = 5.0 * float(os.environ.get("SQUALL_TIMEOUT_SCALE", "1"))
-
 
 # What ends a thing that a script has made.
 ENDS = {"workflow": lambda key: workflows.Terminate(key, "end of script"), "schedule": schedules.DeleteSchedule,
@@ -53,6 +49,7 @@ class Lockstep:
         self.seen = {}  # (kind, key) -> the fake's raw description, after the last operation
         self.workers = {}  # (workflow number, build) -> workers.Worker that polls whenever it has no task
         self.steps = 0  # operations done
+        self.patience = SETTLE_S  # for what the last operation changes
 
     async def run(self, script):
         try:
@@ -63,6 +60,7 @@ class Lockstep:
                 self.watched.update(operation.watches())
                 if isinstance(operation, workflows.Reset):
                     self.resets.add(operation.workflow)
+                self.patience = LEISURE_S if operation.at_leisure else SETTLE_S
                 await self.step(operation, where)
                 self.steps += 1
                 await self.settle(where)
@@ -132,8 +130,8 @@ class Lockstep:
             raise Difference(f"{what}\n{difference}")
 
     async def agreed(self, ask):
-        """What `ask` says of each side, asked again until both say the same, at most SETTLE_S: either works in the background."""
-        until = time.monotonic() + SETTLE_S
+        """What `ask` says of each side, asked again until both say the same or patience ends: either works in the background."""
+        until = time.monotonic() + self.patience
         while True:
             before = [side.scrub.mark() for side in self.sides]
             fake, real = await asyncio.gather(*(ask(side) for side in self.sides))

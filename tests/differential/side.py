@@ -7,6 +7,7 @@ out tasks is never in question.
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
@@ -21,6 +22,10 @@ NAMESPACE = "default"
 WORKFLOWS = 2  # workflows of a script; children are numbered from here on
 CHILDREN = 2
 TIMEOUT = timedelta(seconds=10)
+
+SCALE = float(os.environ.get("SQUALL_TIMEOUT_SCALE", "1"))
+SETTLE_S = 5.0 * SCALE  # how long either server may work in the background
+LEISURE_S = 60.0 * SCALE  # the same after operations that are done `at_leisure`
 
 
 def payload(text):
@@ -45,6 +50,8 @@ class Operation:
 
     # It changes nothing: asked of both sides until they agree, as either works in the background.
     reads = False
+    # What it changes comes later, when the real server finds the time.
+    at_leisure = False
 
     def applies(self, script) -> bool:
         """Whether it can be done in the state in which both sides are known to be (`script`: lockstep.Lockstep)."""

@@ -121,6 +121,10 @@ class StartBatch(Operation):
     by_query: bool
     reason: str
 
+    @property
+    def at_leisure(self):
+        return self.how == "delete"
+
     def watches(self):
         return (("batch", self.number), ("workflow", 0), ("workflow", 1))
 

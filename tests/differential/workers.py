@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 from datetime import timedelta
 
 from google.protobuf.any_pb2 import Any
 from temporalio.api.command.v1 import Command
-from temporalio.api.deployment.v1 import WorkerDeploymentOptions
+from temporalio.api.deployment.v1 import WorkerDeploymentOptions, WorkerDeploymentVersion
 from temporalio.api.enums.v1 import (
-    CommandType, PendingActivityState, VersioningBehavior, WorkerVersioningMode, WorkflowTaskFailedCause,
+    CommandType, PendingActivityState, TaskQueueType, VersioningBehavior, WorkerVersioningMode,
+    WorkflowTaskFailedCause,
 )
 from temporalio.api.protocol.v1 import Message
 from temporalio.api.query.v1 import WorkflowQueryResult
 from temporalio.api.update.v1 import Acceptance, Outcome, Rejection, Request, Response
 from temporalio.api.workflowservice.v1 import request_response_pb2 as ws
+from temporalio.service import RPCError
 
 import commands
-from side import NAMESPACE, WORKFLOWS, Operation, failure, payloads
+from side import NAMESPACE, SETTLE_S, WORKFLOWS, Operation, failure, payloads
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +70,25 @@ class Worker(Operation):
 
     async def run(self, side):
         self.poll(side)
+        # Before the poll has come neither server knows the version, and both would seem to agree.
+        until = time.monotonic() + SETTLE_S
+        while not (side.polls[self.workflow, self.build].done() or await self.known(side)) and time.monotonic() < until:
+            await asyncio.sleep(0.01)  # the state of other programs: there is no event to wait for
         return "polls"
+
+    async def known(self, side):
+        """Whether the server has the poll: the version has the queue, or the queue has the poller."""
+        queue = side.queue(self.workflow)
+        if self.build:
+            version = await side.send(
+                "describe_worker_deployment_version", ws.DescribeWorkerDeploymentVersionRequest(
+                    namespace=NAMESPACE, deployment_version=WorkerDeploymentVersion(
+                        deployment_name=f"{side.nonce}-d", build_id=self.build)))
+            return not isinstance(version, RPCError) and any(
+                q.name == queue.name for q in version.worker_deployment_version_info.task_queue_infos)
+        described = await side.send("describe_task_queue", ws.DescribeTaskQueueRequest(
+            namespace=NAMESPACE, task_queue=queue, task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW))
+        return isinstance(described, RPCError) or any(p.identity == "worker" for p in described.pollers)
 
     def poll(self, side):
         side.polls[self.workflow, self.build] = asyncio.ensure_future(side.send(
@@ -168,7 +189,8 @@ class TakeActivity(Operation):
 
     def applies(self, script):
         state = script.state.get(self.workflow)
-        return state is not None and any(
+        # Of a closed run, Describe still tells the activities that waited at the end.
+        return script.is_open(self.workflow) and any(
             p.activity_id == self.activity
             and p.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED for p in state.pending_activities)
 

@@ -149,6 +149,7 @@ class Delete(Operation):
     """Deletes the current run, a closed one: an open one lives on for some ten seconds on the real server."""
 
     workflow: int
+    at_leisure = True
 
     def applies(self, script):
         # A query that waits meets the run before or after it is gone.
