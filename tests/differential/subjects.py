@@ -49,6 +49,7 @@ LEFT_OUT = {
     "request-timeout": "what is left of it when a Nexus task is polled",
     "Request-Timeout": "the same",
     "temporal-callback-token": "opaque",
+    "custom_search_attribute_aliases": "which column of its table an attribute has; any that is free",
     "address": "of the server itself",
     "http_address": "the same",
     "routing_config_update_state": "the real server changes routing in the background",
