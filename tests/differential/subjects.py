@@ -224,6 +224,8 @@ NO_LIMITS = ("matching.rps=100000", "frontend.namespaceRPS=100000", "frontend.rp
              "frontend.rps.namespaceReplicationInducingAPIs=100000",
              "frontend.namespaceRPS.namespaceReplicationInducingAPIs=100000",
              "matching.maxDeployments=100000")
+# A run is deleted once its end is known to be processed, which queues note every 30 s otherwise.
+PROMPT = tuple(f'history.{queue}ProcessorUpdateAckInterval="100ms"' for queue in ("transfer", "visibility", "timer"))
 
 
 def flags(settings):
@@ -245,6 +247,6 @@ def real(temporal):
             second.bind(("127.0.0.1", 0))
             port, http = probe.getsockname()[1], second.getsockname()[1]
         return port, [temporal, "server", "start-dev", "--headless", "--port", str(port), "--http-port", str(http),
-                      "--log-level", "error", *flags(SETTINGS + NO_LIMITS)]
+                      "--log-level", "error", *flags(SETTINGS + NO_LIMITS + PROMPT)]
 
     return Subject("real", command)
