@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 60
 JOBS := $(shell nproc)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-typescript configure build run test check-real tidy format asan-ubsan tsan coverage fuzz bench prove-flakes prove-differential prove-profiles prove-sdks prove-load bench-server clean
+.PHONY: help setup setup-typescript configure build run test check-real tidy format asan-ubsan tsan coverage fuzz bench prove-flakes prove-faults prove-differential prove-profiles prove-sdks prove-load bench-server clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ check-real: configure ## The same incidents against the real Temporal server
 prove-flakes: configure ## 20 runs of all scenarios in both worlds: no flake, nothing left running
 	@cmake --build --preset $(PRESET) --target programs
 	@tools/prove-flakes.sh $(BUILD)/bin/squall 20
+
+prove-faults: configure ## The example of every fault, in the fake world: injected, met, healed, and work goes on
+	@cmake --build --preset $(PRESET) --target programs
+	@tools/prove-faults.sh $(BUILD)/bin/squall fake
 
 prove-differential: configure ## 600 generated scripts on the fake and the real server, in step
 	@cmake --build --preset $(PRESET) --target squall-server

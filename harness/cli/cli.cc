@@ -175,11 +175,14 @@ int Main(int argc, char** argv) {
       app.add_subcommand("list", "List scenarios with their subjects, or checks, or faults");
   list_app->footer(
       "Examples:\n  squall list\n  squall list 'R*'\n  squall list --faults\n  squall list "
-      "--checks");
+      "--checks\n  squall list --example link/stall > stall.yaml && squall run ./stall.yaml");
   list_app->add_option("patterns", list.patterns, "Ids, names, globs over them (default: all)");
   list_app->add_option("--tag", list.tags, "Only scenarios with this tag (may be repeated)");
   list_app->add_flag("--checks", list.checks, "The checks that scenarios can ask for");
-  list_app->add_flag("--faults", list.faults, "The faults that can be injected");
+  list_app->add_flag("--faults", list.faults,
+                     "The faults that can be injected, and whether they can be had here");
+  list_app->add_option("--example", list.example,
+                       "A scenario that shows this fault (TARGET/NAME), to be run as it is");
   list_app->callback([&] {
     action = [&] {
       list.library.library = library;

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/util/text.h"
 #include "harness/cli/library.h"
 #include "harness/cli/options.h"
+#include "harness/fault/availability.h"
 #include "harness/runner/exit_codes.h"
 #include "harness/runner/plan.h"
 #include "scenarios/checks/registry.h"
-#include "scenarios/format/fault_catalogue.h"
+#include "scenarios/format/fault_page.h"
 
 namespace squall::harness {
 namespace {
@@ -21,6 +23,19 @@ void PrintParams(const scenarios::ParamTable& params) {
                                  : fmt::format(" (default {})", param.default_text);
     fmt::print("    {:<16} {}{}\n", param.name, param.doc, note);
   }
+}
+
+int PrintExample(const std::string& key) {
+  std::vector<std::string> keys;
+  for (const scenarios::FaultDefinition& fault : scenarios::FaultCatalogue()) {
+    keys.push_back(scenarios::FaultKey(fault));
+    if (keys.back() != key) continue;
+    fmt::print("{}", scenarios::FaultExample(fault));
+    return kExitOk;
+  }
+  fmt::print(stderr, "there is no fault '{}'{}: TARGET/NAME, as `squall list --faults` has it\n",
+             EscapeControl(key), DidYouMean(key, keys));
+  return kExitNothingSelected;
 }
 
 std::string WorldsOf(const scenarios::Subject& subject) {
@@ -40,10 +55,18 @@ int List(const ListCommand& command) {
   }
   if (command.faults) {
     for (const scenarios::FaultDefinition& fault : scenarios::FaultCatalogue()) {
-      fmt::print("{}\n    {}\n", fault.name, fault.doc);
+      const auto missing = WhyUnavailable(fault, {});
+      std::vector<std::string_view> needs;
+      for (const scenarios::FaultNeed need : fault.needs)
+        needs.push_back(scenarios::FaultNeedText(need));
+      fmt::print("{} ({}{}{}){}\n    {} {}\n", scenarios::FaultKey(fault),
+                 scenarios::HealingName(fault.healing), needs.empty() ? "" : "; needs ",
+                 fmt::join(needs, ", "), missing ? " not available here: " + *missing : "",
+                 fault.doc, fault.restored_by);
       PrintParams(fault.params);
     }
   }
+  if (!command.example.empty()) return PrintExample(command.example);
   if (command.checks || command.faults) return kExitOk;
 
   std::vector<std::string> patterns = command.patterns;

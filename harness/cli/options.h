@@ -43,6 +43,7 @@ struct ListCommand {
   std::vector<std::string> patterns;
   std::vector<std::string> tags;
   bool checks = false, faults = false;
+  std::string example;  // a fault, as TARGET/NAME: its example is printed instead
 };
 
 struct JudgeCommand {

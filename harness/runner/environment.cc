@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "harness/fault/availability.h"
 #include "harness/target/target.h"
-#include "scenarios/format/fault_catalogue.h"
 
 namespace squall::harness {
 namespace {
@@ -62,6 +62,22 @@ std::string CacheDirectory() {
   return given("HOME") + "/.cache/squall";
 }
 
+// Why one of its faults cannot be had.
+std::optional<std::string> MissingFault(const Subject& subject, WorldKind world, bool external) {
+  const FaultSurroundings around{.server = world == WorldKind::kFake ? ServerKind::kFakeInProcess
+                                           : external                ? ServerKind::kAddress
+                                                                     : ServerKind::kDevServer};
+  for (const scenarios::Step& step : subject.steps) {
+    const auto* inject = std::get_if<scenarios::InjectStep>(&step.action);
+    if (inject == nullptr) continue;
+    const auto* definition = scenarios::FindFault(inject->target, inject->fault);
+    SQUALL_CHECK(definition != nullptr, "the loader knows the fault");
+    if (const auto reason = WhyUnavailable(*definition, around))
+      return fmt::format("fault {}: {}", inject->fault, *reason);
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> Missing(const Status& status) {
   if (status.ok()) return std::nullopt;
   return std::string(Message(status));
@@ -76,6 +92,7 @@ std::optional<std::string> MissingRequirement(const Subject& subject, WorldKind 
     return fmt::format("not meant for the {} world", scenarios::WorldName(world));
   }
   if (world == WorldKind::kSim) return "this program has no sim world: use squall-sim";
+  if (auto missing = MissingFault(subject, world, external.has_value())) return missing;
   if (world == WorldKind::kReal) {
     if (!external) {
       if (auto missing = Missing(FindTemporalCli().status())) return missing;
@@ -83,12 +100,6 @@ std::optional<std::string> MissingRequirement(const Subject& subject, WorldKind 
     for (const scenarios::ServerSpec& server : subject.topology.servers) {
       if (server.tls != scenarios::TlsMode::kNone)
         return "its server speaks TLS itself, which the dev server cannot: fake world only";
-    }
-    for (const scenarios::Step& step : subject.steps) {
-      const auto* inject = std::get_if<scenarios::InjectStep>(&step.action);
-      if (inject != nullptr && scenarios::FindFault(inject->fault)->needs_fake_server) {
-        return inject->fault + " is injected into the fake server only";
-      }
     }
     if (external && ActsOnServers(subject)) {
       return "it starts, stops or disturbs the server, and this one was given by its address";

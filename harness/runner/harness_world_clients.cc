@@ -7,17 +7,6 @@
 namespace squall::harness {
 namespace {
 
-FaultValue ToFaultValue(const scenarios::ParamValue& value) {
-  if (const auto* v = std::get_if<bool>(&value)) return *v;
-  if (const auto* v = std::get_if<std::int64_t>(&value)) return *v;
-  if (const auto* v = std::get_if<double>(&value)) return *v;
-  if (const auto* v = std::get_if<std::string>(&value)) return *v;
-  if (const auto* v = std::get_if<Duration>(&value)) return *v;
-  if (const auto* v = std::get_if<std::vector<std::string>>(&value)) return *v;
-  SQUALL_CHECK(false, "a fault parameter of a type that faults do not have");
-  __builtin_unreachable();
-}
-
 class HarnessFault final : public scenarios::FaultHandle {
  public:
   explicit HarnessFault(std::unique_ptr<harness::FaultHandle> handle)
@@ -153,16 +142,11 @@ std::vector<std::string> HarnessWorld::Names() {
 void HarnessWorld::Inject(
     const scenarios::InjectRequest& request,
     std::function<void(StatusOr<std::unique_ptr<scenarios::FaultHandle>>)> done) {
-  FaultSpec spec;
-  spec.id = request.fault_id;
-  spec.fault = request.fault;
-  spec.target = request.target;
-  for (const auto& [name, value] : request.params.values())
-    spec.parameters[name] = ToFaultValue(value);
-  if (request.fault == "server_down" && !request.params.Has("keep_data")) {
-    spec.parameters["keep_data"] = servers_.find(request.target)->second.spec->keep_data;
-  }
-  auto created = FaultHandle::Create(executor_, journal_, *this, std::move(spec));
+  auto created = FaultHandle::Create(executor_, journal_, *this,
+                                     {.id = request.fault_id,
+                                      .fault = request.fault,
+                                      .target = request.target,
+                                      .parameters = request.params});
   if (!created.ok()) {
     return Later([done](const Status& status) { done(status); },
                  AsInfrastructure(created.status(), "fault " + request.fault_id));

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "scenarios/format/fault_catalogue.h"
-
 namespace squall::scenarios {
 
 using journal::Event;
@@ -103,18 +101,30 @@ void Disturbances::Restored(SteadyTime began, SteadyTime ended, std::string by) 
   restored_by_ = std::move(by);
 }
 
+// A name may stand for several faults; which one it is, the target says.
+const FaultDefinition* Disturbances::Definition(const FaultEvent& fault) const {
+  const std::vector<const FaultDefinition*> rows = FaultsNamed(fault.fault);
+  const FaultTarget target = servers_.contains(fault.target)   ? FaultTarget::kServer
+                             : workers_.contains(fault.target) ? FaultTarget::kWorker
+                                                               : FaultTarget::kLink;
+  for (const FaultDefinition* row : rows) {
+    if (rows.size() == 1 || row->target == target) return row;
+  }
+  return nullptr;
+}
+
 void Disturbances::Observe(const Event& event) {
   if (const auto* f = event.As<FaultEvent>()) {
-    const FaultDefinition* definition = FindFault(f->fault);
-    const bool one_shot = definition != nullptr && definition->one_shot;
+    const FaultDefinition* definition = Definition(*f);
+    const bool one_shot = definition != nullptr && definition->one_shot();
     if (f->what == "injecting" && !one_shot)
       in_force_[f->fault_id] = {f->fault, f->target, event.time};
     if (f->what == "injected") {
-      // A fault that is over at once restores itself, except a kill: what was killed is restored by
-      // its next start.
+      // A fault that is over at once restores itself, except in a worker: what was killed is
+      // restored by its next start.
       if (!one_shot)
         in_force_.try_emplace(f->fault_id, Fault{f->fault, f->target, event.time});
-      else if (f->fault != "kill")
+      else if (definition->target != FaultTarget::kWorker)
         Restored(event.time, event.time, fmt::format("{} on {} was over", f->fault, f->target));
     }
     const auto it = in_force_.find(f->fault_id);
@@ -130,12 +140,12 @@ void Disturbances::Observe(const Event& event) {
   }
   const auto* p = event.As<ProcessEvent>();
   if (p == nullptr) return;
-  if (p->role == "worker") worker_seen_ = true;
+  if (p->role == "worker") workers_.insert(p->process);
   if (p->role != "server" && p->role != "ingress") return;
   Server& server = servers_[p->process];
   if (p->what == "starting") {
     server.starting = event.time;
-    server.late = worker_seen_;
+    server.late = !workers_.empty();
   }
   if (p->what == "ready") {
     const bool again = servers_down_.erase(p->process) > 0 && server.was_up;

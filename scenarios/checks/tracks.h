@@ -12,6 +12,7 @@
 
 #include "base/journal/event.h"
 #include "base/util/clock.h"
+#include "scenarios/format/fault_catalogue.h"
 
 namespace squall::scenarios {
 
@@ -76,6 +77,7 @@ class Disturbances {
   const std::string& restored_by() const { return restored_by_; }
 
  private:
+  const FaultDefinition* Definition(const journal::FaultEvent& fault) const;
   void Restored(SteadyTime began, SteadyTime ended, std::string by);
 
   struct Fault {
@@ -90,7 +92,8 @@ class Disturbances {
   std::map<std::string, Fault> in_force_;
   std::map<std::string, Server> servers_;
   std::set<std::string> servers_down_;
-  bool server_seen_ = false, worker_seen_ = false;
+  std::set<std::string> workers_;
+  bool server_seen_ = false;
   std::optional<SteadyTime> restored_, restoring_since_;
   std::string restored_by_;
 };

@@ -4,10 +4,12 @@
 // from such tables.
 
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -73,6 +75,9 @@ using ParamValue = std::variant<std::monostate, bool, std::int64_t, double, std:
 // in the table is a programmer error. A parameter with a default is always there.
 class Params {
  public:
+  Params() = default;
+  Params(std::initializer_list<std::pair<const std::string, ParamValue>> values)
+      : values_(values) {}
   void Set(std::string name, ParamValue value) { values_[std::move(name)] = std::move(value); }
   bool Has(std::string_view name) const;
 

@@ -1,6 +1,10 @@
 #pragma once
-// Every fault a scenario can inject: its name, what it can be injected into, its parameters, and
-// what restores service. The worlds implement them by these names (harness/fault, sim).
+// Every fault there is: what it is called, what it goes into, its parameters, what it needs, what
+// restores service. The loader, the JSON Schema, `squall list --faults` and docs/faults.md are made
+// from these rows; the worlds bring one factory for each (harness/fault, sim).
+//
+// A fault is a row of faults_link.cc, faults_server.cc or faults_worker.cc; more files join the
+// list in fault_catalogue.cc.
 
 #include <string>
 #include <string_view>
@@ -11,19 +15,57 @@
 namespace squall::scenarios {
 
 enum class FaultTarget { kLink, kServer, kWorker };
+std::string_view FaultTargetName(FaultTarget target);  // link, server, worker
 
-struct FaultDefinition {
-  std::string name;
-  std::string doc;
-  std::vector<FaultTarget> targets;
-  ParamTable params;
-  bool one_shot = false;  // happens once; healing it is a no-op (what restores service is in `doc`)
-  bool needs_fake_server = false;  // cannot be injected into a server that is not ours
+// How service comes back.
+enum class Healing {
+  kHealed,   // healing removes the fault, and with it its effect
+  kRestart,  // the injection is over at once; healing starts again what it stopped
+  kOneShot,  // nothing is left to heal; what restores service is said in `restored_by`
+};
+std::string_view HealingName(Healing healing);  // healed, restart, one-shot
+
+// Who writes the journal's `hit`, the evidence that something met the fault.
+enum class FaultEvidence {
+  kTraffic,    // who carries the traffic: the first connection, byte or call that meets it
+  kInjection,  // the injection itself, which acts at once
 };
 
-// In alphabetical order. Names: bandwidth, black_hole, cut, drop_connections, kill, latency,
-// never_accept, pause, refuse, reset, rpc_error, server_down, stall.
+// What a fault needs beside its target. Where it is missing, a scenario is skipped with the reason.
+enum class FaultNeed {
+  kFakeServer,  // a server that is ours: the dev server cannot be told to do this
+};
+std::string_view FaultNeedText(FaultNeed need);  // "the fake server"
+
+struct FaultDefinition {
+  std::string name;  // once for each target: `kill` of a server, `kill` of a worker
+  FaultTarget target = FaultTarget::kLink;
+  std::string doc;  // one sentence: what it does
+  ParamTable params;
+  Healing healing = Healing::kHealed;
+  std::string restored_by;  // one sentence: what restores service
+  FaultEvidence evidence = FaultEvidence::kTraffic;
+  std::vector<FaultNeed> needs;
+  // Of its runnable example (fault_page.h): the keys of the `inject` step beside `fault` and `on`
+  // ("delay: 200ms"), and a step that makes something meet it, where the frame's own does not.
+  std::string example;
+  std::string during;
+
+  bool one_shot() const { return healing == Healing::kOneShot; }
+};
+
+// Links, then servers, then workers, each by name.
 const std::vector<FaultDefinition>& FaultCatalogue();
-const FaultDefinition* FindFault(std::string_view name);
+// Null for none.
+const FaultDefinition* FindFault(FaultTarget target, std::string_view name);
+// One for each target that knows a fault of this name; empty for none.
+std::vector<const FaultDefinition*> FaultsNamed(std::string_view name);
+// Without doubles, sorted: for "did you mean".
+std::vector<std::string> FaultNames();
+
+// The rows of one file each, in any order.
+std::vector<FaultDefinition> LinkFaults();
+std::vector<FaultDefinition> ServerFaults();
+std::vector<FaultDefinition> WorkerFaults();
 
 }  // namespace squall::scenarios

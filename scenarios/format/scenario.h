@@ -16,6 +16,7 @@
 
 #include "base/util/clock.h"
 #include "scenarios/format/check_spec.h"
+#include "scenarios/format/fault_catalogue.h"
 
 namespace squall::scenarios {
 
@@ -207,7 +208,8 @@ struct ForStep {
 };
 
 struct InjectStep {
-  std::string fault;
+  std::string fault;  // with `target`: a row of the catalogue
+  FaultTarget target = FaultTarget::kLink;
   std::string on;
   std::string as;  // label, the fault's id in the journal; default: the fault's name, made unique
   std::optional<Duration> span;  // `for`: heals by itself after it, while the steps go on

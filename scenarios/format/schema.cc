@@ -122,11 +122,13 @@ Json StepSchema() {
       for (const FaultDefinition& fault : FaultCatalogue()) {
         ParamTable keys = verb.keys;
         keys.insert(keys.end(), fault.params.begin(), fault.params.end());
-        Json schema = TableSchema(fault.doc, keys, "");
+        Json schema = TableSchema(
+            fmt::format("Into a {}. {}", FaultTargetName(fault.target), fault.doc), keys, "");
         schema["properties"]["fault"] = {{"const", fault.name}};
         faults.push_back(schema);
       }
-      properties[verb.name] = {{"oneOf", faults}};
+      // A name that stands for several targets has several schemas, which may agree.
+      properties[verb.name] = {{"anyOf", faults}};
     } else {
       properties[verb.name] = TableSchema(verb.doc, verb.keys, verb.shorthand);
     }
@@ -214,19 +216,16 @@ std::string ReferenceMarkdown(const CheckTable& checks) {
       out += fmt::format(" A value that is no map stands for `{}`.", table.shorthand);
     out += "\n\n" + KeysMarkdown(table.keys) + "\n";
   }
-  out += "## Faults\n\n";
-  for (const FaultDefinition& fault : FaultCatalogue()) {
-    std::string targets;
-    for (const FaultTarget target : fault.targets) {
-      targets += targets.empty() ? "" : " or ";
-      targets += target == FaultTarget::kLink     ? "link"
-                 : target == FaultTarget::kServer ? "server"
-                                                  : "worker";
+  out += "## Faults\n\nWith their parameters in [faults.md](faults.md).\n\n";
+  for (const FaultTarget target :
+       {FaultTarget::kLink, FaultTarget::kServer, FaultTarget::kWorker}) {
+    std::vector<std::string> names;
+    for (const FaultDefinition& fault : FaultCatalogue()) {
+      if (fault.target == target) names.push_back(fmt::format("`{}`", fault.name));
     }
-    out += fmt::format("### `{}`\n\nInto a {}{}. {}\n\n", fault.name, targets,
-                       fault.needs_fake_server ? " (fake server only)" : "", fault.doc);
-    if (!fault.params.empty()) out += KeysMarkdown(fault.params) + "\n";
+    out += fmt::format("- Into a {}: {}.\n", FaultTargetName(target), fmt::join(names, ", "));
   }
+  out += "\n";
   out += "## Checks\n\nEvery check also takes `id`.\n\n";
   for (const CheckDefinition& check : checks) {
     out += fmt::format("### `{}`\n\n{}\n\n", check.name, check.doc);

@@ -106,17 +106,31 @@ class StepReader {
   Status AddFaultKeys(const YamlNode& body, ParamTable* keys) {
     const YamlNode* name = body.Find("fault");
     if (name == nullptr) return absl::OkStatus();  // ReadTable says what is missing
-    fault_ = FindFault(name->text);
-    if (fault_ == nullptr) {
-      std::vector<std::string> names;
-      for (const FaultDefinition& fault : FaultCatalogue()) names.push_back(fault.name);
+    const std::vector<const FaultDefinition*> rows = FaultsNamed(name->text);
+    if (rows.empty()) {
       return ErrorAt(context_.file, *name,
                      fmt::format("there is no fault '{}'{}", EscapeControl(name->text),
-                                 DidYouMean(name->text, names)));
+                                 DidYouMean(name->text, FaultNames())));
+    }
+    // Of those with this name the one for what `on` names; ReadInject says when there is none.
+    fault_ = rows.front();
+    if (const YamlNode* on = body.Find("on"); on != nullptr) {
+      const std::optional<FaultTarget> target = TargetOf(on->text);
+      for (const FaultDefinition* row : rows) {
+        if (row->target == target) fault_ = row;
+      }
     }
     keys->insert(keys->end(), fault_->params.begin(), fault_->params.end());
     what_ = fmt::format("fault '{}'", fault_->name);
     return absl::OkStatus();
+  }
+
+  // What a fault on this node goes into; nothing for other nodes and for unknown names.
+  std::optional<FaultTarget> TargetOf(const std::string& node) const {
+    if (topology_.Link(node) != nullptr) return FaultTarget::kLink;
+    if (topology_.Server(node) != nullptr) return FaultTarget::kServer;
+    if (topology_.Worker(node) != nullptr) return FaultTarget::kWorker;
+    return std::nullopt;
   }
 
   // The names of a list key, groups (a worker with a count) unrolled, each of one of the allowed
@@ -427,22 +441,15 @@ class StepReader {
     const YamlNode& on = *object_.Node("on");
     InjectStep action;
     action.fault = fault_->name;
+    action.target = fault_->target;
     action.on = p.Text("on");
-    bool fits = false;
-    std::string wanted;
-    for (const FaultTarget target : fault_->targets) {
-      fits = fits || (target == FaultTarget::kLink && topology_.Link(action.on) != nullptr) ||
-             (target == FaultTarget::kServer && topology_.Server(action.on) != nullptr) ||
-             (target == FaultTarget::kWorker && topology_.Worker(action.on) != nullptr);
-      wanted += wanted.empty() ? "" : " or ";
-      wanted += target == FaultTarget::kLink     ? "link"
-                : target == FaultTarget::kServer ? "server"
-                                                 : "worker";
-    }
-    if (!fits) {
+    if (TargetOf(action.on) != fault_->target) {
+      std::vector<std::string_view> wanted;
+      for (const FaultDefinition* row : FaultsNamed(fault_->name))
+        wanted.push_back(FaultTargetName(row->target));
       return ErrorAt(context_.file, on,
                      fmt::format("fault '{}' goes into a {}, and '{}' is none", fault_->name,
-                                 wanted, action.on));
+                                 fmt::join(wanted, " or "), action.on));
     }
     if (const LinkSpec* link = topology_.Link(action.on);
         link != nullptr && link->end != LinkSpec::End::kNode) {
@@ -460,7 +467,7 @@ class StepReader {
     }
     labels_.insert(action.as);
     if (p.Has("for")) {
-      if (fault_->one_shot) {
+      if (fault_->one_shot()) {
         return ErrorAt(context_.file, *object_.Node("for"),
                        fmt::format("fault '{}' happens once: it has no `for`", fault_->name));
       }
@@ -469,11 +476,6 @@ class StepReader {
     for (const ParamSpec& spec : fault_->params) {
       const auto it = p.values().find(spec.name);
       if (it != p.values().end()) action.params.Set(spec.name, it->second);
-    }
-    if (action.fault == "rpc_error" && CodeFromName(action.params.Text("code")) <= 0) {
-      return ErrorAt(context_.file, *object_.Node("code"),
-                     fmt::format("'{}' is no gRPC status of a failed call",
-                                 EscapeControl(action.params.Text("code"))));
     }
     const std::string span = action.span ? " for " + FormatDuration(*action.span) : "";
     const std::string text = fmt::format("inject {} into {}{}", action.fault, action.on, span);

@@ -69,7 +69,10 @@ def test_selection():
     text = squall("list", "E1", "--tag", "incident")
     assert "must fail: not_zombie" in text
     assert "stays_up" in squall("list", "--checks")
-    assert "black_hole" in squall("list", "--faults")
+    faults = squall("list", "--faults")
+    assert "link/black_hole (healed)" in faults and "server/rpc_error (healed; needs the fake server)" in faults, faults
+    assert "inject: {fault: stall, on: wire}" in squall("list", "--example", "link/stall")
+    assert "did you mean 'link/stall'" in squall("list", "--example", "link/stal", expect=NOTHING)
 
 
 def test_a_run_writes_reports_and_repeats_by_its_seed():

@@ -177,6 +177,31 @@ TEST(Reconnects, ALinkComesBackWithANewConnection) {
   EXPECT_FALSE(MakeChecker(Spec("reconnects: {within: 2s}")).ok());
 }
 
+TEST(Reconnects, AFaultThatEndsAWorkerIsRestoredByItsNextStartAndNeverHealed) {
+  Story story = Story()
+                    .ServerUp()
+                    .Up("w")
+                    .At(3s)
+                    .Fault("injecting", "outage", "kill", "w")
+                    .Killed("w", 9, "injected")
+                    .Fault("injected", "outage", "kill", "w")
+                    .At(4s)
+                    .Up("w", "worker", 101);
+  EXPECT_THAT(Judged(kBack, story, 14s), Fails("w was started again at 4.00s"));
+  EXPECT_THAT(Judged(kBack, story.At(5s).Poll("arrived", "101@box")),
+              Passes("1.00s after w was started again"));
+  // Of a server the same name is another fault, which healing ends.
+  Story server = Story()
+                     .ServerUp()
+                     .Up("w")
+                     .At(3s)
+                     .Fault("injecting", "outage", "kill", "temporal")
+                     .Fault("injected", "outage", "kill", "temporal")
+                     .At(5s)
+                     .Poll("arrived");
+  EXPECT_THAT(Judged(kBack, server, 20s), IsUnknown("nothing was disturbed and restored"));
+}
+
 TEST(Reconnects, AFaultThatIsOverAtOnceRestoresItself) {
   Story story = Story()
                     .ServerUp()

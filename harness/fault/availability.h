@@ -1,0 +1,22 @@
+#pragma once
+// Whether a fault can be had: on this machine, and in the server that is there.
+
+#include <optional>
+#include <string>
+
+#include "harness/target/target.h"
+#include "scenarios/format/fault_catalogue.h"
+
+namespace squall::harness {
+
+struct FaultSurroundings {
+  // The server that it goes into, or that stands behind its link. Default: not known, so that it
+  // does not count.
+  std::optional<ServerKind> server;
+};
+
+// Why not, in words for a report; nothing when it is available.
+std::optional<std::string> WhyUnavailable(const scenarios::FaultDefinition& fault,
+                                          const FaultSurroundings& around);
+
+}  // namespace squall::harness
