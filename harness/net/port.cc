@@ -1,7 +1,5 @@
 #include "harness/net/port.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +13,11 @@
 namespace squall::harness {
 
 namespace asio = boost::asio;
+
+std::string HostPort::ToString() const {
+  const std::string digits = std::to_string(port);
+  return host.find(':') == std::string::npos ? host + ":" + digits : "[" + host + "]:" + digits;
+}
 
 StatusOr<HostPort> ParseHostPort(std::string_view text) {
   const auto bad = [&](std::string_view why) {
@@ -39,22 +42,29 @@ StatusOr<HostPort> ParseHostPort(std::string_view text) {
   return HostPort{std::string(host), static_cast<std::uint16_t>(port)};
 }
 
-StatusOr<PortLease> PortLease::Take() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0)
-    return MakeStatus(StatusCode::kUnavailable, "reserve a port: socket: {}", std::strerror(errno));
+StatusOr<PortLease> PortLease::Take() { return Take("127.0.0.1", 0); }
+
+StatusOr<PortLease> PortLease::Take(const std::string& address, std::uint16_t port) {
+  const auto failed = [&](std::string_view what, std::string_view why) {
+    return MakeStatus(StatusCode::kUnavailable, "reserve {}: {}{}",
+                      port == 0 ? "a port" : HostPort{address, port}.ToString(), what, why);
+  };
+  boost::system::error_code bad;
+  const asio::ip::tcp::endpoint wanted(asio::ip::make_address(address, bad), port);
+  if (bad) return failed("", "'" + address + "' is not an IP address");
+  const int fd = ::socket(wanted.protocol().family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return failed("socket: ", std::strerror(errno));
   PortLease lease(fd, 0);  // closes it on the ways out
   const int on = 1;
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
+  asio::ip::tcp::endpoint bound;
+  auto size = static_cast<socklen_t>(bound.capacity());
   if (::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-      ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    return MakeStatus(StatusCode::kUnavailable, "reserve a port: {}", std::strerror(errno));
+      ::bind(fd, wanted.data(), static_cast<socklen_t>(wanted.size())) != 0 ||
+      ::getsockname(fd, bound.data(), &size) != 0) {
+    return failed("", std::strerror(errno));
   }
-  lease.port_ = ntohs(address.sin_port);
+  bound.resize(size);
+  lease.port_ = bound.port();
   return lease;
 }
 

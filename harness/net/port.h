@@ -16,7 +16,8 @@ namespace squall::harness {
 struct HostPort {
   std::string host;
   std::uint16_t port = 0;
-  std::string ToString() const { return host + ":" + std::to_string(port); }
+  // As ParseHostPort reads it.
+  std::string ToString() const;
 };
 
 // "127.0.0.1:7233", "temporal.example.com:443", "[::1]:7233". INVALID_ARGUMENT says what is wrong
@@ -32,6 +33,9 @@ class PortLease {
  public:
   PortLease() = default;
   static StatusOr<PortLease> Take();
+  // The same on another IP address, and a port that is wanted (0: a free one). UNAVAILABLE when
+  // somebody listens there.
+  static StatusOr<PortLease> Take(const std::string& address, std::uint16_t port);
   ~PortLease();
   PortLease(PortLease&& other) noexcept;
   PortLease& operator=(PortLease&& other) noexcept;

@@ -1,4 +1,5 @@
 // Faults on the stream: stall, latency, bandwidth, cut, slow close.
+#include "harness/net/fault_decisions.h"
 #include "tests/unit/harness/net/proxy_peers.h"
 
 namespace squall::harness {
@@ -84,20 +85,20 @@ TEST_F(TcpProxyTest, LatencyIsDrawnFromTheSeedAndKeepsTheOrder) {
   constexpr int kMessages = 20;
   const auto proxy = Proxy(server_.port(), 42);
   const auto client = Established(*proxy);
-  ASSERT_OK(proxy->Set({.id = "f",
-                        .kind = NetFaultKind::kLatency,
-                        .direction = Direction::kUp,
-                        .latency = 20ms,
-                        .jitter = 15ms}));
+  const NetFault fault{.id = "f",
+                       .kind = NetFaultKind::kLatency,
+                       .direction = Direction::kUp,
+                       .latency = 20ms,
+                       .jitter = 15ms};
+  ASSERT_OK(proxy->Set(fault));
   // The same draws, made here: each message must be at least that late, never more than the ones
   // before it allow.
-  Rng rng = Rng(42).Split("w->t").Split("f");
+  const StreamDecisions decisions = FaultDecisions(42, "w->t", "f").Stream(1, true);
   const auto upstream = Upstream(0);
   std::string expected;
   Duration shortest = 1h, longest = 0ns;
   for (int i = 0; i < kMessages; ++i) {
-    const Duration delay =
-        20ms + Duration(static_cast<Duration::rep>((2 * rng.Uniform() - 1) * 15e6));
+    const Duration delay = decisions.Delay(fault, static_cast<std::uint64_t>(i));
     EXPECT_GE(delay, 5ms);
     EXPECT_LE(delay, 35ms);
     shortest = std::min(shortest, delay);
