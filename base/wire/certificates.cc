@@ -18,6 +18,7 @@ namespace squall::wire {
 namespace {
 
 using openssl::BioPtr;
+using openssl::KeyPtr;
 using openssl::NameOf;
 using openssl::PemOf;
 using openssl::TextOf;
@@ -120,12 +121,12 @@ BnPtr MakePrime(Rng& rng, int bits, const BIGNUM* exponent, BN_CTX* ctx) {
   }
 }
 
-SharedKey MakeRsaKey(Rng& rng) {
+SharedKey MakeRsaKey(Rng& rng, int bits) {
   const BnCtxPtr ctx(BN_CTX_new());
   const BnPtr e = NewBn();
   BN_set_word(e.get(), RSA_F4);
-  BnPtr p = MakePrime(rng, 1024, e.get(), ctx.get());
-  BnPtr q = MakePrime(rng, 1024, e.get(), ctx.get());
+  BnPtr p = MakePrime(rng, bits / 2, e.get(), ctx.get());
+  BnPtr q = MakePrime(rng, bits / 2, e.get(), ctx.get());
   if (BN_cmp(p.get(), q.get()) < 0) std::swap(p, q);
   const BnPtr n = NewBn();
   const BnPtr p1 = NewBn();
@@ -158,7 +159,8 @@ SharedKey MakeRsaKey(Rng& rng) {
 }
 
 SharedKey MakeKey(KeyType type, Rng& rng) {
-  return type == KeyType::kEcP256 ? MakeEcKey(rng) : MakeRsaKey(rng);
+  return type == KeyType::kEcP256 ? MakeEcKey(rng)
+                                  : MakeRsaKey(rng, type == KeyType::kRsa1024 ? 1024 : 2048);
 }
 
 template <typename T>
@@ -332,8 +334,16 @@ CertificateAuthority::CertificateAuthority(std::shared_ptr<const Impl> impl, Wal
 
 CertificateAuthority CertificateAuthority::Create(const CaOptions& options, WallTime now,
                                                   Rng& rng) {
+  return Make(options, nullptr, now, Rng(rng.Next()));
+}
+
+CertificateAuthority CertificateAuthority::IssueAuthority(const CaOptions& options) {
+  return Make(options, impl_.get(), now_, Rng(rng_.Next()));
+}
+
+CertificateAuthority CertificateAuthority::Make(const CaOptions& options, const Impl* issuer,
+                                                WallTime now, Rng own) {
   ERR_clear_error();
-  Rng own(rng.Next());
   auto impl = std::make_shared<Impl>();
   impl->key = MakeKey(options.key_type, own);
   impl->certificate =
@@ -341,36 +351,76 @@ CertificateAuthority CertificateAuthority::Create(const CaOptions& options, Wall
                      options.not_before.value_or(now - std::chrono::hours(24 * 365)),
                      options.not_after.value_or(now + std::chrono::hours(24 * 3650)), own);
   X509* certificate = impl->certificate.get();
-  X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
-  AddExtension(certificate, certificate, NID_basic_constraints, "critical,CA:TRUE");
-  AddExtension(certificate, certificate, NID_key_usage, "critical,keyCertSign,cRLSign");
-  AddExtension(certificate, certificate, NID_subject_key_identifier, "hash");
-  AddExtension(certificate, certificate, NID_authority_key_identifier, "keyid:always");
-  Sign(impl->certificate, impl->key.get(), own);
+  X509* by = issuer == nullptr ? certificate : issuer->certificate.get();
+  X509_set_issuer_name(certificate, X509_get_subject_name(by));
+  AddExtension(certificate, by, NID_basic_constraints, "critical,CA:TRUE");
+  AddExtension(certificate, by, NID_key_usage, "critical,keyCertSign,cRLSign");
+  AddExtension(certificate, by, NID_subject_key_identifier, "hash");
+  AddExtension(certificate, by, NID_authority_key_identifier, "keyid:always");
+  Sign(impl->certificate, issuer == nullptr ? impl->key.get() : issuer->key.get(), own);
   impl->pem = PemOf(impl->certificate.get());
   return CertificateAuthority(std::move(impl), now, own);
 }
 
-TlsIdentity CertificateAuthority::Issue(const LeafOptions& options) {
+namespace {
+
+// Null issuer: signed by itself.
+TlsIdentity MakeLeaf(const LeafOptions& options, X509* issuer, EVP_PKEY* issuer_key, WallTime now,
+                     Rng& rng) {
   ERR_clear_error();
-  const SharedKey key = MakeKey(options.key_type, rng_);
-  X509Ptr leaf = NewCertificate(
-      options.common_name, key.get(), options.not_before.value_or(now_ - std::chrono::hours(1)),
-      options.not_after.value_or(now_ + std::chrono::hours(24 * 90)), rng_);
-  X509* issuer = impl_->certificate.get();
+  const SharedKey key = MakeKey(options.key_type, rng);
+  X509Ptr leaf = NewCertificate(options.common_name, key.get(),
+                                options.not_before.value_or(now - std::chrono::hours(1)),
+                                options.not_after.value_or(now + std::chrono::hours(24 * 90)), rng);
+  if (issuer == nullptr) issuer = leaf.get();
   X509_set_issuer_name(leaf.get(), X509_get_subject_name(issuer));
   AddExtension(leaf.get(), issuer, NID_basic_constraints, "critical,CA:FALSE");
   AddExtension(leaf.get(), issuer, NID_key_usage,
-               options.key_type == KeyType::kRsa2048 ? "critical,digitalSignature,keyEncipherment"
-                                                     : "critical,digitalSignature");
+               options.key_type == KeyType::kEcP256 ? "critical,digitalSignature"
+                                                    : "critical,digitalSignature,keyEncipherment");
   std::string usage = options.server_auth ? "serverAuth" : "";
   if (options.client_auth) usage += usage.empty() ? "clientAuth" : ",clientAuth";
   if (!usage.empty()) AddExtension(leaf.get(), issuer, NID_ext_key_usage, usage);
   AddNames(leaf.get(), options);
   AddExtension(leaf.get(), issuer, NID_subject_key_identifier, "hash");
   AddExtension(leaf.get(), issuer, NID_authority_key_identifier, "keyid:always");
-  Sign(leaf, impl_->key.get(), rng_);
+  Sign(leaf, issuer_key == nullptr ? key.get() : issuer_key, rng);
   return {PemOf(leaf.get()), KeyPem(key.get())};
+}
+
+}  // namespace
+
+TlsIdentity CertificateAuthority::Issue(const LeafOptions& options) {
+  return MakeLeaf(options, impl_->certificate.get(), impl_->key.get(), now_, rng_);
+}
+
+TlsIdentity SelfSigned(const LeafOptions& options, WallTime now, Rng& rng) {
+  Rng own(rng.Next());
+  return MakeLeaf(options, nullptr, nullptr, now, own);
+}
+
+TlsIdentity WithForeignKey(const TlsIdentity& identity, Rng& rng) {
+  ERR_clear_error();
+  Rng own(rng.Next());
+  const BioPtr bio(BIO_new_mem_buf(identity.private_key_pem.data(),
+                                   static_cast<int>(identity.private_key_pem.size())));
+  const KeyPtr right(PEM_read_bio_PrivateKey(bio.get(), nullptr, openssl::NoPassphrase, nullptr));
+  Check(right != nullptr && EVP_PKEY_get_base_id(right.get()) == EVP_PKEY_EC, "a key of P-256");
+  // Loading compares public halves only.
+  Bytes point(65);
+  std::size_t size = 0;
+  Check(EVP_PKEY_get_octet_string_param(right.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(),
+                                        point.size(), &size) == 1,
+        "public point");
+  const BnCtxPtr ctx(BN_CTX_new());
+  const GroupPtr group(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1));
+  const BnPtr scalar = RandomScalar(own, EC_GROUP_get0_order(group.get()), ctx.get());
+  const ParamBuilderPtr builder(OSSL_PARAM_BLD_new());
+  OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, SN_X9_62_prime256v1,
+                                  0);
+  OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(), size);
+  OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_PRIV_KEY, scalar.get());
+  return {identity.certificate_chain_pem, KeyPem(KeyFromParams("EC", builder.get()).get())};
 }
 
 const std::string& CertificateAuthority::certificate_pem() const { return impl_->pem; }
@@ -460,6 +510,8 @@ CertificateSet MintCatalogue(WallTime now, Rng& rng, const CatalogueOptions& opt
   LeafOptions no_client_auth = base;
   no_client_auth.common_name = "worker";
   set.no_client_auth = ca.Issue(no_client_auth);
+  set.authority = ca;
+  set.other_authority = other;
   return set;
 }
 

@@ -25,6 +25,7 @@ namespace squall::wire {
 enum class KeyType {
   kEcP256,   // signs with ecdsa-with-SHA256
   kRsa2048,  // sha256WithRSAEncryption; making one takes about a tenth of a second
+  kRsa1024,  // the same, too short: rustls and OpenSSL refuse it
 };
 
 struct CaOptions {
@@ -55,16 +56,27 @@ class CertificateAuthority {
   static CertificateAuthority Create(const CaOptions& options, WallTime now, Rng& rng);
 
   TlsIdentity Issue(const LeafOptions& options);
+  // An authority under this one.
+  CertificateAuthority IssueAuthority(const CaOptions& options);
   const std::string& certificate_pem() const;
 
  private:
   struct Impl;
   explicit CertificateAuthority(std::shared_ptr<const Impl> impl, WallTime now, Rng rng);
+  // Null issuer: signed by itself.
+  static CertificateAuthority Make(const CaOptions& options, const Impl* issuer, WallTime now,
+                                   Rng own);
 
   std::shared_ptr<const Impl> impl_;
   WallTime now_;
   Rng rng_;
 };
+
+// A leaf that nobody but itself has signed. Draws from `rng` once.
+TlsIdentity SelfSigned(const LeafOptions& options, WallTime now, Rng& rng);
+// The certificate of an identity of kEcP256 with a private key that is another's but passes for its
+// own where keys are loaded: peers find the signatures of the handshake wrong.
+TlsIdentity WithForeignKey(const TlsIdentity& identity, Rng& rng);
 
 struct CatalogueOptions {
   std::vector<std::string> dns_names = {"localhost"};
@@ -85,6 +97,8 @@ struct CertificateSet {
   TlsIdentity wrong_name;    // for other.example only; serverAuth
   TlsIdentity no_ip;  // right names, no addresses: connecting by address must fail; serverAuth
   TlsIdentity no_client_auth;  // serverAuth only, to be shown by a client
+  // For more of the same: the authority of `ca_pem`, and that of `wrong_ca_pem`.
+  std::optional<CertificateAuthority> authority, other_authority;
 
   // By the field's name, as scenario files write it; null for an unknown name.
   const TlsIdentity* Find(std::string_view name) const;

@@ -169,6 +169,32 @@ struct AnswerHttp {
   bool operator==(const AnswerHttp&) const = default;
 };
 
+// The handler runs, and is given up when it has not begun to answer by then: a load balancer's read
+// time-out, whose usual value is a minute, as long as Temporal holds a poll.
+struct ReadTimeout {
+  static constexpr std::string_view kName = "read_timeout";
+  Duration by = std::chrono::seconds(60);
+  int status = 504;
+  std::string content_type = "text/html";
+  std::string body;  // empty: a short page that names the status
+  bool operator==(const ReadTimeout&) const = default;
+};
+// A request or answer whose message is longer is not passed on. A request's handler does not run.
+struct LimitMessage {
+  static constexpr std::string_view kName = "message_limit";
+  std::uint64_t bytes = kDefaultMaxMessageBytes;
+  Way way = Way::kRequest;
+  // RESOURCE_EXHAUSTED in the words of grpc-go, or the page of a load balancer: 413 for a request,
+  // 502 for an answer.
+  bool page = false;
+  bool operator==(const LimitMessage&) const = default;
+};
+// The handler runs twice; the second answer is thrown away. Of proxies only.
+struct RepeatRequest {
+  static constexpr std::string_view kName = "request_twice";
+  bool operator==(const RepeatRequest&) const = default;
+};
+
 // --- What happens to a connection
 // -----------------------------------------------------------------------------------
 
@@ -215,11 +241,11 @@ struct HalfOpen {
   bool operator==(const HalfOpen&) const = default;
 };
 
-using Effect =
-    std::variant<AnswerStatus, DelayCall, HangCall, LoseAnswer, AnswerTwice, AnswerEmpty,
-                 AnswerMalformed, ChangeAnswer, HoldCall, ResetStream, MissingTrailers,
-                 OversizedHeader, AnswerHttp, SendGoaway, ChangeSettings, WithholdPingAck,
-                 WithholdWindow, CloseConnection, ResetConnection, HalfOpen>;
+using Effect = std::variant<AnswerStatus, DelayCall, HangCall, LoseAnswer, AnswerTwice, AnswerEmpty,
+                            AnswerMalformed, ChangeAnswer, HoldCall, ResetStream, MissingTrailers,
+                            OversizedHeader, AnswerHttp, ReadTimeout, LimitMessage, RepeatRequest,
+                            SendGoaway, ChangeSettings, WithholdPingAck, WithholdWindow,
+                            CloseConnection, ResetConnection, HalfOpen>;
 
 // "status", "goaway": its name in JSON and in the journal.
 std::string_view EffectName(const Effect& effect);
@@ -233,6 +259,7 @@ enum class Trigger {
   kCall,        // a call that agrees, once its request is complete
   kConnection,  // a connection that agrees, when it is accepted: in effect from its first byte
   kNow,         // every open connection that agrees, when the rule is set
+  kEvery,       // both: those that are open and those to come
 };
 
 struct Rule {

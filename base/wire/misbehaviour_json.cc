@@ -29,8 +29,11 @@ const Names<AnswerMalformed::How> kMalformed = {{"garbage", AnswerMalformed::How
                                                 {"compressed", AnswerMalformed::How::kCompressed}};
 const Names<bool> kHeaderPlaces = {{"headers", false}, {"trailers", true}};
 const Names<bool> kVersions = {{"2", false}, {"1.1", true}};
-const Names<Trigger> kTriggers = {
-    {"call", Trigger::kCall}, {"connection", Trigger::kConnection}, {"now", Trigger::kNow}};
+const Names<bool> kRefusals = {{"status", false}, {"page", true}};
+const Names<Trigger> kTriggers = {{"call", Trigger::kCall},
+                                  {"connection", Trigger::kConnection},
+                                  {"now", Trigger::kNow},
+                                  {"every", Trigger::kEvery}};
 const Names<std::uint16_t> kSettings = {{"header_table_size", 1},      {"enable_push", 2},
                                         {"max_concurrent_streams", 3}, {"initial_window_size", 4},
                                         {"max_frame_size", 5},         {"max_header_list_size", 6}};
@@ -411,6 +414,18 @@ void Fields(auto& v, auto& e, const AnswerHttp& d) {
   v.Text("body", e.body, d.body);
   v.Choice("version", e.http1, kVersions, d.http1);
 }
+void Fields(auto& v, auto& e, const ReadTimeout& d) {
+  v.Time("by", e.by, d.by);
+  v.Number("status", e.status, d.status, 200, 599);
+  v.Text("content_type", e.content_type, d.content_type);
+  v.Text("body", e.body, d.body);
+}
+void Fields(auto& v, auto& e, const LimitMessage& d) {
+  v.Number("bytes", e.bytes, d.bytes, 1);
+  v.Choice("way", e.way, kWays, d.way);
+  v.Choice("answer", e.page, kRefusals, d.page);
+}
+void Fields(auto&, auto&, const RepeatRequest&) {}
 void Fields(auto& v, auto& e, const SendGoaway& d) {
   v.Error("error", e.error, d.error);
   v.LastStream("last_stream", e.last_stream, d.last_stream);

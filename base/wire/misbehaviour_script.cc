@@ -59,6 +59,9 @@ StatusOr<std::string> MisbehaviourScript::Check(const Rule& rule, const std::str
   if (rule.match.NeedsMessage() && !options_.tools.describe) {
     return wrong("match", "names what is inside messages, which nothing here can read");
   }
+  if (std::holds_alternative<RepeatRequest>(rule.effect) && !options_.repeats_requests) {
+    return wrong("do", "only a proxy can send a request twice");
+  }
   for (const std::string& pattern : rule.match.methods) {
     const auto known =
         options_.tools.methods ? options_.tools.methods() : std::vector<std::string>();
@@ -129,7 +132,8 @@ StatusOr<std::vector<std::string>> MisbehaviourScript::Set(SteadyTime now,
   Refresh();
   for (const std::string& id : ids) {
     State* state = Find(id);
-    if (state->rule->rule.on != Trigger::kNow) continue;
+    const Trigger on = state->rule->rule.on;
+    if (on != Trigger::kNow && on != Trigger::kEvery) continue;
     const RulePtr rule = state->rule;
     // A connection may end, and leave, because of it.
     std::vector<std::uint64_t> open;
@@ -253,7 +257,8 @@ RulePtr MisbehaviourScript::OnCall(SteadyTime now, const Place& place, StreamId 
 RulePtr MisbehaviourScript::OnConnection(SteadyTime now, const Place& place) {
   State* chosen = nullptr;
   for (State& state : rules_) {
-    if (state.rule->rule.on != Trigger::kConnection) continue;
+    const Trigger on = state.rule->rule.on;
+    if (on != Trigger::kConnection && on != Trigger::kEvery) continue;
     if (!AgreesWithConnection(state.rule->rule.match, place)) continue;
     if (Choose(state, now) && chosen == nullptr) chosen = &state;
   }

@@ -81,6 +81,9 @@ class MisbehaviourScript {
   struct Options {
     std::uint64_t seed = 1;
     MessageTools tools;
+    // Whoever carries the rules out can send a request twice; where not, rules that ask for it are
+    // refused.
+    bool repeats_requests = false;
     // Called with each effect as it takes place.
     std::function<void(const Hit&)> on_hit;
   };
@@ -133,6 +136,8 @@ class MisbehaviourScript {
 
   // Whether any rule is in effect: if not, nothing else needs to be asked.
   bool active() const { return !rules_.empty(); }
+  // Whether any of them waits for calls.
+  bool on_calls() const { return on_calls_; }
   // Whether a rule needs the request's message to decide.
   bool needs_message() const { return needs_message_; }
   const MessageTools& tools() const { return options_.tools; }

@@ -1,83 +1,18 @@
 #include "base/wire/scripted_server.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/wire/grpc_fields.h"
-#include "base/wire/raw_frames.h"
+#include "base/wire/misbehaviour_effects.h"
 
 namespace squall::wire {
 namespace {
 
-// Longest value of one field of an oversized header: some HPACK decoders take no value above 64
-// KiB, whatever the peer's settings say of the block.
-constexpr std::uint64_t kHeaderValue = 8192;
-constexpr std::uint32_t kMaxWindow = 0x7fffffff;
-constexpr std::uint32_t kMinFrame = 16384, kMaxFrame = 16777215;
+constexpr int kContentTooLarge = 413, kBadGateway = 502;
 
-std::string_view Reason(int http_status) {
-  switch (http_status) {
-    case 400:
-      return "Bad Request";
-    case 401:
-      return "Unauthorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 429:
-      return "Too Many Requests";
-    case 500:
-      return "Internal Server Error";
-    case 502:
-      return "Bad Gateway";
-    case 503:
-      return "Service Unavailable";
-    case 504:
-      return "Gateway Timeout";
-    default:
-      return http_status < 400 ? "OK" : "Error";
-  }
-}
-
-std::string Page(const AnswerHttp& http) {
-  if (!http.body.empty()) return http.body;
-  return fmt::format(
-      "<html><head><title>{0} {1}</title></head><body><h1>{0} {1}</h1></body></html>\r\n",
-      http.status, Reason(http.status));
-}
-
-std::string Http1(const AnswerHttp& http) {
-  const std::string page = Page(http);
-  return fmt::format(
-      "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}",
-      http.status, Reason(http.status), http.content_type, page.size(), page);
-}
-
-template <typename T>
-const T* EffectOf(const RulePtr& rule) {
-  return rule == nullptr ? nullptr : std::get_if<T>(&rule->rule.effect);
-}
-
-// A rule that meets the connection from its first byte has a say in how it begins.
-GrpcServerOptions Adjusted(GrpcServerOptions options, const RulePtr& rule) {
-  if (rule == nullptr || rule->rule.after > Duration::zero()) return options;
-  if (const auto* http = EffectOf<AnswerHttp>(rule); http != nullptr && http->http1) {
-    options.http2.auto_settings = false;
-  }
-  if (const auto* settings = EffectOf<ChangeSettings>(rule)) {
-    for (const auto& [id, value] : settings->values) {
-      if (id == 3) options.http2.max_concurrent_streams = value;
-      if (id == 4 && value <= kMaxWindow) options.http2.stream_window = value;
-      if (id == 5 && value >= kMinFrame && value <= kMaxFrame) options.http2.max_frame_size = value;
-      if (id == 6) options.http2.max_header_bytes = value;
-    }
-  }
+GrpcServerOptions Adjusted(GrpcServerOptions options, const ScriptedConnection& connection) {
+  options.http2 = connection.Adjusted(options.http2);
   return options;
-}
-
-Headers ResponseHeaders() {
-  return {{":status", "200"}, {"content-type", std::string(kGrpcContentType)}};
 }
 
 }  // namespace
@@ -86,48 +21,23 @@ ScriptedServer::ScriptedServer(const GrpcServerOptions& options, Handler& handle
                                MisbehaviourScript* script, Place place, SteadyTime now)
     : handler_(handler),
       script_(script),
-      place_(std::move(place)),
       now_(now),
-      on_accept_(script != nullptr && script->active() ? script->OnConnection(now, place_)
-                                                       : nullptr),
-      grpc_(Adjusted(options, on_accept_), *this) {
-  if (script_ == nullptr) return;
-  script_->Join(*this);
-  if (on_accept_ != nullptr) Misbehave(now, on_accept_);
-}
-
-ScriptedServer::~ScriptedServer() {
-  if (script_ != nullptr) script_->Leave(*this);
+      connection_(*this, script, std::move(place), now),
+      grpc_(Adjusted(options, connection_), *this) {
+  connection_.Begin(now);
 }
 
 Status ScriptedServer::Feed(SteadyTime now, std::string_view bytes) {
   now_ = now;
-  if (silent_ || end_ != End::kKeep) return absl::OkStatus();
-  if (http1_armed_) {
-    http1_ = Http1(std::get<AnswerHttp>(on_accept_->rule.effect));
-    script_->Tell(on_accept_->rule, place_);
-    Conclude(End::kClose, on_accept_->rule);
-    return absl::OkStatus();
-  }
-  return grpc_.Feed(bytes);
+  return connection_.Swallows() ? absl::OkStatus() : grpc_.Feed(bytes);
 }
 
 void ScriptedServer::TakeOutput(std::string& out) {
-  if (silent_) return;
-  if (!http1_.empty()) {
-    out.append(std::exchange(http1_, {}));
-  } else if (!http1_armed_) {
-    grpc_.TakeOutput(out);
-    if (resets_.empty()) return;
-    for (const auto& [call, error] : std::exchange(resets_, {})) http2().Reset(call, error);
-    grpc_.TakeOutput(out);
-  }
-}
-
-void ScriptedServer::Conclude(End end, const Rule& rule) {
-  if (end_ != End::kKeep) return;
-  end_ = end;
-  end_fault_ = rule.id;
+  if (connection_.Speaks(out)) return;
+  grpc_.TakeOutput(out);
+  if (resets_.empty()) return;
+  for (const auto& [call, error] : std::exchange(resets_, {})) http2().Reset(call, error);
+  grpc_.TakeOutput(out);
 }
 
 // --- Calls
@@ -148,30 +58,19 @@ void ScriptedServer::OnMessage(StreamId call, std::string message) {
   CallFacts facts = std::move(head.mapped());
   if (script_->needs_message())
     facts = script_->tools().describe(facts.service, facts.method, message);
-  RulePtr rule = script_->OnCall(now_, place_, call, facts);
+  RulePtr rule = script_->OnCall(now_, connection_.place(), call, facts);
   if (rule == nullptr) return handler_.OnMessage(call, std::move(message), {});
   if (wire::OnConnection(rule->rule.effect)) {
-    const Duration after = rule->rule.after;
-    if (after > Duration::zero()) {
-      script_->Later(now_ + after, rule,
-                     [this, alive = std::weak_ptr(alive_), rule, call,
-                      facts = std::move(facts)](SteadyTime now) {
-                       if (alive.expired()) return;
-                       OnTheConnection(now, rule, call, facts);
-                       handler_.OnOutput();
-                     });
-    } else {
-      OnTheConnection(now_, rule, call, facts);
-    }
+    connection_.Meet(now_, rule, call, facts);
     handler_.OnMessage(
         call, std::move(message),
-        {.fault_id = rule->rule.id, .status = {}, .withheld = end_ != End::kKeep || silent_});
+        {.fault_id = rule->rule.id, .status = {}, .withheld = end() != End::kKeep || silent()});
     return;
   }
   Met& met = met_[call];
   met = {.rule = rule, .facts = std::move(facts), .serial = ++serial_};
   if (const auto* hold = EffectOf<HoldCall>(rule); hold != nullptr && hold->way == Way::kRequest) {
-    script_->Tell(rule->rule, place_, call, met.facts);
+    Tell(rule->rule, call, met.facts);
     script_->Wait(hold->gate, rule,
                   IfOpen(call, [this, call, message = std::move(message)](SteadyTime now) mutable {
                     MeetRequest(now, call, std::move(message));
@@ -186,7 +85,7 @@ void ScriptedServer::OnMessage(StreamId call, std::string message) {
     wait = rule->rule.after;
   }
   if (wait > Duration::zero()) {
-    if (EffectOf<DelayCall>(rule) != nullptr) script_->Tell(rule->rule, place_, call, met.facts);
+    if (EffectOf<DelayCall>(rule) != nullptr) Tell(rule->rule, call, met.facts);
     LaterForCall(now_ + wait, call,
                  [this, call, message = std::move(message)](SteadyTime now) mutable {
                    MeetRequest(now, call, std::move(message));
@@ -203,22 +102,38 @@ void ScriptedServer::MeetRequest(SteadyTime now, StreamId call, std::string mess
   CallFate fate{.fault_id = rule.id, .status = {}, .withheld = false};
   if (const auto* status = std::get_if<AnswerStatus>(&rule.effect)) {
     fate.status = GrpcStatus{status->code, status->message, met.rule->status_details};
-    script_->Tell(rule, place_, call, met.facts);
+    Tell(rule, call, met.facts);
     handler_.OnMessage(call, std::move(message), fate);
     return;
   }
+  const auto* limit = std::get_if<LimitMessage>(&rule.effect);
+  const bool too_large =
+      limit != nullptr && limit->way == Way::kRequest && message.size() > limit->bytes;
+  if (too_large && !limit->page) {
+    fate.status = TooLarge(message.size(), *limit);
+    Tell(rule, call, met.facts);
+    handler_.OnMessage(call, std::move(message), fate);
+    return;
+  }
+  if (const auto* timeout = std::get_if<ReadTimeout>(&rule.effect)) {
+    LaterForCall(now + timeout->by, call, [this, call, timeout, keep = met.rule](SteadyTime) {
+      Tell(keep->rule, call, met_.at(call).facts);
+      SendPage(call, timeout->status, timeout->content_type, timeout->body);
+      Drop(call);
+    });
+  }
   const auto* reset = std::get_if<ResetStream>(&rule.effect);
   const auto* http = std::get_if<AnswerHttp>(&rule.effect);
-  fate.withheld =
-      reset != nullptr || http != nullptr || std::holds_alternative<HangCall>(rule.effect);
+  fate.withheld = reset != nullptr || http != nullptr || too_large ||
+                  std::holds_alternative<HangCall>(rule.effect);
   if (!fate.withheld) return handler_.OnMessage(call, std::move(message), fate);
 
   met.swallow = true;
   const RulePtr keep = met.rule;
-  script_->Tell(rule, place_, call, met.facts);
+  Tell(rule, call, met.facts);
   handler_.OnMessage(call, std::move(message), fate);
   if (reset != nullptr) {
-    if (reset->headers) http2().SubmitHeaders(call, ResponseHeaders(), false);
+    if (reset->headers) http2().SubmitHeaders(call, GrpcResponseHeaders(), false);
     if (reset->headers && grpc_.Take(call)) {
       // A reset overtakes what is queued: it has to wait until the headers are framed.
       resets_.emplace_back(call, reset->error);
@@ -226,11 +141,11 @@ void ScriptedServer::MeetRequest(SteadyTime now, StreamId call, std::string mess
       grpc_.Reset(call, reset->error);
     }
     Drop(call);
-  } else if (http != nullptr && grpc_.Take(call)) {
-    http2().SubmitHeaders(
-        call, {{":status", fmt::format("{}", http->status)}, {"content-type", http->content_type}},
-        false);
-    http2().SubmitData(call, Page(*http), true);
+  } else if (http != nullptr) {
+    SendPage(call, http->status, http->content_type, http->body);
+    Drop(call);
+  } else if (too_large) {
+    SendPage(call, kContentTooLarge, "text/html", "");
     Drop(call);
   }
 }
@@ -247,7 +162,7 @@ void ScriptedServer::OnCancelled(StreamId call) {
 }
 
 void ScriptedServer::OnPing(bool ack) {
-  if (!ack && of_pings_ != nullptr) script_->Tell(of_pings_->rule, place_);
+  if (!ack) connection_.OnPing();
   handler_.OnPing(ack);
 }
 
@@ -255,7 +170,7 @@ std::function<void(SteadyTime)> ScriptedServer::IfOpen(StreamId call,
                                                        std::function<void(SteadyTime)> work) {
   return [this, alive = std::weak_ptr(alive_), call, serial = met_.at(call).serial,
           work = std::move(work)](SteadyTime now) {
-    if (alive.expired() || end_ != End::kKeep) return;
+    if (alive.expired() || end() != End::kKeep) return;
     const auto it = met_.find(call);
     if (it == met_.end() || it->second.serial != serial) return;
     work(now);
@@ -303,7 +218,7 @@ void ScriptedServer::MeetAnswer(SteadyTime now, StreamId call, const Answer& ans
   };
   const auto* hold = EffectOf<HoldCall>(rule);
   if (hold != nullptr && hold->way == Way::kAnswer) {
-    script_->Tell(rule->rule, place_, call, it->second.facts);
+    Tell(rule->rule, call, it->second.facts);
     it->second.swallow = true;  // the call's own deadline may not answer a second time
     return script_->Wait(hold->gate, rule, IfOpen(call, std::move(send)));
   }
@@ -311,7 +226,7 @@ void ScriptedServer::MeetAnswer(SteadyTime now, StreamId call, const Answer& ans
   Duration wait{};
   if (delay != nullptr && delay->way == Way::kAnswer) {
     wait = delay->by + rule->rule.after;
-    script_->Tell(rule->rule, place_, call, it->second.facts);
+    Tell(rule->rule, call, it->second.facts);
   } else if (delay == nullptr && hold == nullptr && EffectOf<AnswerStatus>(rule) == nullptr) {
     wait = rule->rule.after;
   }
@@ -320,163 +235,56 @@ void ScriptedServer::MeetAnswer(SteadyTime now, StreamId call, const Answer& ans
   LaterForCall(now + wait, call, std::move(send));
 }
 
+AnswerParts ScriptedServer::Apart(const Answer& answer) {
+  AnswerParts parts;
+  parts.headers = GrpcResponseHeaders();
+  if (answer.status.ok()) {
+    parts.body = GrpcFrame(answer.message);
+    AppendStatus(answer.status, parts.trailers);
+  } else {
+    AppendStatus(answer.status, parts.headers);
+  }
+  return parts;
+}
+
 void ScriptedServer::SendAnswer(StreamId call, const Met& met, const Answer& answer) {
   const Rule& rule = met.rule->rule;
-  const auto tell = [&] { script_->Tell(rule, place_, call, met.facts); };
-  const bool ok = answer.status.ok();
   if (const auto* lose = std::get_if<LoseAnswer>(&rule.effect)) {
-    tell();
+    Tell(rule, call, met.facts);
     if (lose->how == LoseAnswer::How::kResetStream) grpc_.Reset(call, lose->error);
-    if (lose->how == LoseAnswer::How::kCloseConnection) Conclude(End::kClose, rule);
-    if (lose->how == LoseAnswer::How::kResetConnection) Conclude(End::kReset, rule);
+    if (lose->how == LoseAnswer::How::kCloseConnection) connection_.Conclude(End::kClose, rule);
+    if (lose->how == LoseAnswer::How::kResetConnection) connection_.Conclude(End::kReset, rule);
     return;
   }
-  if (const auto* twice = std::get_if<AnswerTwice>(&rule.effect);
-      twice != nullptr && twice->as == AnswerTwice::As::kResponses) {
-    tell();
+  const auto* limit = std::get_if<LimitMessage>(&rule.effect);
+  if (limit != nullptr && limit->way == Way::kAnswer && answer.message.size() > limit->bytes) {
+    Tell(rule, call, met.facts);
+    if (limit->page) return SendPage(call, kBadGateway, "text/html", "");
+    return grpc_.Finish(call, TooLarge(answer.message.size(), *limit));
+  }
+  if (!ShapesAnswers(rule.effect)) return SendPlain(call, answer);  // it was on the request
+  AnswerParts parts = Apart(answer);
+  const StatusOr<bool> shaped = ShapeAnswer(*met.rule, met.facts, script_->tools(), call, parts);
+  if (!shaped.ok()) return grpc_.Finish(call, GrpcStatus::From(shaped.status()));
+  if (!*shaped) return SendPlain(call, answer);
+  Tell(rule, call, met.facts);
+  if (!parts.raw.empty()) {
     SendPlain(call, answer);
-    Headers trailers;
-    AppendStatus(answer.status, trailers);
-    Headers headers = ResponseHeaders();
-    if (!ok) headers.insert(headers.end(), trailers.begin(), trailers.end());
-    std::string again = RawHeaders(call, headers, !ok);
-    if (ok)
-      again += RawData(call, GrpcFrame(answer.message), false) + RawHeaders(call, trailers, true);
-    return http2().SendRaw(again);
+    return http2().SendRaw(parts.raw);
   }
-  const auto* oversized = std::get_if<OversizedHeader>(&rule.effect);
-  if (oversized == nullptr && !ok)
-    return SendPlain(call, answer);  // there is no message to do anything to
-
-  // The response, taken apart.
-  Headers headers = ResponseHeaders();
-  std::string body = ok ? GrpcFrame(answer.message) : std::string();
-  Headers trailers;
-  AppendStatus(answer.status, trailers);
-  bool with_trailers = true;
-  if (oversized != nullptr) {
-    Headers& where = oversized->in_trailers ? trailers : headers;
-    for (std::uint64_t left = oversized->bytes; left > 0;) {
-      const std::uint64_t n = std::min(left, kHeaderValue);
-      where.push_back({"x-oversized", std::string(static_cast<std::size_t>(n), 'x')});
-      left -= n;
-    }
-  } else if (const auto* twice = std::get_if<AnswerTwice>(&rule.effect)) {
-    static_cast<void>(twice);
-    body += body;
-  } else if (const auto* empty = std::get_if<AnswerEmpty>(&rule.effect)) {
-    body = empty->what == AnswerEmpty::What::kMessage ? GrpcFrame("") : std::string();
-  } else if (const auto* malformed = std::get_if<AnswerMalformed>(&rule.effect)) {
-    switch (malformed->how) {
-      case AnswerMalformed::How::kGarbage:
-        body = GrpcFrame(std::string(16, '\xff'));
-        break;
-      case AnswerMalformed::How::kTruncated:
-        body = GrpcFrame(answer.message.empty() ? std::string(2, '\0') : answer.message);
-        body.resize(body.size() - (body.size() - 5 + 1) / 2);
-        break;
-      case AnswerMalformed::How::kCompressed:
-        body = GrpcFrame(answer.message, true);
-        break;
-    }
-  } else if (const auto* change = std::get_if<ChangeAnswer>(&rule.effect)) {
-    const auto changed = script_->tools().change(met.facts.service, met.facts.method,
-                                                 answer.message, change->fields);
-    if (!changed.ok()) {
-      return SendPlain(call, {{static_cast<int>(StatusCode::kInternal),
-                               fmt::format("rule {}: {}", rule.id, Message(changed.status())),
-                               {}},
-                              {}});
-    }
-    body = GrpcFrame(*changed);
-  } else if (std::holds_alternative<MissingTrailers>(rule.effect)) {
-    with_trailers = false;
-  } else {
-    return SendPlain(call, answer);  // the effect was on the request
-  }
-  tell();
   if (!grpc_.Take(call)) return;
-  if (!ok) headers.insert(headers.end(), trailers.begin(), trailers.end());
-  if (body.empty() && !ok) return http2().SubmitHeaders(call, headers, true);
-  http2().SubmitHeaders(call, headers, false);
-  http2().SubmitData(call, std::move(body), !with_trailers);
-  if (with_trailers) http2().SubmitTrailers(call, trailers);
+  if (!answer.status.ok()) return http2().SubmitHeaders(call, parts.headers, true);
+  http2().SubmitHeaders(call, parts.headers, false);
+  http2().SubmitData(call, std::move(parts.body), !parts.with_trailers);
+  if (parts.with_trailers) http2().SubmitTrailers(call, parts.trailers);
 }
 
-// --- The connection
-// ---------------------------------------------------------------------------------------------------
-
-void ScriptedServer::Misbehave(SteadyTime now, const RulePtr& rule) {
-  if (rule->rule.after > Duration::zero()) {
-    script_->Later(now + rule->rule.after, rule,
-                   [this, alive = std::weak_ptr(alive_), rule](SteadyTime at) {
-                     if (alive.expired()) return;
-                     OnTheConnection(at, rule, 0, {});
-                     handler_.OnOutput();
-                   });
-    return;
-  }
-  OnTheConnection(now, rule, 0, {});
-  if (rule->rule.on == Trigger::kNow) handler_.OnOutput();
-}
-
-void ScriptedServer::OnTheConnection(SteadyTime now, const RulePtr& active, StreamId stream,
-                                     const CallFacts& facts) {
-  now_ = now;
-  if (end_ != End::kKeep || silent_) return;
-  const Rule& rule = active->rule;
-  const bool begins = active == on_accept_ && rule.after == Duration::zero();
-  const auto tell = [&] { script_->Tell(rule, place_, stream, facts); };
-  if (const auto* http = std::get_if<AnswerHttp>(&rule.effect)) {
-    if (begins) {
-      http1_armed_ = true;  // and told when the client has said something
-      return;
-    }
-    http2().SendRaw(Http1(*http));
-    Conclude(End::kClose, rule);
-  } else if (const auto* goaway = std::get_if<SendGoaway>(&rule.effect)) {
-    http2().Goaway(goaway->error, goaway->last_stream, goaway->debug);
-    if (goaway->close) Conclude(End::kClose, rule);
-  } else if (const auto* settings = std::get_if<ChangeSettings>(&rule.effect)) {
-    std::vector<std::pair<std::uint16_t, std::uint32_t>> values = settings->values;
-    if (begins) {
-      // What Adjusted has put into the first SETTINGS.
-      std::erase_if(values, [](const auto& value) {
-        return value.first == 3 || value.first == 6 ||
-               (value.first == 4 && value.second <= kMaxWindow) ||
-               (value.first == 5 && value.second >= kMinFrame && value.second <= kMaxFrame);
-      });
-    }
-    if (!values.empty()) http2().SubmitSettings(values);
-  } else if (std::holds_alternative<WithholdPingAck>(rule.effect)) {
-    of_pings_ = active;
-    http2().SetAutoPingAck(false);
-    return;  // told with each PING
-  } else if (std::holds_alternative<WithholdWindow>(rule.effect)) {
-    of_windows_ = active;
-    http2().SetAutoWindowUpdate(false);
-  } else if (std::holds_alternative<CloseConnection>(rule.effect)) {
-    Conclude(End::kClose, rule);
-  } else if (std::holds_alternative<ResetConnection>(rule.effect)) {
-    Conclude(End::kReset, rule);
-  } else if (std::holds_alternative<HalfOpen>(rule.effect)) {
-    silent_ = true;
-    end_fault_ = rule.id;
-  }
-  tell();
-}
-
-void ScriptedServer::Behave(SteadyTime now, const Rule& rule) {
-  now_ = now;
-  if (of_pings_ != nullptr && of_pings_->rule.id == rule.id) {
-    of_pings_.reset();
-    http2().SetAutoPingAck(true);
-  }
-  if (of_windows_ != nullptr && of_windows_->rule.id == rule.id) {
-    of_windows_.reset();
-    http2().SetAutoWindowUpdate(true);
-    handler_.OnOutput();
-  }
+void ScriptedServer::SendPage(StreamId call, int status, const std::string& content_type,
+                              const std::string& body) {
+  if (!grpc_.Take(call)) return;
+  HttpPage page = PageOf(status, content_type, body);
+  http2().SubmitHeaders(call, page.headers, false);
+  http2().SubmitData(call, std::move(page.body), true);
 }
 
 }  // namespace squall::wire

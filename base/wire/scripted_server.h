@@ -16,8 +16,11 @@
 
 #include "base/wire/grpc.h"
 #include "base/wire/misbehaviour_script.h"
+#include "base/wire/scripted_connection.h"
 
 namespace squall::wire {
+
+struct AnswerParts;
 
 // How a request is to be taken by its handler.
 struct CallFate {
@@ -29,7 +32,7 @@ struct CallFate {
   bool withheld = false;
 };
 
-class ScriptedServer final : private GrpcServerHandler, private MisbehaviourScript::Member {
+class ScriptedServer final : private GrpcServerHandler, private ScriptedConnection::Host {
  public:
   class Handler {
    public:
@@ -50,7 +53,7 @@ class ScriptedServer final : private GrpcServerHandler, private MisbehaviourScri
   // script's members.
   ScriptedServer(const GrpcServerOptions& options, Handler& handler, MisbehaviourScript* script,
                  Place place, SteadyTime now);
-  ~ScriptedServer() override;
+  ~ScriptedServer() override = default;
 
   // From within OnCallStarted: GrpcServerConnection::AcceptStream.
   void AcceptStream(StreamId call) {
@@ -63,17 +66,15 @@ class ScriptedServer final : private GrpcServerHandler, private MisbehaviourScri
   void Reply(SteadyTime now, StreamId call, std::string message);
   void Finish(SteadyTime now, StreamId call, GrpcStatus status);
 
-  // How the connection is to be ended by its owner, once it has sent what TakeOutput gives (kClose)
-  // or at once (kReset).
-  enum class End { kKeep, kClose, kReset };
-  End end() const { return end_; }
+  using End = ScriptedEnd;
+  End end() const { return connection_.end(); }
   // The fault that ends or silences it.
-  const std::string& end_fault() const { return end_fault_; }
+  const std::string& end_fault() const { return connection_.end_fault(); }
   // Half open: whatever comes is not to be looked at, nothing is to be sent, closing included.
-  bool silent() const { return silent_; }
+  bool silent() const { return connection_.silent(); }
 
   GrpcServerConnection& grpc() { return grpc_; }
-  Http2Connection& http2() { return grpc_.http2(); }
+  Http2Connection& http2() override { return grpc_.http2(); }
   const Http2Connection& http2() const { return grpc_.http2(); }
 
  private:
@@ -94,40 +95,36 @@ class ScriptedServer final : private GrpcServerHandler, private MisbehaviourScri
   void OnCancelled(StreamId call) override;
   void OnHalfClosed(StreamId call) override { handler_.OnHalfClosed(call); }
   void OnPing(bool ack) override;
-  const Place& place() const override { return place_; }
-  void Misbehave(SteadyTime now, const RulePtr& rule) override;
-  void Behave(SteadyTime now, const Rule& rule) override;
+  void WithholdPings(bool withhold) override { http2().SetAutoPingAck(!withhold); }
+  void WithholdWindows(bool withhold) override { http2().SetAutoWindowUpdate(!withhold); }
+  void OnOutput() override { handler_.OnOutput(); }
 
   void MeetRequest(SteadyTime now, StreamId call, std::string message);
   void MeetAnswer(SteadyTime now, StreamId call, const Answer& answer);
   void SendAnswer(StreamId call, const Met& met, const Answer& answer);
   void SendPlain(StreamId call, const Answer& answer);
-  void OnTheConnection(SteadyTime now, const RulePtr& rule, StreamId stream,
-                       const CallFacts& facts);
+  static AnswerParts Apart(const Answer& answer);
+  void SendPage(StreamId call, int status, const std::string& content_type,
+                const std::string& body);
+  void Tell(const Rule& rule, StreamId call, const CallFacts& facts) {
+    script_->Tell(rule, connection_.place(), call, facts);
+  }
   // Runs `work` later if the call is still the same and open then.
   void LaterForCall(SteadyTime when, StreamId call, std::function<void(SteadyTime)> work);
   std::function<void(SteadyTime)> IfOpen(StreamId call, std::function<void(SteadyTime)> work);
   void Drop(StreamId call);
-  void Conclude(End end, const Rule& rule);
 
   Handler& handler_;
   MisbehaviourScript* const script_;
-  const Place place_;
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   SteadyTime now_;
-  RulePtr on_accept_;  // decides before anything else is made
+  ScriptedConnection connection_;  // decides before anything else is made
   GrpcServerConnection grpc_;
   std::map<StreamId, CallFacts>
       heads_;  // calls whose message is still to come, while rules are in effect
   std::unordered_map<StreamId, Met> met_;
   std::uint64_t serial_ = 0;
   std::vector<std::pair<StreamId, Http2Error>> resets_;  // behind headers that are queued
-  std::string http1_;                                    // sent instead of HTTP/2
-  bool http1_armed_ = false;                             // as soon as the client has said something
-  RulePtr of_pings_, of_windows_;                        // what withholds them
-  End end_ = End::kKeep;
-  std::string end_fault_;
-  bool silent_ = false;
 };
 
 }  // namespace squall::wire

@@ -91,7 +91,17 @@ Status TrustAuthorities(SSL_CTX* ctx, std::string_view pem, bool announce, std::
 }
 
 int VersionNumber(TlsVersion version) {
-  return version == TlsVersion::kTls12 ? TLS1_2_VERSION : TLS1_3_VERSION;
+  switch (version) {
+    case TlsVersion::kTls10:
+      return TLS1_VERSION;
+    case TlsVersion::kTls11:
+      return TLS1_1_VERSION;
+    case TlsVersion::kTls12:
+      return TLS1_2_VERSION;
+    case TlsVersion::kTls13:
+      return TLS1_3_VERSION;
+  }
+  return TLS1_3_VERSION;
 }
 
 Status UseVersions(SSL_CTX* ctx, TlsVersion min_version, TlsVersion max_version) {
@@ -286,6 +296,7 @@ StatusOr<SslCtxPtr> TlsContext::Impl::MakeServerCtx(const TlsIdentity& identity,
   SslCtxPtr result(SSL_CTX_new(TLS_server_method()));
   if (!result) return Refuse("cannot create a context");
   SSL_CTX* c = result.get();
+  if (o.weak) SSL_CTX_set_security_level(c, 0);
   SQUALL_RETURN_IF_ERROR(UseVersions(c, o.min_version, o.max_version));
   SQUALL_RETURN_IF_ERROR(UseIdentity(c, identity, whose));
   SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
@@ -417,6 +428,7 @@ TlsSession::TlsSession(std::shared_ptr<TlsContext> context, WallTime now)
       mode = SSL_VERIFY_PEER | (o.require_client_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
     }
     SSL_set_verify(ssl, mode, verify);
+    if (o.refuse_client_usage) X509_VERIFY_PARAM_set_purpose(param, X509_PURPOSE_SMIME_SIGN);
     SSL_set_accept_state(ssl);
     return;
   }

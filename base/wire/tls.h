@@ -26,7 +26,8 @@ struct TlsIdentity {
   std::string private_key_pem;
 };
 
-enum class TlsVersion { kTls12, kTls13 };
+// Below 1.2 only with `weak`.
+enum class TlsVersion { kTls10, kTls11, kTls12, kTls13 };
 
 // What a server does when the client offers application protocols and none is in its list. A client
 // that offers none at all is served without one in either case.
@@ -55,6 +56,11 @@ struct TlsServerOptions {
   AlpnMismatch alpn_mismatch = AlpnMismatch::kRefuse;
   TlsVersion min_version = TlsVersion::kTls12;
   TlsVersion max_version = TlsVersion::kTls13;
+  // Serves what OpenSSL holds to be too weak: short keys, versions before 1.2.
+  bool weak = false;
+  // Client certificates have to be good for a use that nobody's is: refused as those without
+  // clientAuth are.
+  bool refuse_client_usage = false;
   // Whether clients are given session tickets. A client that comes back with one does not look at
   // the server's certificate again (incident X2).
   bool session_tickets = true;

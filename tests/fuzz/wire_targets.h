@@ -20,7 +20,12 @@ void GrpcFrames(std::string_view bytes);
 // The encodings of header values: timeouts, percent, base64.
 void GrpcFields(std::string_view bytes);
 
+// A relay between a client and a server that do anything, with rules in effect: it must neither
+// hold more than it may nor end a call twice.
+void RelayScript(std::string_view script);
+
 // Inputs to begin with, for all targets alike: whole conversations and their parts.
 std::vector<std::string> WireSeeds();
+std::vector<std::string> RelaySeeds();
 
 }  // namespace squall::fuzz

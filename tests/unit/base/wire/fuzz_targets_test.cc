@@ -11,11 +11,12 @@
 namespace squall::fuzz {
 namespace {
 
-void RunOver(void (*target)(std::string_view)) {
+void RunOver(void (*target)(std::string_view), const std::vector<std::string>& seeds = WireSeeds(),
+             int damaged = 300) {
   Rng rng(99);
-  for (const std::string& seed : WireSeeds()) {
+  for (const std::string& seed : seeds) {
     target(seed);
-    for (int i = 0; i < 300; ++i) target(Damage(seed, rng));
+    for (int i = 0; i < damaged; ++i) target(Damage(seed, rng));
   }
 }
 
@@ -23,6 +24,8 @@ TEST(FuzzTargets, GrpcServerBytes) { RunOver(GrpcServerBytes); }
 TEST(FuzzTargets, GrpcClientBytes) { RunOver(GrpcClientBytes); }
 TEST(FuzzTargets, GrpcFrames) { RunOver(GrpcFrames); }
 TEST(FuzzTargets, GrpcFields) { RunOver(GrpcFields); }
+
+TEST(FuzzTargets, RelayScript) { RunOver(RelayScript, RelaySeeds(), 20); }
 
 TEST(FuzzTargets, SeedsReachTheHandler) {
   // A seed that no longer parses would make the runs above meaningless.
