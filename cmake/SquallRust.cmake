@@ -43,12 +43,17 @@ function(squall_import_rust_crate name dir)
     set(offline --offline)
   endif()
 
+  if(CMAKE_BUILD_TYPE STREQUAL "Release")
+    set(profile release)
+  else()
+    set(profile quick)
+  endif()
   set(archive "${CMAKE_CURRENT_BINARY_DIR}/lib${name}.a")
   set(depfile "${CMAKE_CURRENT_BINARY_DIR}/lib${name}.d")
   add_custom_command(
     OUTPUT "${archive}"
     COMMAND "${CMAKE_COMMAND}"
-            -DCARGO=${SQUALL_CARGO} -DRUSTC=${SQUALL_RUSTC} -DOFFLINE=${offline} -DCRATE_DIR=${dir} -DNAME=${name}
+            -DCARGO=${SQUALL_CARGO} -DRUSTC=${SQUALL_RUSTC} -DOFFLINE=${offline} -DCRATE_DIR=${dir} -DNAME=${name} -DPROFILE=${profile}
             -DTARGET_DIR=${SQUALL_CACHE_DIR}/cargo-${lock_hash} -DARCHIVE=${archive} -DDEPFILE=${depfile}
             -P "${CMAKE_SOURCE_DIR}/cmake/SquallCargo.cmake"
     DEPENDS "${dir}/Cargo.toml" "${dir}/Cargo.lock" "${CMAKE_SOURCE_DIR}/cmake/SquallCargo.cmake"

@@ -21,7 +21,7 @@ CACHE = pathlib.Path(sys.argv[2])
 
 def build_script():
     key = hashlib.sha256((CRATE / "Cargo.lock").read_bytes()).hexdigest()[:12]
-    found = glob.glob(str(CACHE / f"cargo-{key}/release/build/squall-bridge-*/build-script-build"))
+    found = glob.glob(str(CACHE / f"cargo-{key}/*/build/squall-bridge-*/build-script-build"))
     assert found, f"no build script under {CACHE}: build the target squall_bridge first"
     return max(found, key=os.path.getmtime)
 
