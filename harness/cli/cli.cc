@@ -202,6 +202,19 @@ int Main(int argc, char** argv) {
       ->required();
   judge_app->callback([&] { action = [&] { return JudgeFolders(judge); }; });
 
+  ReportCommand report;
+  CLI::App* report_app =
+      app.add_subcommand("report", "Draw saved journals as a timeline, without running anything");
+  report_app->footer(
+      "Examples:\n  squall report squall-out/latest                     a whole run, of what was "
+      "kept\n  squall report squall-out/latest/E1.fixed.fake       one subject\n  squall report "
+      "journal.jsonl --out incident.html   a journal alone\n\n`squall run` writes the same page "
+      "as timeline.html, with every subject in it.");
+  report_app->add_option("paths", report.paths, "Folders of runs or of subjects, or journal files")
+      ->required();
+  report_app->add_option("--out", report.out, "The page to write")->capture_default_str();
+  report_app->callback([&] { action = [&] { return Report(report); }; });
+
   bool default_config = false;
   CLI::App* config_app = app.add_subcommand("config", "Show the settings file");
   config_app->footer("Example:\n  squall config --default > squall.toml");

@@ -50,6 +50,11 @@ struct JudgeCommand {
   std::vector<std::string> folders;
 };
 
+struct ReportCommand {
+  std::vector<std::string> paths;  // folders of runs or subjects, or journal files
+  std::string out = "timeline.html";
+};
+
 struct RunOneCommand {
   std::string file, subject, work;
   scenarios::WorldKind world = scenarios::WorldKind::kFake;
@@ -62,6 +67,7 @@ int Run(const RunCommand& command);
 int Check(const CheckCommand& command);
 int List(const ListCommand& command);
 int JudgeFolders(const JudgeCommand& command);
+int Report(const ReportCommand& command);
 int RunOne(const RunOneCommand& command);
 
 // The commented default of squall.toml.

@@ -17,13 +17,6 @@ namespace {
 // Enough to see the last words of everything that ran, short enough for a terminal.
 constexpr std::size_t kLastLines = 12;
 
-Status WriteFile(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << text;
-  if (!file.flush()) return MakeStatus(StatusCode::kUnavailable, "{}: cannot be written", path);
-  return absl::OkStatus();
-}
-
 void WriteOut(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
@@ -40,11 +33,19 @@ reports::SubjectReport WithLastLines(reports::SubjectReport report) {
 
 }  // namespace
 
+Status WriteFile(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << text;
+  if (!file.flush()) return MakeStatus(StatusCode::kUnavailable, "{}: cannot be written", path);
+  return absl::OkStatus();
+}
+
 Reporting::Reporting(const Clock& clock, ReportingOptions options)
     : clock_(clock),
       options_(std::move(options)),
       began_(clock.Now()),
-      console_(reports::ConsoleOptionsFor(STDOUT_FILENO), WriteOut) {
+      console_(reports::ConsoleOptionsFor(STDOUT_FILENO), WriteOut),
+      timelines_(SecretsOfEnvironment(options_.api_key_variable)) {
   run_.version = SQUALL_VERSION;
   run_.worlds = options_.worlds;
   run_.jobs = options_.jobs;
@@ -56,6 +57,12 @@ Reporting::Reporting(const Clock& clock, ReportingOptions options)
 }
 
 void Reporting::Started(const Job& job) { console_.Started(job.Label(), Elapsed()); }
+
+void Reporting::Examine(const reports::SubjectReport& result) {
+  // One that was killed before it wrote anything has no journal: the page says that it has no
+  // timeline.
+  timelines_.Add(result, result.work_directory).IgnoreError();
+}
 
 void Reporting::Ended(const Job& job, const reports::SubjectReport& result) {
   console_.Finished(job.Label(), WithLastLines(result), Elapsed());
@@ -79,6 +86,7 @@ Status Reporting::Finish(const std::vector<reports::SubjectReport>& results, boo
   const std::string json = reports::SummaryJson(run_);
   Status status = WriteFile(options_.run_directory + "/" + kJUnitFile, junit);
   status.Update(WriteFile(options_.run_directory + "/" + kSummaryFile, json));
+  status.Update(WriteFile(options_.run_directory + "/" + kTimelineFile, timelines_.Html(run_)));
   if (!options_.junit.empty()) status.Update(WriteFile(options_.junit, junit));
   if (!options_.json.empty()) status.Update(WriteFile(options_.json, json));
   console_.End(run_);

@@ -9,6 +9,7 @@
 
 #include "base/util/clock.h"
 #include "base/util/status.h"
+#include "harness/cli/timelines.h"
 #include "harness/runner/plan.h"
 #include "reports/console.h"
 #include "reports/result.h"
@@ -21,18 +22,24 @@ struct ReportingOptions {
   std::vector<std::string> worlds;
   std::uint64_t seed = 0;
   int jobs = 1;
-  std::string junit, json;  // paths of further copies; "" = none
+  std::string junit, json;       // paths of further copies; "" = none
+  std::string api_key_variable;  // its value is not shown
 };
 
 // Names in the run's folder.
 inline constexpr const char* kJUnitFile = "junit.xml";
 inline constexpr const char* kSummaryFile = "summary.json";
+inline constexpr const char* kTimelineFile = "timeline.html";
+
+Status WriteFile(const std::string& path, const std::string& text);
 
 class Reporting {
  public:
   Reporting(const Clock& clock, ReportingOptions options);
 
   void Started(const Job& job);
+  // While its work folder is still there: takes the timeline.
+  void Examine(const reports::SubjectReport& result);
   void Ended(const Job& job, const reports::SubjectReport& result);
   void Tick();
   void Aborting(int signal, std::size_t running);
@@ -47,6 +54,7 @@ class Reporting {
   const SteadyTime began_;
   reports::RunReport run_;
   reports::Console console_;
+  TimelinePage timelines_;
 };
 
 }  // namespace squall::harness

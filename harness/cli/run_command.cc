@@ -146,13 +146,15 @@ int Run(const RunCommand& command) {
 
   std::vector<std::string> worlds;
   for (const scenarios::WorldKind world : run.worlds) worlds.emplace_back(WorldName(world));
-  Reporting reporting(clock, {.run_directory = *directory,
-                              .planned = plan->size() * static_cast<std::size_t>(options.repeat),
-                              .worlds = worlds,
-                              .seed = seed,
-                              .jobs = options.jobs,
-                              .junit = run.junit,
-                              .json = run.json});
+  Reporting reporting(clock,
+                      {.run_directory = *directory,
+                       .planned = plan->size() * static_cast<std::size_t>(options.repeat),
+                       .worlds = worlds,
+                       .seed = seed,
+                       .jobs = options.jobs,
+                       .junit = run.junit,
+                       .json = run.json,
+                       .api_key_variable = run.external ? run.external->api_key_variable : ""});
   std::vector<reports::SubjectReport> results;
   bool aborted = false;
   {
@@ -160,6 +162,8 @@ int Run(const RunCommand& command) {
     Runner runner(
         executor, options,
         {.on_started = [&](const Job& job) { reporting.Started(job); },
+         .on_ended = [&](const Job&,
+                         const reports::SubjectReport& result) { reporting.Examine(result); },
          .on_result = [&](const Job& job,
                           const reports::SubjectReport& result) { reporting.Ended(job, result); }});
     std::function<void()> tick = [&] {

@@ -244,6 +244,7 @@ void Runner::Ended(Active* raw, const ProcessExit& exit) {
   result.repetition = base.repetition;
   result.seed = base.seed;
   result.repeat_command = base.repeat_command;
+  if (listener_.on_ended) listener_.on_ended(active->job, result);
   if (AsItShouldBe(result) && !options_.keep) {
     std::error_code ignored;
     fs::remove_all(active->folder, ignored);

@@ -37,6 +37,9 @@ class Runner {
  public:
   struct Listener {
     std::function<void(const Job&)> on_started;
+    // It ran, and its work folder (result.work_directory) is still there: that of a subject which
+    // is as it should be goes away after this, unless all are kept.
+    std::function<void(const Job&, const reports::SubjectReport&)> on_ended;
     std::function<void(const Job&, const reports::SubjectReport&)> on_result;
   };
 

@@ -17,6 +17,8 @@ const App = (() => {
                              `at ${Format.duration(found.at)}`) : null;
     };
     const expected = (c) => s.expectedFailures.includes(c.check);
+    // What is broken seldom gets through its steps: that is not what it was caught by.
+    const aside = (c) => s.status === "CAUGHT" && !expected(c);
     return element("div", {class: "head"},
         element("div", {class: "title-line"},
             element("h1", {}, Overview.name(s)), Overview.badge(s),
@@ -27,9 +29,9 @@ const App = (() => {
         s.explanation && failed.length === 0 ? element("p", {class: "notice"}, s.explanation) : "",
         s.leaks.length ? element("p", {class: "notice"}, `Left behind: ${s.leaks.join(", ")}`) : "",
         failed.length || passed.length ? element("div", {class: "checks"},
-            failed.map((c) => element("div", {class: `violation ${c.outcome} ${expected(c) ? "expected" : ""}`},
+            failed.map((c) => element("div", {class: `violation ${c.outcome} ${expected(c) ? "expected" : aside(c) ? "aside" : ""}`},
                 element("p", {class: "kicker"}, element("strong", {}, c.check),
-                    c.outcome === "unknown" ? "cannot be told" : expected(c) ? "violated, as this subject was to show" : "violated", jump(c)),
+                    c.outcome === "unknown" ? "cannot be told" : expected(c) ? "violated, as this subject was to show" : aside(c) ? "not met, which is not counted here" : "violated", jump(c)),
                 Overview.check(c))),
             passed.length ? element("details", {class: "passed"}, element("summary", {}, `${Format.plural(passed.length, "check")} passed`), passed.map((c) => Overview.check(c))) : "") : "",
         s.repeat ? Overview.command(s.repeat) : "");

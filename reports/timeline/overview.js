@@ -63,7 +63,7 @@ const Overview = (() => {
     return element("dl", {class: `check ${c.outcome}`},
         element("div", {class: "check-name"}, element("dt", {class: "unseen"}, "check"), element("dd", {}, c.check, " ", typeof at === "object" && at !== null ? at : null)),
         element("div", {}, element("dt", {}, "expected"), element("dd", {}, c.expected)),
-        element("div", {}, element("dt", {}, "seen"), element("dd", {}, c.happened)));
+        element("div", {}, element("dt", {}, "seen"), element("dd", {}, c.happened.replace(/\n\s*\n+/g, "\n"))));
   }
 
   function draw(run, into) {

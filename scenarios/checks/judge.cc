@@ -175,9 +175,7 @@ SubjectJudgement JudgeSubject(std::span<const CheckResult> results,
   return judgement;
 }
 
-StatusOr<JournalJudgement> JudgeJournal(std::span<const Event> events,
-                                        std::span<const CheckSpec> checks,
-                                        const Expectation& expectation) {
+StatusOr<double> TimeoutScaleOf(std::span<const Event> events) {
   double timeout_scale = 1;
   for (const Event& event : events) {
     const auto* run = event.As<RunEvent>();
@@ -190,6 +188,13 @@ StatusOr<JournalJudgement> JudgeJournal(std::span<const Event> events,
                         found->second);
     timeout_scale = *number;
   }
+  return timeout_scale;
+}
+
+StatusOr<JournalJudgement> JudgeJournal(std::span<const Event> events,
+                                        std::span<const CheckSpec> checks,
+                                        const Expectation& expectation) {
+  SQUALL_ASSIGN_OR_RETURN(const double timeout_scale, TimeoutScaleOf(events));
   SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<ChecksJudge> judge,
                           ChecksJudge::Create(checks, timeout_scale));
   std::optional<SteadyTime> end;

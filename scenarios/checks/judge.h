@@ -27,6 +27,9 @@ inline constexpr std::string_view kOraclePrefix = "oracle:";
 // time were multiplied by, where it is not 1. So reports tell it, and a saved journal knows it.
 inline constexpr std::string_view kTimeoutScaleVersion = "timeout_scale";
 
+// What the limits of the run were scaled by, from its journal; 1 where it does not say.
+StatusOr<double> TimeoutScaleOf(std::span<const journal::Event> events);
+
 // The checks of a scenario as one Judge, plus the oracles:
 //   no_unexpected_exit  no process ended unasked; leaves out processes that a check of the scenario
 //   speaks of (exits, stays_up,

@@ -47,7 +47,7 @@ def latest(name):
 
 
 def test_help_and_usage():
-    for command in ([], ["run"], ["check"], ["list"], ["judge"], ["config"]):
+    for command in ([], ["run"], ["check"], ["list"], ["judge"], ["report"], ["config"]):
         text = squall(*command, "--help")
         assert "squall" in text
     assert "Exit codes" in squall("--help")
@@ -114,6 +114,54 @@ def test_a_failure_is_kept_judged_again_and_named_with_its_command():
     assert os.path.exists(os.path.join(work, "journal.jsonl"))
     assert "WRONG/default@fake: fail" in squall("judge", work, expect=FAILED)
     assert ElementTree.fromstring(latest("junit.xml")).find(".//failure") is not None
+
+
+def timeline_data(path):
+    """The run and the timelines that a page holds."""
+    with open(path, encoding="utf-8") as file:
+        elements = re.findall(r'<script type="application/json" id="([\w-]+)">(.*?)</script>', file.read(), re.S)
+    return {name: json.loads(text) for name, text in elements}
+
+
+def test_every_run_writes_a_timeline_and_report_draws_it_again():
+    secret = "tmprl-1234567890-abcdef"
+    squall("run", "A4/broken", QUICK)
+    run = os.path.join(FOLDER, "squall-out", "latest")
+    data = timeline_data(os.path.join(run, "timeline.html"))
+    subjects = data["run"]["subjects"]
+    # Green subjects have theirs too, though their folders are gone.
+    assert [s["subject"] for s in subjects] == ["broken", "fixed"] and all(s["timeline"] for s in subjects), subjects
+    assert not os.path.exists(os.path.join(run, "A4.fixed.fake"))
+    broken = data["timeline-0"]
+    failed = [v for v in broken["violations"] if v["outcome"] == "fail"]
+    assert failed and all(v["placed"] for v in failed), broken["violations"]
+    assert all(0 < v["at"] <= broken["judging"] for v in failed), failed
+    groups = {lane[0] for lane in broken["lanes"]}
+    assert {"checks", "steps", "processes", "logs"} <= groups, groups
+    for lane, row, begin, end, look, tone, is_open, label, line, facts in broken["items"]:
+        assert 0 <= begin <= end <= broken["end"] and row < broken["lanes"][lane][3] and line > 0
+
+    squall("run", QUICK, "--keep")
+    work = os.path.join(FOLDER, "squall-out", "latest", "A4.fixed.fake")
+    assert "1 subject" in squall("report", work, "--out", "one.html")
+    one = timeline_data(os.path.join(FOLDER, "one.html"))
+    assert one["run"]["subjects"][0]["repeat"].startswith("squall run A4/fixed"), one["run"]["subjects"][0]
+    assert one["timeline-0"] == timeline_data(os.path.join(FOLDER, "squall-out", "latest", "timeline.html"))["timeline-0"]
+    squall("report", os.path.join(FOLDER, "squall-out", "latest"))
+    assert timeline_data(os.path.join(FOLDER, "timeline.html"))["timeline-0"] == one["timeline-0"]
+    # A journal alone, and one that prints a secret of the environment.
+    with open(os.path.join(work, "journal.jsonl"), encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    last = json.loads(lines[-1])
+    lines.append(json.dumps({**{key: last[key] for key in ("v", "t_ns", "wall", "wall_ns")}, "seq": last["seq"] + 1, "source": "w",
+                             "kind": "log", "what": "stdout", "process": "w", "line": f"my key is {secret[:8]}..."}))
+    with open(os.path.join(FOLDER, "alone.jsonl"), "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    squall("report", "alone.jsonl", "--out", "alone.html", env={"SQUALL_TEST_API_KEY": secret})
+    with open(os.path.join(FOLDER, "alone.html"), encoding="utf-8") as file:
+        page = file.read()
+    assert "my key is [hidden]..." in page and secret[:8] not in page
+    assert "no such file" in squall("report", "nowhere.jsonl", expect=BAD_SCENARIO)
 
 
 def test_shards_make_up_the_whole():

@@ -250,9 +250,9 @@ def look(paths):
 
 def picture(path, key, into):
     with browser.Browser(browser.find()) as chromium:
-        page = opened(chromium, path, width=1240, height=860)
+        page = opened(chromium, path, width=1100, height=830)
         shown(page, f"Data.run.subjects.findIndex((s) => s.key === {json.dumps(key)})")
-        page.key("n")
+        page.run("document.querySelector('.jump')?.click()")
         page.screenshot(into)
         print(f"{into}: {os.path.getsize(into) // 1000} kB", *problems(page), sep="\n  ")
     return 0
