@@ -7,7 +7,8 @@ FUZZ_SECONDS ?= 60
 JOBS := $(shell nproc)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-typescript configure build run test check-real tidy format asan-ubsan tsan coverage fuzz bench prove-flakes prove-faults prove-differential prove-profiles prove-sdks prove-load bench-server clean
+# All that `make help` shows.
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(MAKEFILE_LIST))
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,12 +65,26 @@ prove-load: ## Connections, open workflows, and a soak of SOAK minutes (60) with
 	@cmake --build --preset release --target squall-load
 	@build/release/bin/squall-load all --soak-minutes $${SOAK:-60}
 
-bench: bench-server ## All figures
+prove-toxiproxy: configure ## Toxiproxy's Go API tests, requests side by side, the Python and Node clients: against our proxy
+	@cmake --build --preset $(PRESET) --target squall-proxy
+	@tools/prove-toxiproxy.sh $(BUILD)/bin/squall-proxy
+
+prove-proxy: configure ## Toxics in force from byte 0 on 10,000 connections; 1,000 cycles of each under load, no leak
+	@cmake --build --preset $(PRESET) --target proxy_server_test
+	@SQUALL_PROOF_CONNECTIONS=$${CONNECTIONS:-10000} SQUALL_PROOF_CYCLES=$${CYCLES:-1000} SQUALL_TIMEOUT_SCALE=10 \
+	  $(BUILD)/tests/proxy_server_test --gtest_filter='ProxyProofTest.*'
+
+bench: bench-server bench-proxy ## All figures
 
 bench-server: ## Speed and memory, side by side with the real dev server (release build)
 	@$(MAKE) --no-print-directory PRESET=release configure
 	@cmake --build --preset release --target squall-bench
 	@SQUALL_SOURCE_DIR=$(CURDIR) build/release/bin/squall-bench
+
+bench-proxy: ## The proxy beside Toxiproxy's and none: latency, throughput, CPU (release build; fetches the Go module)
+	@$(MAKE) --no-print-directory PRESET=release configure
+	@cmake --build --preset release --target squall-bench-proxy
+	@tools/bench-proxy.sh build/release/bin
 
 asan-ubsan: ## Unit and integration tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory PRESET=asan-ubsan test

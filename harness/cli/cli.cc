@@ -9,6 +9,7 @@
 
 #include "harness/cli/options.h"
 #include "harness/cli/usage_error.h"
+#include "harness/proxy/serve.h"
 #include "harness/runner/exit_codes.h"
 
 namespace squall::harness {
@@ -214,6 +215,12 @@ int Main(int argc, char** argv) {
       ->required();
   report_app->add_option("--out", report.out, "The page to write")->capture_default_str();
   report_app->callback([&] { action = [&] { return Report(report); }; });
+
+  ServeSettings serve;
+  CLI::App* proxy_app = app.add_subcommand(
+      "proxy", "Serve TCP proxies that misbehave on demand, with Toxiproxy's HTTP API");
+  AddServeOptions(*proxy_app, serve);
+  proxy_app->callback([&] { action = [&] { return ServeProxies(serve); }; });
 
   bool default_config = false;
   CLI::App* config_app = app.add_subcommand("config", "Show the settings file");

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import urllib.request
 import xml.etree.ElementTree as ElementTree
 
 SQUALL = sys.argv[1]
@@ -47,7 +48,7 @@ def latest(name):
 
 
 def test_help_and_usage():
-    for command in ([], ["run"], ["check"], ["list"], ["judge"], ["report"], ["config"]):
+    for command in ([], ["run"], ["check"], ["list"], ["judge"], ["report"], ["config"], ["proxy"]):
         text = squall(*command, "--help")
         assert "squall" in text
     assert "Exit codes" in squall("--help")
@@ -61,6 +62,21 @@ def test_help_and_usage():
     assert "--jobs: Value many" in squall("run", "--jobs", "many", expect=USAGE)
     squall("run", "--shard", "3/2", QUICK, expect=USAGE)
     squall("run", "--address", "127.0.0.1:1", QUICK, expect=USAGE)
+
+
+def test_the_proxy_serves_until_it_is_told_to_stop():
+    with subprocess.Popen([SQUALL, "proxy", "--port", "0", "--seed", "42"], stdout=subprocess.PIPE, text=True, cwd=FOLDER) as proxy:
+        ready = json.loads(proxy.stdout.readline())
+        assert ready["squall_event"] == "ready" and ready["seed"] == 42, ready
+        with urllib.request.urlopen(f"http://127.0.0.1:{ready['port']}/version", timeout=60 * SCALE) as reply:
+            assert json.load(reply) == {"version": "2.12.0"}
+        proxy.terminate()
+        assert proxy.wait(60 * SCALE) == OK
+    bad = os.path.join(FOLDER, "bad.json")
+    with open(bad, "w", encoding="utf-8") as file:
+        file.write('[{"name": "p"}]')
+    assert "missing required field: upstream at proxy 1" in squall("proxy", "--port", "0", "--config", bad, expect=USAGE)
+    assert "it cannot be read" in squall("proxy", "--config", "nowhere.json", expect=USAGE)
 
 
 def test_selection():

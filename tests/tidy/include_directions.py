@@ -34,6 +34,8 @@ ALLOWED = {
     + ("scenarios/format", "scenarios/engine", "scenarios/checks"),
     # harness, from the kernel upwards.
     "harness/net": BASE,
+    # The stand-alone proxy: links without processes, targets or scenarios, in a small program of its own.
+    "harness/proxy": BASE + ("harness/net",),
     "harness/process": BASE + ("harness/net",),
     "harness/doctor": BASE + ("harness/net",),
     # Servers, workers and ingresses under test in this process are the fakes' library forms.
@@ -49,7 +51,7 @@ ALLOWED = {
     "harness/cli": BASE
     + ("reports", "scenarios/format", "scenarios/engine", "scenarios/checks")
     + ("harness/net", "harness/process", "harness/target", "harness/fault", "harness/runner")
-    + ("harness/doctor",),
+    + ("harness/doctor", "harness/proxy"),
     # Tests may include what they test; nothing includes tests.
     "tests": None,
 }
