@@ -22,6 +22,7 @@
 #include "fakes/server/admin_http.h"
 #include "fakes/server/event_log.h"
 #include "fakes/server/listen.h"
+#include "fakes/server/sessions.h"
 
 namespace squall::fakes {
 namespace {
@@ -30,11 +31,6 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr std::size_t kReadBytes = 64 << 10;
-// A connection whose peer does not read is not read from either once this much waits for it.
-constexpr std::size_t kMaxPendingBytes = 16 << 20;
-// How long a connection that we closed may stay to let the peer read our last bytes.
-constexpr auto kLinger = std::chrono::seconds(1);
 // Pause of accepting when the process is out of descriptors.
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 // How often Start tries a port or a state file that is taken.
@@ -73,20 +69,7 @@ class MutableSink final : public journal::Sink {
 
 }  // namespace
 
-struct FakeServer::Impl final : AdminTarget {
-  struct Session {
-    Session(asio::io_context& io, std::uint64_t id_in) : id(id_in), socket(io), linger(io) {}
-    const std::uint64_t id;
-    tcp::socket socket;
-    std::string pending;  // output that the kernel did not take yet
-    std::size_t pending_sent = 0;
-    bool writing = false;  // waits for the socket to become writable
-    bool reading = false;  // waits for it to become readable
-    bool closing = false;  // the frontend is done with it
-    asio::steady_timer linger;
-  };
-  using SessionPtr = std::shared_ptr<Session>;
-
+struct FakeServer::Impl final : AdminTarget, Sessions::Owner {
   struct Listener {
     Listener(asio::io_context& io, std::size_t index_in)
         : index(index_in), acceptor(io), pause(io) {}
@@ -111,8 +94,8 @@ struct FakeServer::Impl final : AdminTarget {
         engine_sink(sink),
         engine(options.engine, engine_sink),
         frontend(std::move(frontend_options), engine, sink),
-        timer(io),
-        read_buffer(kReadBytes, '\0') {}
+        sessions(io, *this),
+        timer(io) {}
 
   FakeServerOptions options;
   journal::NullSink null_sink;
@@ -129,10 +112,9 @@ struct FakeServer::Impl final : AdminTarget {
   asio::io_context io{1};
   std::vector<std::unique_ptr<Listener>> listeners;  // the first is the server's own
   std::unique_ptr<AdminHttp> admin;
+  Sessions sessions;
   asio::steady_timer timer;
   std::optional<SteadyTime> timer_at;
-  std::map<std::uint64_t, SessionPtr> sessions;
-  std::string read_buffer;
   bool suspended = false;
   std::thread thread;
 
@@ -225,58 +207,20 @@ struct FakeServer::Impl final : AdminTarget {
       const std::uint64_t id =
           frontend.Accept(Now(), AddressText(peer), fmt::format("127.0.0.1:{}", listener.port),
                           listener.index, clock.WallNow());
-      auto session = std::make_shared<Session>(io, id);
-      error_code error;
-      session->socket.assign(tcp::v4(), fd.get(), error);
-      if (error) {
-        frontend.PeerClosed(Now(), id, true);
-        continue;
-      }
-      fd.release();
-      session->socket.native_non_blocking(true, error);
-      sessions.emplace(id, session);
-      WaitForBytes(session);
+      if (!sessions.Add(id, std::move(fd))) frontend.PeerClosed(Now(), id, true);
     }
     Flush();
     WaitForConnection(listener);
   }
 
-  void WaitForBytes(const SessionPtr& session) {
-    if (session->reading || !session->socket.is_open()) return;
-    session->reading = true;
-    session->socket.async_wait(tcp::socket::wait_read, [this, session](const error_code& error) {
-      session->reading = false;
-      if (!error) ReadFrom(session);
-    });
+  void OnBytes(std::uint64_t id, std::string_view bytes) override {
+    frontend.Receive(Now(), id, bytes);
+    Flush();
   }
 
-  void ReadFrom(const SessionPtr& session) {
-    const ssize_t n =
-        ::recv(session->socket.native_handle(), read_buffer.data(), read_buffer.size(), 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-      WaitForBytes(session);
-      return;
-    }
-    if (n <= 0) {
-      const bool reset = n < 0;
-      Drop(session);
-      frontend.PeerClosed(Now(), session->id, reset);
-      Flush();
-      return;
-    }
-    if (!session->closing) {
-      frontend.Receive(Now(), session->id,
-                       std::string_view(read_buffer.data(), static_cast<std::size_t>(n)));
-      Flush();
-    }
-    if (session->pending.size() - session->pending_sent < kMaxPendingBytes) WaitForBytes(session);
-  }
-
-  void Drop(const SessionPtr& session) {
-    error_code ignored;
-    session->socket.close(ignored);
-    session->linger.cancel();
-    sessions.erase(session->id);
+  void OnGone(std::uint64_t id, bool reset) override {
+    frontend.PeerClosed(Now(), id, reset);
+    Flush();
   }
 
   // Carries the frontend's output to the sockets, skips time if there is nothing else to do, and
@@ -289,74 +233,7 @@ struct FakeServer::Impl final : AdminTarget {
   }
 
   void Carry() {
-    for (FrontendOutput& output : frontend.TakeOutput()) {
-      const auto it = sessions.find(output.connection);
-      if (it == sessions.end()) continue;
-      const SessionPtr session = it->second;
-      if (output.end == FrontendOutput::End::kReset) {
-        const linger abort = {.l_onoff = 1, .l_linger = 0};
-        ::setsockopt(session->socket.native_handle(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
-        Drop(session);
-        continue;
-      }
-      if (output.end == FrontendOutput::End::kClose) session->closing = true;
-      Send(session, std::move(output.bytes));
-    }
-  }
-
-  void Send(const SessionPtr& session, std::string bytes) {
-    if (session->pending.empty()) {
-      session->pending = std::move(bytes);
-      session->pending_sent = 0;
-    } else {
-      session->pending += bytes;
-    }
-    if (!session->writing) Write(session);
-  }
-
-  void Write(const SessionPtr& session) {
-    while (session->pending_sent < session->pending.size()) {
-      const ssize_t n =
-          ::send(session->socket.native_handle(), session->pending.data() + session->pending_sent,
-                 session->pending.size() - session->pending_sent, MSG_NOSIGNAL);
-      if (n >= 0) {
-        session->pending_sent += static_cast<std::size_t>(n);
-        continue;
-      }
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN) {
-        // Reading finds out what happened and tells the frontend; nothing can be sent any more.
-        session->pending.clear();
-        session->pending_sent = 0;
-        WaitForBytes(session);
-        return;
-      }
-      session->writing = true;
-      session->socket.async_wait(tcp::socket::wait_write, [this, session](const error_code& error) {
-        session->writing = false;
-        if (!error) Write(session);
-      });
-      return;
-    }
-    session->pending.clear();
-    session->pending_sent = 0;
-    if (session->closing) {
-      FinishClosing(session);
-    } else {
-      WaitForBytes(session);
-    }
-  }
-
-  // Says that nothing more comes, and waits for the peer to say the same: closing while bytes of
-  // the peer are unread would send a reset, which may overtake our last words.
-  void FinishClosing(const SessionPtr& session) {
-    error_code ignored;
-    session->socket.shutdown(tcp::socket::shutdown_send, ignored);
-    session->linger.expires_after(kLinger);
-    session->linger.async_wait([this, session](const error_code& error) {
-      if (!error) Drop(session);
-    });
-    WaitForBytes(session);
+    for (FrontendOutput& output : frontend.TakeOutput()) sessions.Carry(std::move(output));
   }
 
   // --- Time
@@ -467,11 +344,7 @@ struct FakeServer::Impl final : AdminTarget {
     } else {
       frontend.TakeOutput();  // a dead process sends nothing
     }
-    for (auto& [id, session] : sessions) {
-      session->socket.close(ignored);
-      session->linger.cancel();
-    }
-    sessions.clear();
+    sessions.CloseAll();
   }
 };
 
@@ -623,6 +496,14 @@ void FakeServer::WithEngine(const std::function<void(Engine&, Moment)>& function
     impl_->frontend.Poll(now);
     impl_->Flush();
   });
+}
+
+void FakeServer::Log(std::string level, std::string line) {
+  impl_->sink.Append("server:" + impl_->options.name,
+                     journal::LogEvent{.what = "stderr",
+                                       .process = impl_->options.name,
+                                       .level = std::move(level),
+                                       .line = std::move(line)});
 }
 
 StatusOr<std::vector<std::string>> FakeServer::SetRules(std::vector<wire::Rule> rules) {

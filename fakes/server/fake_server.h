@@ -123,6 +123,10 @@ class FakeServer {
   static constexpr std::uint64_t kOwnCalls = std::uint64_t{1} << 63;
   void WithEngine(const std::function<void(Engine&, Moment)>& function);
 
+  // Puts a line of the program's own into the journal, as one of its standard error. From any
+  // thread, the server's own included, where the journal is safe from any.
+  void Log(std::string level, std::string line);
+
   // Misbehaviour: Frontend's functions of the same names.
   StatusOr<std::vector<std::string>> SetRules(std::vector<wire::Rule> rules);
   bool LiftRule(std::string_view id);

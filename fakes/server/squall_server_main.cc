@@ -15,6 +15,7 @@
 #include "fakes/engine/settings.h"
 #include "fakes/server/fake_server.h"
 #include "fakes/server/program.h"
+#include "fakes/server/protobuf_log.h"
 
 namespace squall::fakes {
 namespace {
@@ -283,11 +284,15 @@ int Main(int argc, char** argv) {
   if (!journal.ok()) return program.Complain(kWrongUsage, Message(journal.status()));
   options->journal = *journal;
 
+  ProtobufLog complaints;  // of requests, from the first byte on
   const bool tls = options->tls.has_value();
   std::vector<std::string> listeners;
   for (const ListenerOptions& listener : options->listeners) listeners.push_back(listener.name);
   StatusOr<std::unique_ptr<FakeServer>> server = FakeServer::Start(*std::move(options));
   if (!server.ok()) return program.ComplainOfStart(server.status());
+  complaints.To([&server](std::string level, std::string line) {
+    (*server)->Log(std::move(level), std::move(line));
+  });
   if (const StateFileReport found = (*server)->state_report(); found.cut_bytes != 0) {
     program.Complain(0, fmt::format("state file {}: cut off a torn record of {} bytes at offset {}",
                                     args.state_file, found.cut_bytes, found.cut_at));
@@ -303,6 +308,7 @@ int Main(int argc, char** argv) {
   program.WaitForStop();
   const Status state = (*server)->state_status();
   (*server)->Shutdown();
+  complaints.To(nullptr);
   server->reset();
   return state.ok() ? program.Finish() : program.Complain(kFailed, Message(state));
 }

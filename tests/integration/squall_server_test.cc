@@ -193,6 +193,31 @@ TEST_F(SquallServerTest, KnowsEveryMessageByName) {
   EXPECT_THAT(refused.status.details, HasSubstr("errordetails.v1.ResourceExhaustedFailure"));
 }
 
+// What protobuf says of them belongs to the server's journal: a client must not be able to write to
+// its standard error.
+TEST_F(SquallServerTest, BytesThatAreNoTextAreALineOfTheJournal) {
+  const std::string journal = folder_.path() + "/garbage.jsonl";
+  const auto life = Serve({"--name", "cloud", "--journal", journal});
+  SocketClient client(life->port());
+  const std::string ns = "\n\x02\xff\xfe";  // DescribeNamespaceRequest.namespace
+  EXPECT_EQ(client.Call(std::string(kWorkflowService), "DescribeNamespace", ns).status.code, 13);
+  Stop(*life);
+  EXPECT_THAT(life->err, IsEmpty());
+  const auto events = journal::ReadFile(journal);
+  ASSERT_OK(events);
+  std::vector<journal::LogEvent> logs;
+  for (const journal::Event& event : *events) {
+    if (const auto* log = event.As<journal::LogEvent>(); log != nullptr) logs.push_back(*log);
+  }
+  ASSERT_FALSE(logs.empty());
+  for (const journal::LogEvent& log : logs) {
+    EXPECT_EQ(log.process, "cloud");
+    EXPECT_EQ(log.level, "ERROR");
+    EXPECT_THAT(log.line, AllOf(StartsWith("protobuf: "), HasSubstr("namespace"),
+                                HasSubstr("invalid UTF-8"), Not(HasSubstr("\n"))));
+  }
+}
+
 TEST_F(SquallServerTest, DiesWithItsParentWhenToldTo) {
   // A shell is the parent; it alone is killed.
   const auto life = Launch({"/bin/sh", "-c", Binary() + " --die-with-parent & wait"});
