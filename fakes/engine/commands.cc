@@ -146,9 +146,13 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
 
   const WallTime original_scheduled = run.task.original_scheduled;
   const bool discard = CanDiscard(run, request);
-  if (!discard && !Closes(request)) {
-    if (const auto refused = core_.limits.Refuse(run, CompletionEvents(run, request)))
-      return *refused;
+  if (!discard) {
+    const bool closes = Closes(request);
+    if (!closes) {
+      if (const auto refused = core_.limits.Refuse(run, CompletionEvents(run, request)))
+        return *refused;
+    }
+    if (const auto refused = core_.limits.RefuseCompletion(run, request, closes)) return *refused;
   }
   std::int64_t completed_id = 0;
   historypb::WorkflowTaskCompletedEventAttributes completed;

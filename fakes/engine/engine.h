@@ -67,6 +67,11 @@ struct EngineLimits {
   // What goes beyond ends the workflow.
   std::int64_t history_size = std::int64_t{50} << 20;   // limit.historySize.error
   std::int64_t history_count = std::int64_t{50} << 10;  // limit.historyCount.error
+  std::int64_t state_size = std::int64_t{8} << 20;      // limit.mutableStateSize.error
+  // What one completion of a workflow task may write at once.
+  std::int64_t transaction_size = std::int64_t{4} << 20;  // system.transactionSizeLimit
+  // Larger failures of attempts that are retried are cut.
+  std::int64_t activity_failure_size = 4096;  // limit.mutableStateActivityFailureSize.error
   // From here on its worker is advised to continue as new.
   std::int64_t history_size_suggest = std::int64_t{4} << 20;   // ...suggestContinueAsNew
   std::int64_t history_count_suggest = std::int64_t{4} << 10;  // ...suggestContinueAsNew
@@ -114,6 +119,9 @@ struct EngineOptions {
   // frontend.WorkflowPauseEnabled, history.enableWorkflowTaskCompletionPagination of the real
   // server.
   bool workflow_pause = false;
+  // Tasks of one priority go by their fairness keys, in turns (matching.enableFairness, off there
+  // unless configured).
+  bool fairness = false;
   bool task_completion_pages = false;
   // Workers with heartbeats poll a control queue, where cancellations of their activities are told
   // to them at once (frontend.workerCommandsEnabled and system.enableCancelActivityWorkerCommand of

@@ -18,19 +18,22 @@ inline constexpr std::size_t kBlobSizeWarn = std::size_t{512} << 10;  // limit.b
 inline constexpr std::size_t kBlobSizeError = std::size_t{2} << 20;   // limit.blobSize.error
 inline constexpr std::size_t kMemoSizeError = std::size_t{2} << 20;   // limit.memoSize.error
 inline constexpr std::string_view kBlobExceedsLimit = "Blob data size exceeds limit.";
+inline constexpr std::string_view kHeartbeatExceedsLimit = "Heartbeat details exceed size limit.";
 
 // Whether a payload or failure is beyond limit.blobSize.error. Null is not.
 bool ExceedsBlobLimit(const google::protobuf::Message* payload);
 
-// A failure of the server's own that no retry mends.
-failure::Failure ServerFailure(std::string_view message);
+// A failure of the server's own.
+failure::Failure ServerFailure(std::string_view message, bool non_retryable = true);
 
 // `given`, or when it is too large the server's failure with what is left of it as the cause.
 failure::Failure WithinBlobLimit(const failure::Failure& given);
+// The same for the failure of an attempt that is retried, which is kept in the workflow's state.
+failure::Failure WithinStateLimit(const failure::Failure& given, std::int64_t limit);
 
-// The size of histories. The real server looks at it whenever it stores a change of an open
-// workflow: a history whose stored part is too large, or that would get too many events, ends the
-// workflow instead, and the change is dropped.
+// The size of histories and of what is kept beside them. The real server looks at both whenever it
+// stores a change of an open workflow: a history whose stored part is too large, or that would get
+// too many events, or too large a state ends the workflow instead, and the change is dropped.
 class Limits {
  public:
   explicit Limits(Core& core) : core_(core) {}
@@ -38,6 +41,11 @@ class Limits {
   // Before a change that adds so many events: when they are too many the run is terminated, and
   // this is the error of the call that asked for the change.
   std::optional<Status> Refuse(Run& run, std::int64_t events);
+  // The same before the completion of a workflow task, for what it leaves in the workflow's state
+  // (nothing when it `closes` the workflow) and for what it writes at once.
+  std::optional<Status> RefuseCompletion(Run& run,
+                                         const ws::RespondWorkflowTaskCompletedRequest& request,
+                                         bool closes);
   // At the end of a change that is applied already: true when it was too much. Then what it wrote
   // is dropped, the run terminated, and the call in hand answered with the error.
   bool Enforce(Run& run);
@@ -49,7 +57,8 @@ class Limits {
 
  private:
   std::optional<std::string_view> Exceeded(std::int64_t size, std::int64_t count) const;
-  void Terminate(Run& run, std::string_view reason);
+  void Terminate(Run& run, std::string_view reason, const Status& error,
+                 const common::Payloads* details = nullptr);
 
   Core& core_;
   std::optional<Status> error_;

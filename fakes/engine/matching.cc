@@ -13,20 +13,12 @@ namespace {
 constexpr int kWorkflow = enums::TASK_QUEUE_TYPE_WORKFLOW,
               kActivity = enums::TASK_QUEUE_TYPE_ACTIVITY, kNexus = enums::TASK_QUEUE_TYPE_NEXUS;
 constexpr Duration kRateWindow = std::chrono::seconds(30);
-// matching.priorityLevels 5: keys beyond count as the last.
-constexpr int kDefaultPriority = 3, kPriorities = 5;
 // matching.pollerScalingWaitTime, pollerScalingMinimumBacklog, pollerScalingTaskAddToDispatchRatio
 // and pollerScalingDecisionsPerSecond (per poller) of the real server.
 constexpr Duration kScalingWait = std::chrono::seconds(1),
                    kScalingBacklogAge = std::chrono::milliseconds(200),
                    kScalingInterval = std::chrono::milliseconds(100);
 constexpr double kScalingRatio = 1.2;
-
-int PriorityOf(const common::Priority& own, const common::Priority& of_run) {
-  int key = own.priority_key() != 0 ? own.priority_key() : of_run.priority_key();
-  if (key == 0) key = kDefaultPriority;
-  return std::min(key, kPriorities);
-}
 
 int AdviceField(int kind) {
   switch (kind) {
@@ -57,7 +49,7 @@ void Matching::AddWorkflowTask(const std::shared_ptr<Run>& run) {
                   .scheduled_event_id = run->task.scheduled_event_id,
                   .stamp = run->task.stamp,
                   .added = core_.now.steady};
-  Add(key, task, PriorityOf(run->start.priority(), run->start.priority()),
+  Add(key, task, RankOf(run->start.priority(), run->start.priority()),
       sticky ? MaybeVersion() : PinOf(key, *run, task));
 }
 
@@ -67,22 +59,23 @@ void Matching::AddActivityTask(const std::shared_ptr<Run>& run, const Activity& 
                   .scheduled_event_id = activity.scheduled_event_id,
                   .stamp = activity.stamp,
                   .added = core_.now.steady};
-  Add(key, task, PriorityOf(activity.attributes.priority(), run->start.priority()),
+  Add(key, task, RankOf(activity.attributes.priority(), run->start.priority()),
       PinOf(key, *run, task));
 }
 
 void Matching::AddNexusTask(const std::string& namespace_id, const std::string& queue,
                             std::uint64_t task) {
   Add({namespace_id, queue, kNexus}, {.run = {}, .stamp = task, .added = core_.now.steady},
-      kDefaultPriority, {});
+      RankOf({}, {}), {});
 }
 
 void Matching::AddForeignActivityTask(const Namespace& ns, const std::string& queue,
                                       std::shared_ptr<ForeignTask> task) {
+  const Rank rank = RankOf(task->priority(), {});
   Task added;
   added.foreign = std::move(task);
   added.added = core_.now.steady;
-  Add({ns.id, queue, kActivity}, std::move(added), kDefaultPriority, {});
+  Add({ns.id, queue, kActivity}, std::move(added), rank, {});
 }
 
 // An activity whose queue is not in the workflow's version is independent of it.
@@ -121,7 +114,15 @@ void Matching::Note(std::deque<Moved>& moves, Queue& queue, SteadyTime now, int 
   while (now - moves.front().at > kRateWindow) moves.pop_front();
 }
 
-void Matching::Add(const Key& key, Task task, int priority, const MaybeVersion& pinned) {
+float Matching::WeightOf(const Key& key, const Rank& rank) const {
+  const auto config = configs_.find(key);
+  if (config == configs_.end()) return rank.weight;
+  const auto& overrides = config->second.fairness_weight_overrides();
+  const auto weight = overrides.find(rank.key);
+  return weight == overrides.end() ? rank.weight : weight->second;
+}
+
+void Matching::Add(const Key& key, Task task, const Rank& rank, const MaybeVersion& pinned) {
   Queue& queue = queues_[key];
   MaybeVersion version = pinned;
   if (!version && !queue.sticky && core_.deployments.Knows(key)) {
@@ -131,10 +132,23 @@ void Matching::Add(const Key& key, Task task, int priority, const MaybeVersion& 
                           run != nullptr && Versioning::UseRamping(*run))
                   .first;
   }
-  Note(queue.adds, queue, core_.now.steady, priority, version);
+  Note(queue.adds, queue, core_.now.steady, rank.priority, version);
   TaskList& list = pinned ? queue.pinned[*pinned] : queue.tasks;
-  list.emplace(std::make_pair(priority, next_task_++), std::move(task));
+  const std::uint64_t serial = next_task_++;
+  if (!core_.options.fairness) {
+    list.emplace(Order(rank.priority, 0, serial), std::move(task));
+    return Match(key);
+  }
+  FairTurns& turns = queue.turns[{pinned, rank.priority}];
+  const std::int64_t turn = turns.Next(rank.key, WeightOf(key, rank));
+  const Order order(rank.priority, turn, serial);
+  list.emplace(order, std::move(task));
   Match(key);
+  // A task that meets a waiting poll takes no turn.
+  if (const auto left = list.find(order); left != list.end()) {
+    left->second.waits = true;
+    turns.Wait(rank.key, turn);
+  }
 }
 
 bool Matching::Wanted(const Task& task, int kind) const {
@@ -220,8 +234,12 @@ std::optional<Task> Matching::Take(const Key& key, Queue& queue, const Poll& pol
     }
   }
   if (!have) return {};
-  *priority = found->first.first;
+  *priority = std::get<0>(found->first);
   Task task = std::move(found->second);
+  if (task.waits) {
+    const MaybeVersion version = list == &queue.tasks ? MaybeVersion() : poll.version;
+    queue.turns[{version, *priority}].Passed(std::get<1>(found->first));
+  }
   list->erase(found);
   return task;
 }

@@ -13,6 +13,7 @@
 
 #include "base/util/status.h"
 #include "fakes/engine/calls.h"
+#include "fakes/engine/fairness.h"
 #include "fakes/engine/pb.h"
 #include "fakes/engine/rate_limit.h"
 #include "fakes/engine/run.h"
@@ -29,6 +30,7 @@ class ForeignTask {
   virtual ~ForeignTask() = default;
   // Asked at the moment at which a poll could take it.
   virtual bool Wanted() const = 0;
+  virtual const common::Priority& priority() const = 0;
   // The answer of the poll. `client`: what the poll's metadata say of the worker.
   virtual std::string Start(const std::string& identity, const CallInfo& client) = 0;
 };
@@ -40,6 +42,7 @@ struct Task {
   std::int64_t scheduled_event_id = 0;
   std::uint64_t stamp = 0;
   SteadyTime added{};
+  bool waits = false;  // no poll was there when it came
 };
 
 // A query that is handed to a poll directly, past the backlog.
@@ -119,8 +122,9 @@ class Matching {
  private:
   using Key = QueueKey;
   using PollerKey = std::pair<std::string, MaybeVersion>;  // identity, version
-  // Priority (1 first), then arrival.
-  using TaskList = std::map<std::pair<int, std::uint64_t>, Task>;
+  // Priority (1 first), turn among the fairness keys, arrival.
+  using Order = std::tuple<int, std::int64_t, std::uint64_t>;
+  using TaskList = std::map<Order, Task>;
   struct Poller {
     SteadyTime access{};
     WallTime access_wall{};
@@ -139,8 +143,10 @@ class Matching {
   };
   struct Queue {
     bool sticky = false;
-    TaskList tasks;                         // of whatever version the routing says
-    std::map<Version, TaskList> pinned;     // of one version
+    TaskList tasks;                      // of whatever version the routing says
+    std::map<Version, TaskList> pinned;  // of one version
+    // Of `pinned` or, without a version, of `tasks`; by priority.
+    std::map<std::pair<MaybeVersion, int>, FairTurns> turns;
     std::deque<std::uint64_t> queries;      // ids into queries_
     std::map<std::uint64_t, Poll> waiting;  // by arrival
     std::map<PollerKey, Poller> pollers;
@@ -154,7 +160,8 @@ class Matching {
     SteadyTime scaling_ready{};         // when the next advice to pollers may be given
   };
 
-  void Add(const Key& key, Task task, int priority, const MaybeVersion& pinned);
+  void Add(const Key& key, Task task, const Rank& rank, const MaybeVersion& pinned);
+  float WeightOf(const Key& key, const Rank& rank) const;
   // Gives what is queued to who waits until one side is empty.
   void Match(const Key& key);
   // True when the poll got something.

@@ -62,7 +62,7 @@ QueueStats Matching::Stats(const Key& key, bool all, const MaybeVersion& version
     const auto count = [&](const TaskList& list, auto&& belongs) {
       for (const auto& [order, task] : list) {
         if (!belongs(task)) continue;
-        Part& part = parts[order.first];
+        Part& part = parts[std::get<0>(order)];
         ++part.waiting;
         part.oldest = std::min(part.oldest, task.added);
       }
@@ -74,8 +74,10 @@ QueueStats Matching::Stats(const Key& key, bool all, const MaybeVersion& version
       const std::string id = run == nullptr ? std::string() : run->workflow_id;
       return routing.Target(id, run != nullptr && Versioning::UseRamping(*run)).first == version;
     });
-    for (const auto& [pinned, list] : queue.pinned)
-      count(list, [&](const Task&) { return all || MaybeVersion(pinned) == version; });
+    for (const auto& [pinned, list] : queue.pinned) {
+      const bool belongs = all || MaybeVersion(pinned) == version;
+      count(list, [belongs](const Task&) { return belongs; });
+    }
     for (const Moved& move : queue.adds) {
       if (all || move.version == version) ++parts[move.priority].added;
     }

@@ -100,6 +100,13 @@ RpcEntry Full(std::string_view method, std::string_view note = {}) {
                                note.empty() ? Level::kFull : Level::kPartial, note);
 }
 
+// Answered with UNIMPLEMENTED here because the real server does so, whatever its settings.
+template <auto Part, auto Function>
+RpcEntry Gone(std::string_view method) {
+  return Entry<Part, Function>(kWorkflowService, method, Level::kFull,
+                               "answers UNIMPLEMENTED, as the real server always does");
+}
+
 RpcEntry None(std::string_view method, std::string_view why,
               std::string_view service = kWorkflowService) {
   return {.support = {service, method, Level::kRefused, why}};
@@ -196,17 +203,12 @@ std::vector<RpcEntry> MakeTable() {
       Full<&Core::build_ids, &BuildIds::GetRules>("GetWorkerVersioningRules",
                                                   "disabled, as on the dev server"),
       Full<&Core::build_ids, &BuildIds::Reachability>("GetWorkerTaskReachability"),
-      Full<&Core::deployments, &Deployments::OldDescribe>(
-          "DescribeDeployment", "the real server supports them no longer: the same answer"),
+      Gone<&Core::deployments, &Deployments::OldDescribe>("DescribeDeployment"),
       Full<&Core::deployments, &Deployments::DescribeVersion>("DescribeWorkerDeploymentVersion"),
-      Full<&Core::deployments, &Deployments::OldList>(
-          "ListDeployments", "the real server supports them no longer: the same answer"),
-      Full<&Core::deployments, &Deployments::OldReachability>(
-          "GetDeploymentReachability", "the real server supports them no longer: the same answer"),
-      Full<&Core::deployments, &Deployments::OldCurrent>(
-          "GetCurrentDeployment", "the real server supports them no longer: the same answer"),
-      Full<&Core::deployments, &Deployments::OldSetCurrent>(
-          "SetCurrentDeployment", "the real server supports them no longer: the same answer"),
+      Gone<&Core::deployments, &Deployments::OldList>("ListDeployments"),
+      Gone<&Core::deployments, &Deployments::OldReachability>("GetDeploymentReachability"),
+      Gone<&Core::deployments, &Deployments::OldCurrent>("GetCurrentDeployment"),
+      Gone<&Core::deployments, &Deployments::OldSetCurrent>("SetCurrentDeployment"),
       Full<&Core::deployments, &Deployments::SetCurrent>("SetWorkerDeploymentCurrentVersion"),
       Full<&Core::deployments, &Deployments::Describe>("DescribeWorkerDeployment"),
       Full<&Core::deployments, &Deployments::Delete>("DeleteWorkerDeployment"),
@@ -231,8 +233,7 @@ std::vector<RpcEntry> MakeTable() {
       Full<&Core::batches, &Batches::Stop>("StopBatchOperation"),
       Full<&Core::batches, &Batches::Describe>("DescribeBatchOperation"),
       Full<&Core::batches, &Batches::List>("ListBatchOperations"),
-      Full<&Core::matching, &Matching::PollNexus>("PollNexusTaskQueue",
-                                                  "versioning and poller groups are ignored"),
+      Full<&Core::matching, &Matching::PollNexus>("PollNexusTaskQueue"),
       Full<&Core::nexus_tasks, &NexusTasks::Completed>("RespondNexusTaskCompleted"),
       Full<&Core::nexus_tasks, &NexusTasks::Failed>("RespondNexusTaskFailed"),
       Full<&Core::operators, &ActivityOperators::UpdateOptions>("UpdateActivityOptions"),
@@ -245,16 +246,14 @@ std::vector<RpcEntry> MakeTable() {
       Full<&Core::clusters, &Clusters::DescribeRule>("DescribeWorkflowRule", kRulesOff),
       Full<&Core::clusters, &Clusters::DeleteRule>("DeleteWorkflowRule", kRulesOff),
       Full<&Core::clusters, &Clusters::ListRules>("ListWorkflowRules", kRulesOff),
-      Full<&Core::clusters, &Clusters::TriggerRule>("TriggerWorkflowRule", kRulesOff),
+      Gone<&Core::clusters, &Clusters::TriggerRule>("TriggerWorkflowRule"),
       Full<&Core::workers, &Workers::Record>("RecordWorkerHeartbeat"),
       Full<&Core::workers, &Workers::List>("ListWorkers"),
       Full<&Core::workers, &Workers::Count>("CountWorkers"),
       Full<&Core::matching, &Matching::UpdateConfig>(
-          "UpdateTaskQueueConfig", "limits and weights of fairness keys are stored, not applied"),
-      Full<&Core::workers, &Workers::FetchConfig>("FetchWorkerConfig",
-                                                  "not enabled, as on the real server"),
-      Full<&Core::workers, &Workers::UpdateConfig>("UpdateWorkerConfig",
-                                                   "not enabled, as on the real server"),
+          "UpdateTaskQueueConfig", "rate limits of fairness keys are stored, not applied"),
+      Gone<&Core::workers, &Workers::FetchConfig>("FetchWorkerConfig"),
+      Gone<&Core::workers, &Workers::UpdateConfig>("UpdateWorkerConfig"),
       Full<&Core::workers, &Workers::Describe>("DescribeWorker"),
       Full<&Core::pauses, &Pauses::Pause>("PauseWorkflowExecution",
                                           "only where the options enable it"),

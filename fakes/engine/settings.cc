@@ -24,6 +24,7 @@ constexpr std::array kSwitches = {
     Switch{"history.enableWorkflowTaskCompletionPagination", &EngineOptions::task_completion_pages},
     Switch{"frontend.enableCancelWorkerPollsOnShutdown",
            &EngineOptions::complete_polls_on_shutdown},
+    Switch{"matching.enableFairness", &EngineOptions::fairness},
 };
 
 struct Number {
@@ -42,10 +43,13 @@ constexpr std::array kNumbers = {
     Number{"limit.historyCount.suggestContinueAsNew", &EngineLimits::history_count_suggest},
     Number{"limit.historySize.error", &EngineLimits::history_size},
     Number{"limit.historySize.suggestContinueAsNew", &EngineLimits::history_size_suggest},
+    Number{"limit.mutableStateActivityFailureSize.error", &EngineLimits::activity_failure_size},
+    Number{"limit.mutableStateSize.error", &EngineLimits::state_size},
     Number{"limit.numPendingActivities.error", &EngineLimits::pending_activities},
     Number{"limit.numPendingCancelRequests.error", &EngineLimits::pending_cancels},
     Number{"limit.numPendingChildExecutions.error", &EngineLimits::pending_children},
     Number{"limit.numPendingSignals.error", &EngineLimits::pending_signals},
+    Number{"system.transactionSizeLimit", &EngineLimits::transaction_size},
 };
 
 // The engine is always so.
@@ -64,9 +68,8 @@ constexpr std::array<std::string_view, 12> kAlwaysOn = {
     "system.forceSearchAttributesCacheRefreshOnRead",
 };
 
-// Limits of load and size that the engine does not have.
-constexpr std::array<std::string_view, 3> kNoLimit = {"frontend.namespaceRPS", "matching.rps",
-                                                      "system.transactionSizeLimit"};
+// Limits of load that the engine does not have.
+constexpr std::array<std::string_view, 2> kNoLimit = {"frontend.namespaceRPS", "matching.rps"};
 
 constexpr std::array<std::string_view, 7> kTypes = {"Text", "Keyword",  "Int",        "Double",
                                                     "Bool", "Datetime", "KeywordList"};

@@ -35,13 +35,17 @@ Status NoSuchActivity(const std::string& id) {
 class AttemptTask final : public ForeignTask {
  public:
   AttemptTask(
-      std::weak_ptr<StandaloneActivity> activity, std::uint64_t stamp,
+      std::weak_ptr<StandaloneActivity> activity, std::uint64_t stamp, common::Priority priority,
       std::function<std::string(StandaloneActivity&, const std::string&, const CallInfo&)> start)
-      : activity_(std::move(activity)), stamp_(stamp), start_(std::move(start)) {}
+      : activity_(std::move(activity)),
+        stamp_(stamp),
+        priority_(std::move(priority)),
+        start_(std::move(start)) {}
   bool Wanted() const override {
     const auto held = activity_.lock();
     return held != nullptr && held->status == State_::kScheduled && held->stamp == stamp_;
   }
+  const common::Priority& priority() const override { return priority_; }
   std::string Start(const std::string& identity, const CallInfo& client) override {
     return start_(*activity_.lock(), identity, client);
   }
@@ -49,6 +53,7 @@ class AttemptTask final : public ForeignTask {
  private:
   std::weak_ptr<StandaloneActivity> activity_;
   std::uint64_t stamp_;
+  common::Priority priority_;
   std::function<std::string(StandaloneActivity&, const std::string&, const CallInfo&)> start_;
 };
 
@@ -85,7 +90,7 @@ void StandaloneActivities::State::Dispatch(Activity& activity, WallTime at) {
     core.matching.AddForeignActivityTask(
         *held->ns, held->options.task_queue().name(),
         std::make_shared<AttemptTask>(
-            weak, stamp,
+            weak, stamp, held->options.priority(),
             [this](Activity& started, const std::string& identity, const CallInfo& client) {
               return StartAttempt(started, identity, client);
             }));

@@ -132,6 +132,7 @@ Header HeaderOf(const EngineOptions& options) {
   add("complete polls on shutdown", flag(options.complete_polls_on_shutdown));
   add("workflow pause", flag(options.workflow_pause));
   add("task completion pages", flag(options.task_completion_pages));
+  add("fairness", flag(options.fairness));
   add("worker commands", flag(options.worker_commands));
   add("version drainage interval", Nanoseconds(options.version_drainage_interval));
   add("poller memory", Nanoseconds(options.poller_memory));

@@ -86,6 +86,7 @@ TEST(Server, DeclaresEveryRpcOnce) {
   std::set<std::pair<std::string_view, std::string_view>> seen;
   for (const RpcSupport& entry : Engine::SupportTable()) {
     EXPECT_TRUE(seen.emplace(entry.service, entry.method).second) << entry.method;
+    if (entry.note.starts_with("answers UNIMPLEMENTED, as the real server")) continue;
     EXPECT_EQ(entry.level == RpcSupport::Level::kFull, entry.note.empty()) << entry.method;
   }
   EXPECT_GT(seen.size(), 100u);

@@ -20,6 +20,78 @@ TEST(TaskQueues, ServeByPriority) {
     EXPECT_EQ(c.PollTask().workflow_execution().workflow_id(), expected);
 }
 
+// Starts workflows whose tasks wait; "a3" is the third of the key a.
+void StartOfKey(Client& c, const std::string& key, int count, float weight = 0) {
+  for (int i = 1; i <= count; ++i) {
+    auto request = Client::StartRequest(key + std::to_string(i));
+    request.mutable_priority()->set_fairness_key(key);
+    request.mutable_priority()->set_fairness_weight(weight);
+    EXPECT_EQ(c.Start(request).status.message, "");
+  }
+}
+
+std::string Served(Client& c, int count) {
+  std::string order;
+  for (int i = 0; i < count; ++i)
+    order += (order.empty() ? "" : " ") + c.PollTask().workflow_execution().workflow_id();
+  return order;
+}
+
+EngineOptions Fair() {
+  EngineOptions options = TestOptions();
+  options.fairness = true;
+  return options;
+}
+
+TEST(TaskQueues, ServeInOrderOfArrivalUnlessTheyAreFair) {
+  Client c;
+  StartOfKey(c, "a", 3);
+  StartOfKey(c, "b", 1);
+  EXPECT_EQ(Served(c, 4), "a1 a2 a3 b1");
+}
+
+TEST(TaskQueues, FairOnesLetTheKeysTakeTurns) {
+  Client c(Fair());
+  StartOfKey(c, "a", 4);
+  StartOfKey(c, "b", 2);
+  EXPECT_EQ(Served(c, 3), "a1 b1 a2");
+  StartOfKey(c, "c", 1);  // its turn is now: behind what has been served
+  EXPECT_EQ(Served(c, 4), "b2 c1 a3 a4");
+}
+
+TEST(TaskQueues, FairOnesHonourWeights) {
+  Client c(Fair());
+  StartOfKey(c, "a", 3);
+  StartOfKey(c, "b", 4, 2);  // two of its tasks for one of the others'
+  EXPECT_EQ(Served(c, 7), "b1 a1 b2 b3 a2 b4 a3");
+}
+
+TEST(TaskQueues, FairOnesHonourTheWeightsOfTheirConfiguration) {
+  Client c(Fair());
+  ws::UpdateTaskQueueConfigRequest request;
+  request.set_namespace_("default");
+  request.set_task_queue("q");
+  request.set_task_queue_type(enums::TASK_QUEUE_TYPE_WORKFLOW);
+  (*request.mutable_set_fairness_weight_overrides())["b"] = 2;
+  c.Call<ws::UpdateTaskQueueConfigResponse>("UpdateTaskQueueConfig", request);
+  StartOfKey(c, "a", 3);
+  StartOfKey(c, "b", 4, 0.1F);
+  EXPECT_EQ(Served(c, 7), "b1 a1 b2 b3 a2 b4 a3");
+}
+
+TEST(TaskQueues, ATaskThatMeetsAPollTakesNoTurn) {
+  Client c(Fair());
+  const auto poll = c.SendWorkflowPoll();
+  StartOfKey(c, "a", 1);
+  EXPECT_TRUE(c.Answered(poll));
+  c.Take<ws::PollWorkflowTaskQueueResponse>(poll);
+  auto second = Client::StartRequest("a2");
+  second.mutable_priority()->set_fairness_key("a");
+  c.Start(second);
+  StartOfKey(c, "b", 1);
+  EXPECT_EQ(Served(c, 2), "a2 b1") << "both are the first of their keys that wait";
+}
+
 ws::UpdateTaskQueueConfigRequest Limit(float rate) {
   ws::UpdateTaskQueueConfigRequest request;
   request.set_namespace_("default");

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "fakes/engine/farm_hash.h"
+#include "tests/unit/fakes/engine/nexus_support.h"
 #include "tests/unit/fakes/engine/versioned.h"
 
 namespace squall::fakes::engine {
@@ -325,6 +326,32 @@ TEST(Versioning, AsksWorkersOfTheRightVersionForQueries) {
   c.Send("QueryWorkflow", request, seconds(20));
   EXPECT_FALSE(c.Answered(two));
   EXPECT_TRUE(c.Answered(c.Poll("1")));
+}
+
+TEST(Versioning, SendsNexusTasksToTheCurrentVersionAndDuringARampToThatOne) {
+  Versioned c;
+  Endpoint(c);
+  const auto poll = [&c](const std::string& build) {
+    ws::PollNexusTaskQueueRequest request;
+    request.set_namespace_("default");
+    request.mutable_task_queue()->set_name("nq");
+    request.set_identity("n" + build);
+    Fill(request.mutable_deployment_options(), build);
+    return c.Send("PollNexusTaskQueue", request, seconds(70));
+  };
+  for (const char* build : {"1", "2"}) c.Cancel(poll(build));
+  EXPECT_EQ(c.SetCurrent("1").status.message, "");
+  const auto first = poll("1"), second = poll("2");
+  c.Start("wf", "unversioned");
+  c.Step({CallNexus()}, "unversioned");
+  EXPECT_TRUE(c.Answered(first));
+  EXPECT_FALSE(c.Answered(second));
+  EXPECT_EQ(c.SetRamping("2", 5).status.message, "");
+  const auto third = poll("1");
+  c.Signal("wf", "s");
+  c.Step({CallNexus()}, "unversioned");
+  EXPECT_TRUE(c.Answered(second)) << "a Nexus task has no workflow id to be drawn by";
+  EXPECT_FALSE(c.Answered(third));
 }
 
 TEST(Versioning, RefusesPollsThatAreHalfVersioned) {
