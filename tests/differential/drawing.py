@@ -14,6 +14,7 @@ import deployments as dep
 import namespaces as nsp
 import nexus as nex
 import schedules as sch
+import sizes as siz
 import visibility as vis
 import workers as wrk
 import workflows as wfl
@@ -259,11 +260,31 @@ def batch_scripts():
         lambda s: (s[0], *(step for steps in s[1] for step in steps)))
 
 
+def size_scripts():
+    both = tuple(cmd.ScheduleActivity(activity, 0, 0, 100, 0, None) for activity in ("a", "b"))
+    size = st.sampled_from([siz.SMALL, siz.LARGE, siz.LARGE, siz.HUGE])
+    command = st.one_of(
+        st.builds(siz.Marker, size=st.sampled_from([siz.SMALL, siz.MARKER, siz.MARKER])),
+        st.builds(siz.Memo, key=st.sampled_from(["m", "n"]), size=st.sampled_from([siz.SMALL, siz.LARGE])))
+    take = st.builds(wrk.TakeActivity, workflow=FIRST, activity=ACTIVITY)
+    operation = st.one_of(
+        take, take, st.builds(siz.Heartbeat, workflow=FIRST, activity=ACTIVITY, size=size, by_id=st.booleans()),
+        st.builds(siz.Fail, workflow=FIRST, activity=ACTIVITY, heartbeat=often(0, siz.LARGE, siz.HUGE, times=2),
+                  size=st.sampled_from([siz.SMALL, siz.CUT, siz.HUGE]), caused=st.booleans(), by_id=st.booleans()),
+        st.builds(wfl.Signal, workflow=FIRST, name=st.just("s"), first_run=st.just(False)),
+        st.builds(wrk.Complete, workflow=FIRST, commands=st.lists(command, max_size=4).map(tuple),
+                  verdict=st.just("accept"), new_task=st.booleans()),
+        st.builds(wrk.Complete, workflow=FIRST, verdict=st.just("accept"), new_task=st.just(False),
+                  commands=st.tuples(st.lists(command, min_size=3, max_size=4), CLOSE).map(lambda c: (*c[0], c[1]))))
+    begun = wrk.Complete(0, both, "accept", True)
+    return st.tuples(plain_start(), st.lists(operation, min_size=2, max_size=14)).map(lambda s: (s[0], begun, *s[1]))
+
+
 # Theme -> its weight among the others.
 THEMES = {
     "workflows": (workflow_scripts, 50), "operated": (operated_scripts, 12), "standalone": (standalone_scripts, 8),
     "schedules": (schedule_scripts, 8), "deployments": (deployment_scripts, 4), "nexus": (nexus_scripts, 9),
-    "namespaces": (namespace_scripts, 5), "batches": (batch_scripts, 4),
+    "namespaces": (namespace_scripts, 5), "batches": (batch_scripts, 4), "sizes": (size_scripts, 3),
 }
 
 

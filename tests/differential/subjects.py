@@ -20,6 +20,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.descriptor_pool import Default as default_pool
 from google.protobuf.message_factory import GetMessageClass
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+import sizes
 import temporalio.api.errordetails.v1  # noqa: F401  the messages of errors, known by their names
 from temporalio.service import ConnectConfig, RPCError, ServiceClient
 
@@ -29,6 +30,8 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 WORKER = re.compile(r"\b\d+@[\w.-]*@")
 # Moments inside texts: ids of workflows that schedules start, messages of errors.
 MOMENT = re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?[+-]\d{4} UTC|Z)?")
+# Sizes inside texts, of either server's own encoding.
+SIZE = re.compile(r"\btransaction size of \d+ bytes")
 
 # Fields, and headers of Nexus, that are left out on both sides, each for a reason that docs/fake-server.md gives to users.
 LEFT_OUT = {
@@ -81,7 +84,7 @@ class Scrubber:
     def text(self, text):
         # Go's protobuf puts one or the other kind of space into its errors, so that nobody compares them.
         text = text.replace("\N{NO-BREAK SPACE}", " ").replace(self._nonce, "N")
-        text = WORKER.sub("PID@HOST@", MOMENT.sub("T", text))
+        text = SIZE.sub("transaction size of N bytes", WORKER.sub("PID@HOST@", MOMENT.sub("T", text)))
         return UUID.sub(lambda m: self._symbols.setdefault(m.group(0), f"id{len(self._symbols) + 1}"), text)
 
     def message(self, message):
@@ -217,6 +220,7 @@ SETTINGS = (
     "history.enableWorkflowTaskCompletionPagination=true", "frontend.WorkflowPauseEnabled=true",
     "activity.enableStandalone=true", "frontend.workerCommandsEnabled=true",
     "system.enableCancelActivityWorkerCommand=true",
+    f"limit.mutableStateSize.error={sizes.STATE}", f"system.transactionSizeLimit={sizes.TRANSACTION}",
 )
 # Scripts are quick and many: nothing of it is about rate limits, which the fake does not have.
 NO_LIMITS = ("matching.rps=100000", "frontend.namespaceRPS=100000", "frontend.rps=100000",
