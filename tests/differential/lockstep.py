@@ -16,8 +16,6 @@ import workflows
 from side import LEISURE_S, SETTLE_S, Side
 from temporalio.api.enums.v1 import PendingWorkflowTaskState, WorkflowExecutionStatus
 
-
-
 # What ends a thing that a script has made.
 ENDS = {"workflow": lambda key: workflows.Terminate(key, "end of script"), "schedule": schedules.DeleteSchedule,
         "endpoint": lambda key: nexus.DeleteEndpoint(key, stale=False),

@@ -8,6 +8,7 @@
 namespace squall::fakes::engine {
 namespace {
 
+
 command::Command WithTimeouts(command::Command command, Duration to_close, Duration to_start,
                               Duration start_to_close, Duration heartbeat) {
   auto* attributes = command.mutable_schedule_activity_task_command_attributes();
