@@ -142,18 +142,6 @@ bool Fits(const Json& value, Kind kind) {
   return value.is_string();
 }
 
-// What the original calls the attributes of its types, which its errors tell.
-std::string GoStruct(std::string_view type) {
-  if (type == "reset_peer") return "ResetToxic";
-  std::string name;
-  bool upper = true;
-  for (const char c : type) {
-    if (c != '_') name += upper ? static_cast<char>(c - 'a' + 'A') : c;
-    upper = c == '_';
-  }
-  return name + "Toxic";
-}
-
 ApiError Bad(std::string_view why) { return {400, fmt::format("bad request body: {}", why)}; }
 
 // Of toxiproxy's own types what the original overlooks is overlooked; of ours nothing is.
