@@ -2,8 +2,7 @@
 // TLS gone wrong, as one table: what a listener does in each mode, and what its peers see.
 //
 // A mode says how a listener that clients mean to reach speaks TLS; whoever owns the sockets (a
-// proxy of harness/net, the simulator) takes it from ListenerIn. docs/faults-seen.md holds what
-// real clients said to each.
+// proxy, the simulator) takes it from ListenerIn.
 
 #include <optional>
 #include <span>
