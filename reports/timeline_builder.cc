@@ -3,21 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <numeric>
 #include <optional>
+
+#include "base/util/status.h"
 
 namespace squall::reports {
 namespace {
 
 // More than can be told apart by eye; what does not fit lies over the row that is free first.
 constexpr std::size_t kMostRows = 14;
-
-constexpr std::array<std::string_view, 17> kStatusCodes = {
-    "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
-    "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
-    "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
-    "DATA_LOSS", "UNAUTHENTICATED"};
 
 struct FactWriter {
   std::vector<Fact>& out;
@@ -56,8 +51,9 @@ struct FactWriter {
 }  // namespace
 
 std::string StatusCodeText(int code) {
-  if (code < 0 || code >= static_cast<int>(kStatusCodes.size())) return std::to_string(code);
-  return fmt::format("{} ({})", kStatusCodes[static_cast<std::size_t>(code)], code);
+  const std::string_view name = CodeName(code);
+  if (CodeFromName(name) != code) return std::to_string(code);  // no code of gRPC's
+  return fmt::format("{} ({})", name, code);
 }
 
 std::vector<Fact> FactsOf(const journal::Event& event) {

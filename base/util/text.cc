@@ -58,4 +58,13 @@ std::string EscapeControl(std::string_view text) {
   return out;
 }
 
+std::string MarkdownCell(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '|') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 }  // namespace squall

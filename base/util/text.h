@@ -1,5 +1,5 @@
 #pragma once
-// Small text helpers that error messages share.
+// Small text helpers that error messages and generated documents share.
 
 #include <optional>
 #include <span>
@@ -17,5 +17,7 @@ std::string DidYouMean(std::string_view word, std::span<const std::string> candi
 
 // Replaces the characters that would break a line of output (control characters) with escapes.
 std::string EscapeControl(std::string_view text);
+// The text as it stands in a cell of a Markdown table: a bar would end the cell.
+std::string MarkdownCell(std::string_view text);
 
 }  // namespace squall

@@ -24,6 +24,8 @@ Backoff NextBackoff(SteadyTime now, int attempt, const common::RetryPolicy& poli
                     std::optional<SteadyTime> expires, std::optional<Duration> delay);
 // The delay that an application failure asks for.
 std::optional<Duration> RequestedDelay(const failure::Failure& failure);
+// "StartToClose", as messages have it.
+const char* TimeoutName(enums::TimeoutType type);
 failure::Failure TimeoutFailure(const std::string& message, enums::TimeoutType type);
 
 // The token of the task that a worker has of it, now or by its next poll.

@@ -11,24 +11,6 @@
 #include "fakes/engine/times.h"
 
 namespace squall::fakes::engine {
-namespace {
-
-const char* TypeName(enums::TimeoutType type) {
-  switch (type) {
-    case enums::TIMEOUT_TYPE_START_TO_CLOSE:
-      return "StartToClose";
-    case enums::TIMEOUT_TYPE_SCHEDULE_TO_START:
-      return "ScheduleToStart";
-    case enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE:
-      return "ScheduleToClose";
-    case enums::TIMEOUT_TYPE_HEARTBEAT:
-      return "Heartbeat";
-    default:
-      return "Unspecified";
-  }
-}
-
-}  // namespace
 
 // The started event of an activity is written when the activity closes: retries leave no trace in
 // the history.
@@ -183,8 +165,8 @@ void Activities::TimedOut(Run& run, std::int64_t scheduled_event_id, enums::Time
       break;
   }
   failure::Failure failure =
-      TimeoutFailure(fmt::format("activity {} timeout", TypeName(type)), type);
-  core_.ActivityHappened("timed_out", run, activity, TypeName(type));
+      TimeoutFailure(fmt::format("activity {} timeout", TimeoutName(type)), type);
+  core_.ActivityHappened("timed_out", run, activity, TimeoutName(type));
   const enums::RetryState state = Retry(run, activity, failure);
   if (state == enums::RETRY_STATE_IN_PROGRESS) {
     core_.tasks.Settle(run, false);

@@ -13,15 +13,26 @@ namespace squall::fakes::engine {
 namespace {
 constexpr std::string_view kTimeoutTypePrefix = "TemporalTimeout:";
 
-const char* TimeoutName(enums::TimeoutType type) {
-  return type == enums::TIMEOUT_TYPE_HEARTBEAT ? "Heartbeat" : "StartToClose";
-}
-
 bool Contains(const common::RetryPolicy& policy, const std::string& type) {
   const auto& types = policy.non_retryable_error_types();
   return std::find(types.begin(), types.end(), type) != types.end();
 }
 }  // namespace
+
+const char* TimeoutName(enums::TimeoutType type) {
+  switch (type) {
+    case enums::TIMEOUT_TYPE_START_TO_CLOSE:
+      return "StartToClose";
+    case enums::TIMEOUT_TYPE_SCHEDULE_TO_START:
+      return "ScheduleToStart";
+    case enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE:
+      return "ScheduleToClose";
+    case enums::TIMEOUT_TYPE_HEARTBEAT:
+      return "Heartbeat";
+    default:
+      return "Unspecified";
+  }
+}
 
 void EnsureRetryDefaults(common::RetryPolicy* policy) {
   if (FromProto(policy->initial_interval()).count() == 0) {

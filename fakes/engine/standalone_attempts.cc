@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "fakes/engine/activities.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/standalone_state.h"
 #include "fakes/engine/times.h"
@@ -13,19 +14,6 @@ namespace squall::fakes::engine {
 namespace {
 
 using State_ = StandaloneActivity::Status;
-
-const char* TimeoutName(enums::TimeoutType type) {
-  switch (type) {
-    case enums::TIMEOUT_TYPE_START_TO_CLOSE:
-      return "StartToClose";
-    case enums::TIMEOUT_TYPE_SCHEDULE_TO_START:
-      return "ScheduleToStart";
-    case enums::TIMEOUT_TYPE_SCHEDULE_TO_CLOSE:
-      return "ScheduleToClose";
-    default:
-      return "Heartbeat";
-  }
-}
 
 Status NoSuchActivity(const std::string& id) {
   return NotFound(fmt::format("activity not found for ID: {}", id));

@@ -1,7 +1,6 @@
 #include "fakes/server/program.h"
 
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -10,6 +9,8 @@
 #include <sstream>
 #include <system_error>
 #include <utility>
+
+#include "base/util/descriptors.h"
 
 namespace squall::fakes {
 namespace {
@@ -22,19 +23,10 @@ sigset_t StopSignals() {
   return signals;
 }
 
-// As Go does it for the real server: the usual soft limit of 1,024 descriptors is for programs that
-// use select(), and a server of thousands of connections would stop accepting there.
-void TakeAllDescriptors() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 }  // namespace
 
 Program::Program(std::string name) : name_(std::move(name)), parent_(::getppid()) {
-  TakeAllDescriptors();
+  AllowAllDescriptors();
   const sigset_t signals = StopSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }

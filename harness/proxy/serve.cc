@@ -1,6 +1,5 @@
 #include "harness/proxy/serve.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -13,6 +12,7 @@
 #include <memory>
 
 #include "base/journal/journal.h"
+#include "base/util/descriptors.h"
 #include "base/util/rng.h"
 #include "harness/proxy/http_server.h"
 #include "harness/proxy/proxy_api.h"
@@ -38,14 +38,6 @@ Examples:
 int Fail(Exit code, std::string_view what) {
   std::fprintf(stderr, "squall proxy: %.*s\n", static_cast<int>(what.size()), what.data());
   return code;
-}
-
-// Two descriptors for each connection, and more while data is in the kernel's pipes.
-void AllowDescriptors() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace
@@ -74,7 +66,7 @@ int ServeProxies(const ServeSettings& settings) {
     std::fputs(ToxicReference().c_str(), stdout);
     return kOk;
   }
-  AllowDescriptors();
+  AllowAllDescriptors();  // two for each connection, and more while data is in the kernel's pipes
   const std::uint64_t seed = settings.seed.value_or(SeedFromSystem() >> 1U);
   RealClock clock;
   AsioExecutor executor(clock);

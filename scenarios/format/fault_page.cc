@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/util/text.h"
 #include "scenarios/format/object_reader.h"
 
 namespace squall::scenarios {
@@ -67,18 +68,12 @@ std::string InjectLine(const FaultDefinition& fault) {
                      fault.example.empty() ? "" : ", ", fault.example);
 }
 
-std::string Cell(std::string text) {
-  for (std::size_t at = text.find('|'); at != std::string::npos; at = text.find('|', at + 2))
-    text.insert(at, "\\");
-  return text;
-}
-
 // Long lists of words are told as such: the statuses of gRPC are known.
 std::string TypeCell(const ParamSpec& spec) {
   constexpr std::size_t kWordsMax = 8;
   if (spec.type == ParamType::kWord && spec.words.size() > kWordsMax)
     return fmt::format("{}, {} ... {}", spec.words[0], spec.words[1], spec.words.back());
-  return Cell(DescribeType(spec));
+  return MarkdownCell(DescribeType(spec));
 }
 
 std::string Section(const FaultDefinition& fault) {
@@ -91,7 +86,7 @@ std::string Section(const FaultDefinition& fault) {
                          spec.required               ? "required"
                          : spec.default_text.empty() ? ""
                                                      : "`" + spec.default_text + "`",
-                         Cell(spec.doc));
+                         MarkdownCell(spec.doc));
     }
   }
   out += fmt::format("\n- {}: {}\n", HealingName(fault.healing), fault.restored_by);
@@ -132,7 +127,7 @@ std::string FaultsPage() {
   page += "\n| fault | into a | what it does |\n|---|---|---|\n";
   for (const FaultDefinition& fault : FaultCatalogue()) {
     page += fmt::format("| [`{0}`](#{0}-into-a-{1}) | {1} | {2} |\n", fault.name,
-                        FaultTargetName(fault.target), Cell(fault.doc));
+                        FaultTargetName(fault.target), MarkdownCell(fault.doc));
   }
   FaultTarget last = FaultTarget::kWorker;
   for (const FaultDefinition& fault : FaultCatalogue()) {

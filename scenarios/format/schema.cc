@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/util/text.h"
 #include "scenarios/format/fault_catalogue.h"
 #include "scenarios/format/object_reader.h"
 #include "scenarios/format/tables.h"
@@ -156,12 +157,6 @@ Json CheckSchema(const CheckTable& checks) {
   return {{"anyOf", variants}};
 }
 
-std::string Cell(std::string text) {
-  for (std::size_t at = text.find('|'); at != std::string::npos; at = text.find('|', at + 2))
-    text.insert(at, "\\");
-  return text;
-}
-
 std::string KeysMarkdown(const ParamTable& keys) {
   if (keys.empty()) return "No keys.\n";
   std::string out = "| key | value | default | meaning |\n|---|---|---|---|\n";
@@ -174,11 +169,11 @@ std::string KeysMarkdown(const ParamTable& keys) {
              : word.front() == '{' ? "a map from names to " + word.substr(1, word.size() - 2)
                                    : word;
     }
-    out += fmt::format("| `{}` | {} | {} | {} |\n", spec.name, Cell(type),
+    out += fmt::format("| `{}` | {} | {} | {} |\n", spec.name, MarkdownCell(type),
                        spec.required               ? "required"
                        : spec.default_text.empty() ? ""
                                                    : "`" + spec.default_text + "`",
-                       Cell(spec.doc));
+                       MarkdownCell(spec.doc));
   }
   return out;
 }

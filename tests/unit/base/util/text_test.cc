@@ -47,5 +47,10 @@ TEST(EscapeControl, LeavesTextAndEscapesTheRest) {
             "a\\x0ab\\x1b[31m\\x7f\\x00c");
 }
 
+TEST(MarkdownCell, EscapesWhatWouldEndTheCell) {
+  EXPECT_EQ(MarkdownCell("a word"), "a word");
+  EXPECT_EQ(MarkdownCell("|a||b"), "\\|a\\|\\|b");
+}
+
 }  // namespace
 }  // namespace squall
