@@ -25,6 +25,9 @@ add_library(squall_warnings INTERFACE)
 target_compile_options(squall_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wno-missing-field-initializers -Werror)
 
+# A source in a unit (squall_units) looks like a header to gcc, and there a member of a local type would be a mistake.
+target_compile_options(squall_warnings INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+
 # From -O2 on gcc 12 finds overlaps in std::string's operator+ (its bug 105651) and, inlining std::vector and std::string, bounds and
 # deletions that are not there.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)

@@ -58,6 +58,16 @@ std::string EscapeControl(std::string_view text) {
   return out;
 }
 
+std::vector<std::string_view> Split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  while (true) {
+    const std::size_t at = text.find(separator);
+    parts.push_back(text.substr(0, at));
+    if (at == std::string_view::npos) return parts;
+    text.remove_prefix(at + 1);
+  }
+}
+
 std::string MarkdownCell(std::string_view text) {
   std::string out;
   for (const char c : text) {

@@ -17,6 +17,8 @@ std::string DidYouMean(std::string_view word, std::span<const std::string> candi
 
 // Replaces the characters that would break a line of output (control characters) with escapes.
 std::string EscapeControl(std::string_view text);
+// The parts between the separators: one more than there are separators.
+std::vector<std::string_view> Split(std::string_view text, char separator);
 // The text as it stands in a cell of a Markdown table: a bar would end the cell.
 std::string MarkdownCell(std::string_view text);
 

@@ -72,6 +72,7 @@ class GrpcFrameParser {
   Status error_;
 };
 // The prefix and the message, uncompressed.
+inline constexpr std::size_t kGrpcPrefixBytes = 5;  // of a message: flag and length
 std::string GrpcFrame(std::string_view message, bool compressed = false);
 
 // RFC 1952, one member or several. RESOURCE_EXHAUSTED when the result would be longer than

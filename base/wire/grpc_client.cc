@@ -16,10 +16,6 @@ Http2Options ClientSide(Http2Options options) {
   return options;
 }
 
-GrpcStatus Failure(StatusCode code, std::string message) {
-  return {static_cast<int>(code), std::move(message), {}};
-}
-
 int ParseHttpStatus(std::string_view text) {
   int status = 0;
   std::from_chars(text.data(), text.data() + text.size(), status);
@@ -55,7 +51,7 @@ Status GrpcClientConnection::Feed(std::string_view bytes) {
 StreamId GrpcClientConnection::StartCall(const GrpcRequest& request, Done done) {
   if (!lost_.empty()) {
     GrpcResponse response;
-    response.status = Failure(StatusCode::kUnavailable, lost_);
+    response.status = GrpcFailure(StatusCode::kUnavailable, lost_);
     done(std::move(response));
     return 0;
   }
@@ -76,7 +72,7 @@ StreamId GrpcClientConnection::StartCall(const GrpcRequest& request, Done done) 
   if (!stream.ok()) {
     GrpcResponse response;
     response.status =
-        Failure(StatusCode::kUnavailable, std::string(squall::Message(stream.status())));
+        GrpcFailure(StatusCode::kUnavailable, std::string(squall::Message(stream.status())));
     done(std::move(response));
     return 0;
   }
@@ -95,7 +91,7 @@ void GrpcClientConnection::Cancel(StreamId call, const GrpcStatus& status) {
 
 void GrpcClientConnection::ConnectionLost(std::string_view why) {
   if (lost_.empty()) lost_ = why.empty() ? "connection lost" : std::string(why);
-  EndAll(Failure(StatusCode::kUnavailable, lost_));
+  EndAll(GrpcFailure(StatusCode::kUnavailable, lost_));
 }
 
 void GrpcClientConnection::OnHeaders(StreamId stream, Headers headers) {
@@ -155,28 +151,29 @@ void GrpcClientConnection::OnEndStream(StreamId stream) {
                    {}});
     } else if (!call.grpc) {
       End(stream,
-          Failure(StatusCode::kUnknown,
-                  fmt::format("the server answers content-type \"{}\" instead of gRPC{}{}",
-                              EscapeControl(call.content_type), call.excerpt.empty() ? "" : ": ",
-                              EscapeControl(call.excerpt))));
+          GrpcFailure(StatusCode::kUnknown,
+                      fmt::format("the server answers content-type \"{}\" instead of gRPC{}{}",
+                                  EscapeControl(call.content_type),
+                                  call.excerpt.empty() ? "" : ": ", EscapeControl(call.excerpt))));
     } else {
-      End(stream, Failure(StatusCode::kUnknown, "the response ends without a grpc-status"));
+      End(stream, GrpcFailure(StatusCode::kUnknown, "the response ends without a grpc-status"));
     }
     return;
   }
   GrpcStatus status = *std::move(call.status);
   if (status.ok()) {
     if (call.parser.partial() || call.frames.size() != 1) {
-      status =
-          Failure(StatusCode::kInternal,
-                  call.parser.partial()
-                      ? std::string("the response ends in the middle of a message")
-                      : fmt::format("a unary response carries {} messages", call.frames.size()));
+      status = GrpcFailure(
+          StatusCode::kInternal,
+          call.parser.partial()
+              ? std::string("the response ends in the middle of a message")
+              : fmt::format("a unary response carries {} messages", call.frames.size()));
     } else if (!call.frames.front().compressed) {
       call.response.message = std::move(call.frames.front().payload);
     } else if (call.encoding != "gzip") {
-      status = Failure(StatusCode::kInternal, fmt::format("the response is compressed with \"{}\"",
-                                                          EscapeControl(call.encoding)));
+      status = GrpcFailure(
+          StatusCode::kInternal,
+          fmt::format("the response is compressed with \"{}\"", EscapeControl(call.encoding)));
     } else {
       StatusOr<std::string> plain =
           Gunzip(call.frames.front().payload, options_.max_response_bytes);

@@ -80,4 +80,8 @@ std::optional<GrpcStatus> ReadStatus(const Headers& headers) {
   return status;
 }
 
+GrpcStatus GrpcFailure(StatusCode code, std::string message) {
+  return {static_cast<int>(code), std::move(message), {}};
+}
+
 }  // namespace squall::wire

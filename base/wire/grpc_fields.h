@@ -1,6 +1,7 @@
 #pragma once
 // Header fields that both roles of gRPC share. Internal to base/wire.
 
+#include <string>
 #include <string_view>
 
 #include "base/wire/grpc.h"
@@ -21,5 +22,7 @@ void AppendMetadata(const Metadata& metadata, Headers& headers);
 void AppendStatus(const GrpcStatus& status, Headers& headers);
 // Nullopt when there is no grpc-status; UNKNOWN when it is not a number.
 std::optional<GrpcStatus> ReadStatus(const Headers& headers);
+
+GrpcStatus GrpcFailure(StatusCode code, std::string message);
 
 }  // namespace squall::wire

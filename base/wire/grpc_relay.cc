@@ -8,7 +8,6 @@
 namespace squall::wire {
 namespace {
 
-constexpr std::size_t kPrefix = 5;  // of a message: flag and length
 // PINGs of one side that wait for the other's answer; a flood of more is answered here.
 constexpr int kPingsUnderWay = 16;
 
@@ -23,11 +22,11 @@ void FactsOfPath(std::string_view path, CallFacts& facts) {
 
 // The body begins with a complete message.
 bool HasMessage(std::string_view body) {
-  if (body.size() < kPrefix) return false;
+  if (body.size() < kGrpcPrefixBytes) return false;
   std::size_t length = 0;
-  for (std::size_t i = 1; i < kPrefix; ++i)
+  for (std::size_t i = 1; i < kGrpcPrefixBytes; ++i)
     length = length << 8 | static_cast<unsigned char>(body[i]);
-  return body.size() - kPrefix >= length;
+  return body.size() - kGrpcPrefixBytes >= length;
 }
 
 Http2Options SideOptions(Http2Options options, Http2Role role) {
@@ -39,7 +38,7 @@ Http2Options SideOptions(Http2Options options, Http2Role role) {
 
 }  // namespace
 
-GrpcRelayOptions::GrpcRelayOptions() : max_held_bytes(kDefaultMaxMessageBytes + kPrefix) {
+GrpcRelayOptions::GrpcRelayOptions() : max_held_bytes(kDefaultMaxMessageBytes + kGrpcPrefixBytes) {
   downstream.stream_window = 256 << 10;
   downstream.connection_window = 64 << 20;
   downstream.max_header_bytes = 1 << 20;

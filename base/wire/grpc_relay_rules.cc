@@ -10,8 +10,6 @@
 namespace squall::wire {
 namespace {
 
-constexpr int kContentTooLarge = 413, kBadGateway = 502;
-
 // The length that a message's prefix announces; nullopt as long as it is not all there.
 std::optional<std::uint64_t> Announced(std::string_view body) {
   if (body.size() < 5) return std::nullopt;

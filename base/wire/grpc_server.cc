@@ -26,10 +26,6 @@ bool SplitPath(std::string_view path, GrpcCallHead& head) {
   return true;
 }
 
-GrpcStatus Failure(StatusCode code, std::string message) {
-  return {static_cast<int>(code), std::move(message), {}};
-}
-
 }  // namespace
 
 struct GrpcServerConnection::Call {
@@ -54,18 +50,19 @@ void GrpcServerConnection::OnHeaders(StreamId stream, Headers headers) {
   const std::string_view content_type = FindHeader(headers, "content-type");
   if (!IsGrpcContentType(content_type)) {
     FinishHttp(stream, 415,
-               Failure(StatusCode::kInvalidArgument,
-                       fmt::format("invalid gRPC request content-type \"{}\"",
-                                   EscapeControl(content_type))));
+               GrpcFailure(StatusCode::kInvalidArgument,
+                           fmt::format("invalid gRPC request content-type \"{}\"",
+                                       EscapeControl(content_type))));
     return;
   }
   const std::string_view method = FindHeader(headers, ":method");
   if (method != "POST") {
-    FinishHttp(stream, 405,
-               Failure(StatusCode::kInternal,
-                       fmt::format("Received a HEADERS frame with :method \"{}\" which should be "
-                                   "POST",
-                                   EscapeControl(method))));
+    FinishHttp(
+        stream, 405,
+        GrpcFailure(StatusCode::kInternal,
+                    fmt::format("Received a HEADERS frame with :method \"{}\" which should be "
+                                "POST",
+                                EscapeControl(method))));
     return;
   }
   GrpcCallHead head;
@@ -73,16 +70,16 @@ void GrpcServerConnection::OnHeaders(StreamId stream, Headers headers) {
     head.timeout = ParseGrpcTimeout(timeout);
     if (!head.timeout.has_value()) {
       FinishHttp(stream, 400,
-                 Failure(StatusCode::kInternal,
-                         fmt::format("malformed grpc-timeout: \"{}\"", EscapeControl(timeout))));
+                 GrpcFailure(StatusCode::kInternal, fmt::format("malformed grpc-timeout: \"{}\"",
+                                                                EscapeControl(timeout))));
       return;
     }
   }
   const std::string_view path = FindHeader(headers, ":path");
   if (!SplitPath(path, head)) {
     FinishHttp(stream, 200,
-               Failure(StatusCode::kUnimplemented,
-                       fmt::format("malformed method name: \"{}\"", EscapeControl(path))));
+               GrpcFailure(StatusCode::kUnimplemented,
+                           fmt::format("malformed method name: \"{}\"", EscapeControl(path))));
     return;
   }
   head.authority = FindHeader(headers, ":authority");
@@ -111,7 +108,8 @@ void GrpcServerConnection::OnData(StreamId stream, std::string_view data) {
   if (!it->second->stream) return;
   for (GrpcFrameParser::Frame& frame : std::exchange(it->second->frames, {})) {
     if (frame.compressed) {
-      Finish(stream, Failure(StatusCode::kUnimplemented, "streams are taken uncompressed only"));
+      Finish(stream,
+             GrpcFailure(StatusCode::kUnimplemented, "streams are taken uncompressed only"));
       handler_.OnCancelled(stream);
       return;
     }
@@ -131,10 +129,10 @@ void GrpcServerConnection::OnEndStream(StreamId stream) {
   if (call.stream) return handler_.OnHalfClosed(stream);
   GrpcStatus failure;
   if (call.parser.partial()) {
-    failure = Failure(StatusCode::kInternal, "the request ends in the middle of a message");
+    failure = GrpcFailure(StatusCode::kInternal, "the request ends in the middle of a message");
   } else if (call.frames.size() != 1) {
-    failure = Failure(StatusCode::kInternal,
-                      fmt::format("a unary request carries {} messages", call.frames.size()));
+    failure = GrpcFailure(StatusCode::kInternal,
+                          fmt::format("a unary request carries {} messages", call.frames.size()));
   } else if (call.frames.front().compressed) {
     if (call.encoding == "gzip") {
       StatusOr<std::string> plain = Gunzip(call.frames.front().payload, max_request_bytes_);
@@ -144,12 +142,13 @@ void GrpcServerConnection::OnEndStream(StreamId stream) {
         failure = GrpcStatus::From(plain.status());
       }
     } else if (call.encoding.empty() || call.encoding == "identity") {
-      failure = Failure(StatusCode::kInternal,
-                        "grpc: compressed flag set with identity or empty encoding");
+      failure = GrpcFailure(StatusCode::kInternal,
+                            "grpc: compressed flag set with identity or empty encoding");
     } else {
-      failure = Failure(StatusCode::kUnimplemented,
-                        fmt::format("grpc: Decompressor is not installed for grpc-encoding \"{}\"",
-                                    EscapeControl(call.encoding)));
+      failure =
+          GrpcFailure(StatusCode::kUnimplemented,
+                      fmt::format("grpc: Decompressor is not installed for grpc-encoding \"{}\"",
+                                  EscapeControl(call.encoding)));
     }
   }
   if (!failure.ok()) {

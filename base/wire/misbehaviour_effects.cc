@@ -15,7 +15,6 @@ namespace {
 constexpr std::uint64_t kHeaderValue = 8192;
 constexpr std::uint32_t kMaxWindow = 0x7fffffff;
 constexpr std::uint32_t kMinFrame = 16384, kMaxFrame = 16777215;
-constexpr std::size_t kPrefix = 5;  // of a message: flag and length
 
 std::string_view Reason(int http_status) {
   switch (http_status) {
@@ -74,8 +73,8 @@ void Malform(AnswerMalformed::How how, std::string& body) {
       body = GrpcFrame(std::string(16, '\xff'));
       break;
     case AnswerMalformed::How::kTruncated:
-      if (body.size() <= kPrefix) body = GrpcFrame(std::string(2, '\0'));
-      body.resize(body.size() - (body.size() - kPrefix + 1) / 2);
+      if (body.size() <= kGrpcPrefixBytes) body = GrpcFrame(std::string(2, '\0'));
+      body.resize(body.size() - (body.size() - kGrpcPrefixBytes + 1) / 2);
       break;
     case AnswerMalformed::How::kCompressed:
       if (!body.empty()) body.front() = 1;

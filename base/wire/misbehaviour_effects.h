@@ -13,6 +13,7 @@ const T* EffectOf(const RulePtr& rule) {
   return rule == nullptr ? nullptr : std::get_if<T>(&rule->rule.effect);
 }
 
+inline constexpr int kContentTooLarge = 413, kBadGateway = 502;
 // A page with a status on a stream of HTTP/2, and in place of HTTP/2.
 struct HttpPage {
   Headers headers;

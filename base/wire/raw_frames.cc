@@ -3,7 +3,7 @@
 namespace squall::wire {
 namespace {
 
-constexpr std::uint8_t kData = 0, kHeaders = 1, kSettings = 4, kGoaway = 7;
+constexpr std::uint8_t kDataFrame = 0, kHeadersFrame = 1, kSettingsFrame = 4, kGoawayFrame = 7;
 constexpr std::uint8_t kEndStream = 0x1, kEndHeaders = 0x4;
 
 void Put(std::string& out, std::uint64_t value, int bytes) {
@@ -43,11 +43,11 @@ std::string RawHeaders(StreamId stream, const Headers& headers, bool end) {
     PutText(block, header.name);
     PutText(block, header.value);
   }
-  return RawFrame(kHeaders, kEndHeaders | (end ? kEndStream : 0), stream, block);
+  return RawFrame(kHeadersFrame, kEndHeaders | (end ? kEndStream : 0), stream, block);
 }
 
 std::string RawData(StreamId stream, std::string_view data, bool end) {
-  return RawFrame(kData, end ? kEndStream : 0, stream, data);
+  return RawFrame(kDataFrame, end ? kEndStream : 0, stream, data);
 }
 
 std::string RawSettings(const std::vector<std::pair<std::uint16_t, std::uint32_t>>& values) {
@@ -56,7 +56,7 @@ std::string RawSettings(const std::vector<std::pair<std::uint16_t, std::uint32_t
     Put(payload, id, 2);
     Put(payload, value, 4);
   }
-  return RawFrame(kSettings, 0, 0, payload);
+  return RawFrame(kSettingsFrame, 0, 0, payload);
 }
 
 std::string RawGoaway(StreamId last_stream, Http2Error error, std::string_view debug) {
@@ -64,7 +64,7 @@ std::string RawGoaway(StreamId last_stream, Http2Error error, std::string_view d
   Put(payload, static_cast<std::uint32_t>(last_stream), 4);
   Put(payload, static_cast<std::uint32_t>(error), 4);
   payload.append(debug);
-  return RawFrame(kGoaway, 0, 0, payload);
+  return RawFrame(kGoawayFrame, 0, 0, payload);
 }
 
 }  // namespace squall::wire

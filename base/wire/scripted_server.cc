@@ -8,8 +8,6 @@
 namespace squall::wire {
 namespace {
 
-constexpr int kContentTooLarge = 413, kBadGateway = 502;
-
 GrpcServerOptions Adjusted(GrpcServerOptions options, const ScriptedConnection& connection) {
   options.http2 = connection.Adjusted(options.http2);
   return options;

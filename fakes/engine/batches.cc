@@ -7,6 +7,7 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/rpc_table.h"
 #include "fakes/engine/times.h"
 #include "fakes/engine/tokens.h"
@@ -19,8 +20,6 @@ namespace {
 
 using Request = ws::StartBatchOperationRequest;
 
-constexpr std::size_t kMaxIdLength = 1000;
-constexpr int kMaxPage = 1000;
 constexpr int kMaxRunning = 1;  // frontend.maxConcurrentBatchOperationPerNamespace
 // worker.batcherRPS, and about what the real limiter lets through at once.
 constexpr double kPerSecond = 50;

@@ -6,6 +6,7 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/matching_queue.h"
 #include "temporal/api/errordetails/v1/message.pb.h"
 
@@ -13,14 +14,13 @@ namespace squall::fakes::engine {
 namespace {
 
 constexpr std::size_t kMaxBuildId = 255;   // limit.workerBuildIdSize
-constexpr int kMaxReachabilityBuilds = 5;  // limit.reachabilityQueryBuildIds
 constexpr std::size_t kMaxSets = 10;       // limit.versionCompatibleSetLimitPerQueue
 constexpr std::size_t kMaxBuilds = 100;    // limit.versionBuildIdLimitPerQueue
 // frontend.reachabilityQuerySetDurationSinceDefault: a set that was the default until lately still
 // counts as one.
 constexpr Duration kStillDefault = std::chrono::minutes(5);
 
-using Request = ws::UpdateWorkerBuildIdCompatibilityRequest;
+using UpdateRequest = ws::UpdateWorkerBuildIdCompatibilityRequest;
 
 Status RulesDisabled() {
   ::temporal::api::errordetails::v1::PermissionDeniedFailure detail;
@@ -30,7 +30,7 @@ Status RulesDisabled() {
                     detail);
 }
 
-Status CheckRequest(const Request& request) {
+Status CheckRequest(const UpdateRequest& request) {
   std::vector<std::string> wrong;
   const auto need = [&](const std::string& value, const char* text) {
     if (value.empty()) wrong.emplace_back(text);
@@ -42,23 +42,23 @@ Status CheckRequest(const Request& request) {
   if (request.namespace_().empty()) wrong.emplace_back("`namespace` to be set");
   if (request.task_queue().empty()) wrong.emplace_back("`task_queue` to be set");
   switch (request.operation_case()) {
-    case Request::OPERATION_NOT_SET:
+    case UpdateRequest::OPERATION_NOT_SET:
       wrong.emplace_back("an operation to be specified");
       break;
-    case Request::kAddNewCompatibleBuildId:
+    case UpdateRequest::kAddNewCompatibleBuildId:
       need(request.add_new_compatible_build_id().new_build_id(),
            "`add_new_compatible_version` to be set");
       if (request.add_new_compatible_build_id().existing_compatible_build_id().empty())
         wrong.emplace_back("`existing_compatible_version` to be set");
       break;
-    case Request::kAddNewBuildIdInNewDefaultSet:
+    case UpdateRequest::kAddNewBuildIdInNewDefaultSet:
       need(request.add_new_build_id_in_new_default_set(),
            "`add_new_version_id_in_new_default_set` to be set");
       break;
-    case Request::kPromoteSetByBuildId:
+    case UpdateRequest::kPromoteSetByBuildId:
       need(request.promote_set_by_build_id(), "`promote_set_by_version_id` to be set");
       break;
-    case Request::kPromoteBuildIdWithinSet:
+    case UpdateRequest::kPromoteBuildIdWithinSet:
       need(request.promote_build_id_within_set(), "`promote_version_id_within_set` to be set");
       break;
     default:
@@ -120,7 +120,7 @@ MaybeVersion BuildIds::TaskVersion(const Run& run, const std::string& queue, boo
   return Version{"", set < 0 ? build : it->second[static_cast<std::size_t>(set)].id};
 }
 
-Status BuildIds::Apply(Sets& sets, const Request& request) {
+Status BuildIds::Apply(Sets& sets, const UpdateRequest& request) {
   const int last = static_cast<int>(sets.size()) - 1;
   const auto at = [&](int index) -> Set& { return sets[static_cast<std::size_t>(index)]; };
   const auto promote = [&](int set) {
@@ -128,7 +128,7 @@ Status BuildIds::Apply(Sets& sets, const Request& request) {
     sets.back().became_default = core_.now.steady;
   };
   switch (request.operation_case()) {
-    case Request::kAddNewBuildIdInNewDefaultSet: {
+    case UpdateRequest::kAddNewBuildIdInNewDefaultSet: {
       const std::string& build = request.add_new_build_id_in_new_default_set();
       const int set = Find(sets, build).first;
       if (set >= 0 && set == last && at(set).builds.size() == 1) return absl::OkStatus();
@@ -136,7 +136,7 @@ Status BuildIds::Apply(Sets& sets, const Request& request) {
       sets.push_back({.id = build, .builds = {build}, .became_default = core_.now.steady});
       return absl::OkStatus();
     }
-    case Request::kAddNewCompatibleBuildId: {
+    case UpdateRequest::kAddNewCompatibleBuildId: {
       const auto& add = request.add_new_compatible_build_id();
       const std::string& build = add.new_build_id();
       const auto [set, place] = Find(sets, build);
@@ -166,7 +166,7 @@ Status BuildIds::Apply(Sets& sets, const Request& request) {
       if (add.make_set_default()) promote(other);
       return absl::OkStatus();
     }
-    case Request::kPromoteSetByBuildId: {
+    case UpdateRequest::kPromoteSetByBuildId: {
       const int set = Find(sets, request.promote_set_by_build_id()).first;
       if (set < 0) {
         return NotFound(
@@ -175,7 +175,7 @@ Status BuildIds::Apply(Sets& sets, const Request& request) {
       if (set != last) promote(set);
       return absl::OkStatus();
     }
-    case Request::kPromoteBuildIdWithinSet: {
+    case UpdateRequest::kPromoteBuildIdWithinSet: {
       const auto [set, place] = Find(sets, request.promote_build_id_within_set());
       if (set < 0) {
         return NotFound(
@@ -207,7 +207,8 @@ Status BuildIds::Apply(Sets& sets, const Request& request) {
   }
 }
 
-StatusOr<ws::UpdateWorkerBuildIdCompatibilityResponse> BuildIds::Update(const Request& request) {
+StatusOr<ws::UpdateWorkerBuildIdCompatibilityResponse> BuildIds::Update(
+    const UpdateRequest& request) {
   SQUALL_RETURN_IF_ERROR(CheckRequest(request));
   SQUALL_ASSIGN_OR_RETURN(auto ns, core_.namespaces.Get(request.namespace_()));
   const Queue queue{ns->id, request.task_queue()};

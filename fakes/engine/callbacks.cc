@@ -1,29 +1,23 @@
 #include "fakes/engine/callbacks.h"
 
+#include <absl/strings/ascii.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 
 #include "fakes/engine/completion_callbacks.h"
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/null_payload.h"
 #include "fakes/engine/times.h"
 
 namespace squall::fakes::engine {
 namespace {
 
-constexpr char kSystemUrl[] = "temporal://system";
 constexpr char kTokenHeader[] = "temporal-callback-token";
-// frontend.callbackURLMaxLength, frontend.callbackHeaderMaxLength, system.maxCallbacksPerWorkflow.
-constexpr std::size_t kMaxUrl = 1000, kMaxHeader = 8192;
-constexpr int kMaxCallbacks = 2000;
-
-std::string Lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
+// frontend.callbackURLMaxLength, frontend.callbackHeaderMaxLength.
+constexpr std::size_t kMaxCallbackUrl = 1000, kMaxCallbackHeader = 8192;
 
 Status CheckCallback(const common::Callback& callback) {
   switch (callback.variant_case()) {
@@ -35,9 +29,9 @@ Status CheckCallback(const common::Callback& callback) {
       return Status(StatusCode::kUnimplemented, "unknown callback variant: <nil>");
   }
   const std::string& url = callback.nexus().url();
-  if (url.size() > kMaxUrl) {
-    return InvalidArgument(
-        fmt::format("invalid url: url length longer than max length allowed of {}", kMaxUrl));
+  if (url.size() > kMaxCallbackUrl) {
+    return InvalidArgument(fmt::format(
+        "invalid url: url length longer than max length allowed of {}", kMaxCallbackUrl));
   }
   if (url != kSystemUrl) {
     if (!url.starts_with("http://") && !url.starts_with("https://"))
@@ -47,9 +41,9 @@ Status CheckCallback(const common::Callback& callback) {
   }
   std::size_t size = 0;
   for (const auto& [key, value] : callback.nexus().header()) size += key.size() + value.size();
-  if (size > kMaxHeader) {
-    return InvalidArgument(
-        fmt::format("invalid header: header size longer than max allowed size of {}", kMaxHeader));
+  if (size > kMaxCallbackHeader) {
+    return InvalidArgument(fmt::format(
+        "invalid header: header size longer than max allowed size of {}", kMaxCallbackHeader));
   }
   return absl::OkStatus();
 }
@@ -97,7 +91,8 @@ Status NormalizeCallbacks(google::protobuf::RepeatedPtrField<common::Callback>* 
   for (common::Callback& callback : *callbacks) {
     SQUALL_RETURN_IF_ERROR(CheckCallback(callback));
     google::protobuf::Map<std::string, std::string> lower;
-    for (const auto& [key, value] : callback.nexus().header()) lower[Lower(key)] = value;
+    for (const auto& [key, value] : callback.nexus().header())
+      lower[absl::AsciiStrToLower(key)] = value;
     callback.mutable_nexus()->mutable_header()->swap(lower);
   }
   return absl::OkStatus();

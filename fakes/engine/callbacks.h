@@ -10,6 +10,9 @@
 
 namespace squall::fakes::engine {
 
+// A callback to the server itself.
+inline constexpr char kSystemUrl[] = "temporal://system";
+
 class Callbacks {
  public:
   explicit Callbacks(Core& core) : core_(core) {}

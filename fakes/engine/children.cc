@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "fakes/engine/closing.h"
 #include "fakes/engine/core.h"
 #include "fakes/engine/cron.h"
 #include "fakes/engine/times.h"
 
 namespace squall::fakes::engine {
 namespace {
-
-constexpr char kHistoryService[] = "history-service";
 
 common::WorkflowExecution ExecutionOf(const std::string& workflow_id, const std::string& run_id) {
   common::WorkflowExecution execution;
@@ -248,8 +247,9 @@ void Children::RunClosed(Run& run, const historypb::HistoryEvent& close_event) {
   } else {
     TellParent(run, close_event);
   }
-  const std::map<std::int64_t, Child> children = std::exchange(run.children, {});
   if (run.closed_by_reset) return;  // the run made from this one has them
+  // They stay pending, as Describe of the real server tells them for good.
+  const std::map<std::int64_t, Child> children = run.children;
   for (const auto& [id, child] : children) {
     if (!child.started ||
         child.attributes.parent_close_policy() == enums::PARENT_CLOSE_POLICY_ABANDON)

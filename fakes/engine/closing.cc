@@ -11,7 +11,6 @@ namespace {
 
 // history.workflowIdReuseMinimalInterval: runs of a chain start at least this far apart.
 constexpr Duration kMinRunInterval = std::chrono::seconds(1);
-constexpr char kHistoryService[] = "history-service";
 
 // The first payload when it is JSON, for the journal.
 std::string JsonOf(const common::Payloads& payloads) {
@@ -160,7 +159,6 @@ void Closing::ContinueAsNew(Run& run, std::int64_t completed_id, const command::
   start.workflow_id = run.workflow_id;
   start.run_id = new_run_id;
   start.request_id = core_.rng.Uuid();
-  start.user_metadata = run.user_metadata;
   auto& next = start.attributes;
   *next.mutable_workflow_type() = attributes.workflow_type();
   next.mutable_task_queue()->set_name(attributes.task_queue().name());
@@ -298,7 +296,6 @@ void Closing::StartNext(Run& run, const Next& next, const std::string& new_run_i
   start.workflow_id = run.workflow_id;
   start.run_id = new_run_id;
   start.request_id = core_.rng.Uuid();
-  start.user_metadata = run.user_metadata;
   auto& attributes = start.attributes;
   attributes = run.start;
   attributes.clear_identity();

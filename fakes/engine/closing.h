@@ -10,6 +10,9 @@
 
 namespace squall::fakes::engine {
 
+// The identity of what the server does by itself.
+inline constexpr char kHistoryService[] = "history-service";
+
 class Closing {
  public:
   explicit Closing(Core& core) : core_(core) {}

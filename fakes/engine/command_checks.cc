@@ -5,12 +5,12 @@
 #include "fakes/engine/core.h"
 #include "fakes/engine/cron.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/times.h"
+#include "fakes/engine/tokens.h"
 
 namespace squall::fakes::engine {
 namespace {
-
-constexpr std::size_t kMaxIdLength = 1000;  // limit.maxIDLength
 
 template <typename... Args>
 std::optional<TaskFailure> Bad(enums::WorkflowTaskFailedCause cause,
@@ -22,20 +22,7 @@ std::optional<TaskFailure> Bad(enums::WorkflowTaskFailedCause cause, const Statu
   return TaskFailure{cause, std::string(Message(status))};
 }
 
-bool Negative(const google::protobuf::Duration& duration) {
-  return FromProto(duration).count() < 0;
-}
-
 // The closing and starting commands of the API, checked by eye: 8-4-4-4-12 hex digits.
-bool IsUuid(std::string_view text) {
-  if (text.size() != 36) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-' : !std::isxdigit(static_cast<unsigned char>(text[i]))) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 std::string PascalName(std::string_view enum_name, std::string_view prefix) {

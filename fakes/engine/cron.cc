@@ -95,7 +95,7 @@ StatusOr<bool> ParseField(std::string_view field, int low, int high,
   return any;
 }
 
-StatusOr<Duration> ParseEvery(std::string_view text) {
+StatusOr<Duration> ParseCronEvery(std::string_view text) {
   // Go durations: 1h30m, 90s, 500ms.
   Duration total{};
   if (text.empty()) return Bad("failed to parse duration");
@@ -134,7 +134,7 @@ StatusOr<Schedule> Parse(std::string_view text) {
     break;
   }
   if (text.starts_with("@every ")) {
-    SQUALL_ASSIGN_OR_RETURN(schedule.every, ParseEvery(text.substr(7)));
+    SQUALL_ASSIGN_OR_RETURN(schedule.every, ParseCronEvery(text.substr(7)));
     return schedule;
   }
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kNames = {

@@ -7,6 +7,7 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/times.h"
 #include "fakes/engine/tokens.h"
 
@@ -16,7 +17,6 @@ namespace {
 // matching.maxDeployments, matching.maxVersionsInDeployment and
 // matching.maxTaskQueuesInDeploymentVersion of the real server.
 constexpr std::size_t kMaxDeployments = 100, kMaxVersions = 100, kMaxQueues = 100;
-constexpr int kMaxPage = 1000;  // frontend.visibilityMaxPageSize
 constexpr std::string_view kAutoCreated = "_auto_create_";
 
 Status TooMany(const std::string& text) { return Status(StatusCode::kResourceExhausted, text); }

@@ -6,7 +6,7 @@ namespace squall::fakes::engine {
 namespace {
 
 // matching.priorityLevels 5: keys beyond count as the last.
-constexpr int kDefaultPriority = 3, kPriorities = 5;
+constexpr int kPriorities = 5;
 // strideFactor, minWeight of the real server.
 constexpr float kStride = 1000, kMinWeight = 0.001F;
 

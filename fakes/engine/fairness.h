@@ -11,6 +11,8 @@
 
 namespace squall::fakes::engine {
 
+inline constexpr int kDefaultPriority = 3;
+
 // What is drawn from a task's own priority and, where that says nothing, its workflow's.
 struct Rank {
   int priority = 0;  // 1 goes first

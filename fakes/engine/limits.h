@@ -14,6 +14,12 @@
 
 namespace squall::fakes::engine {
 
+inline constexpr std::size_t kMaxIdLength = 1000;  // limit.maxIDLength: ids, names, identities
+// frontend.visibilityMaxPageSize, frontend.historyMaxPageSize, limit.endpointListMaxPageSize
+inline constexpr int kMaxPage = 1000;
+inline constexpr int kMaxCallbacks =
+    2000;  // system.maxCallbacksPerWorkflow, callback.maxPerExecution
+inline constexpr int kMaxReachabilityBuilds = 5;  // limit.reachabilityQueryBuildIds
 inline constexpr std::size_t kBlobSizeWarn = std::size_t{512} << 10;  // limit.blobSize.warn
 inline constexpr std::size_t kBlobSizeError = std::size_t{2} << 20;   // limit.blobSize.error
 inline constexpr std::size_t kMemoSizeError = std::size_t{2} << 20;   // limit.memoSize.error

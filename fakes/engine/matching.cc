@@ -10,9 +10,6 @@
 namespace squall::fakes::engine {
 namespace {
 
-constexpr int kWorkflow = enums::TASK_QUEUE_TYPE_WORKFLOW,
-              kActivity = enums::TASK_QUEUE_TYPE_ACTIVITY, kNexus = enums::TASK_QUEUE_TYPE_NEXUS;
-constexpr Duration kRateWindow = std::chrono::seconds(30);
 // matching.pollerScalingWaitTime, pollerScalingMinimumBacklog, pollerScalingTaskAddToDispatchRatio
 // and pollerScalingDecisionsPerSecond (per poller) of the real server.
 constexpr Duration kScalingWait = std::chrono::seconds(1),
@@ -22,9 +19,9 @@ constexpr double kScalingRatio = 1.2;
 
 int AdviceField(int kind) {
   switch (kind) {
-    case kWorkflow:
+    case kWorkflowQueue:
       return ws::PollWorkflowTaskQueueResponse::kPollerScalingDecisionFieldNumber;
-    case kActivity:
+    case kActivityQueue:
       return ws::PollActivityTaskQueueResponse::kPollerScalingDecisionFieldNumber;
     default:
       return ws::PollNexusTaskQueueResponse::kPollerScalingDecisionFieldNumber;
@@ -34,7 +31,7 @@ int AdviceField(int kind) {
 }  // namespace
 
 void Matching::AddWorkflowTask(const std::shared_ptr<Run>& run) {
-  const Key normal{run->ns->id, run->start.task_queue().name(), kWorkflow};
+  const Key normal{run->ns->id, run->start.task_queue().name(), kWorkflowQueue};
   bool sticky = !run->sticky_queue.empty() && StickyAlive(*run->ns, run->sticky_queue);
   if (sticky && core_.deployments.Knows(normal) && !Versioning::Pinned(*run)) {
     // The current version is another one by now: the normal queue brings the workflow there.
@@ -43,7 +40,7 @@ void Matching::AddWorkflowTask(const std::shared_ptr<Run>& run) {
                                     .first;
     if (target && target != Versioning::Effective(*run)) sticky = false;
   }
-  const Key key = sticky ? Key{run->ns->id, run->sticky_queue, kWorkflow} : normal;
+  const Key key = sticky ? Key{run->ns->id, run->sticky_queue, kWorkflowQueue} : normal;
   queues_[key].sticky = sticky;
   const Task task{.run = run,
                   .scheduled_event_id = run->task.scheduled_event_id,
@@ -54,7 +51,7 @@ void Matching::AddWorkflowTask(const std::shared_ptr<Run>& run) {
 }
 
 void Matching::AddActivityTask(const std::shared_ptr<Run>& run, const Activity& activity) {
-  const Key key{run->ns->id, activity.attributes.task_queue().name(), kActivity};
+  const Key key{run->ns->id, activity.attributes.task_queue().name(), kActivityQueue};
   const Task task{.run = run,
                   .scheduled_event_id = activity.scheduled_event_id,
                   .stamp = activity.stamp,
@@ -65,7 +62,7 @@ void Matching::AddActivityTask(const std::shared_ptr<Run>& run, const Activity& 
 
 void Matching::AddNexusTask(const std::string& namespace_id, const std::string& queue,
                             std::uint64_t task) {
-  Add({namespace_id, queue, kNexus}, {.run = {}, .stamp = task, .added = core_.now.steady},
+  Add({namespace_id, queue, kNexusQueue}, {.run = {}, .stamp = task, .added = core_.now.steady},
       RankOf({}, {}), {});
 }
 
@@ -75,7 +72,7 @@ void Matching::AddForeignActivityTask(const Namespace& ns, const std::string& qu
   Task added;
   added.foreign = std::move(task);
   added.added = core_.now.steady;
-  Add({ns.id, queue, kActivity}, std::move(added), rank, {});
+  Add({ns.id, queue, kActivityQueue}, std::move(added), rank, {});
 }
 
 // An activity whose queue is not in the workflow's version is independent of it.
@@ -83,7 +80,7 @@ MaybeVersion Matching::PinOf(const Key& key, const Run& run, const Task& task) c
   if (run.versioning == nullptr && !core_.build_ids.Knows(run.ns->id, std::get<1>(key))) return {};
   if (Versioning::Behavior(run) == enums::VERSIONING_BEHAVIOR_UNSPECIFIED) {
     const auto activity = run.activities.find(task.scheduled_event_id);
-    const bool fresh = std::get<2>(key) == kActivity
+    const bool fresh = std::get<2>(key) == kActivityQueue
                            ? activity != run.activities.end() &&
                                  !activity->second.attributes.use_workflow_build_id()
                            : run.previous_started_event_id == 0;
@@ -91,7 +88,8 @@ MaybeVersion Matching::PinOf(const Key& key, const Run& run, const Task& task) c
   }
   if (!Versioning::Pinned(run)) return {};
   const MaybeVersion version = Versioning::Effective(run);
-  if (version && std::get<2>(key) == kActivity && !core_.deployments.Has(key, *version)) return {};
+  if (version && std::get<2>(key) == kActivityQueue && !core_.deployments.Has(key, *version))
+    return {};
   return version;
 }
 
@@ -100,7 +98,7 @@ bool Matching::Routed(const Key& key) const {
 }
 
 bool Matching::StickyAlive(const Namespace& ns, const std::string& name) {
-  const auto it = queues_.find({ns.id, name, kWorkflow});
+  const auto it = queues_.find({ns.id, name, kWorkflowQueue});
   if (it == queues_.end()) return false;
   const Queue& queue = it->second;
   return !queue.waiting.empty() ||
@@ -153,11 +151,11 @@ void Matching::Add(const Key& key, Task task, const Rank& rank, const MaybeVersi
 
 bool Matching::Wanted(const Task& task, int kind) const {
   if (task.foreign != nullptr) return task.foreign->Wanted();
-  if (kind == kNexus) return core_.nexus_tasks.Wanted(task.stamp);
+  if (kind == kNexusQueue) return core_.nexus_tasks.Wanted(task.stamp);
   if (task.foreign != nullptr) return task.foreign->Wanted();
   const auto run = task.run.lock();
   if (run == nullptr || !run->open()) return false;
-  if (kind == kWorkflow) {
+  if (kind == kWorkflowQueue) {
     return run->task.pending() && !run->task.is_started() && run->task.stamp == task.stamp;
   }
   const auto it = run->activities.find(task.scheduled_event_id);
@@ -191,7 +189,7 @@ TaskRoute Matching::RouteOf(const Key& key, const Task& task, const Poll& poll) 
   const auto run = task.run.lock();
   if (run == nullptr) return route;
   const Key routed =
-      poll.sticky ? Key{std::get<0>(key), run->start.task_queue().name(), kWorkflow} : key;
+      poll.sticky ? Key{std::get<0>(key), run->start.task_queue().name(), kWorkflowQueue} : key;
   if (!core_.deployments.Knows(routed)) return route;
   std::tie(route.target, route.revision) =
       core_.deployments.Route(routed).Target(run->workflow_id, Versioning::UseRamping(*run));
@@ -254,14 +252,14 @@ bool Matching::Serve(const Key& key, Queue& queue, const Poll& poll) {
     std::string answer;
     if (task->foreign != nullptr) {
       answer = task->foreign->Start(poll.identity, core_.calls.info(poll.call));
-    } else if (kind == kWorkflow) {
+    } else if (kind == kWorkflowQueue) {
       if (poll.sticky && run->sticky_queue != poll.queue_name)
         continue;  // it moved; its time-out brings it back
       if (core_.limits.Refuse(*run, WorkflowTasks::StartEvents(*run))) continue;
       core_.tasks.Start(*run, poll.identity, poll.queue_name, poll.sticky, {},
                         RouteOf(key, *task, poll));
       answer = core_.tasks.Response(*run);
-    } else if (kind == kNexus) {
+    } else if (kind == kNexusQueue) {
       answer = core_.nexus_tasks.Start(task->stamp);
     } else {
       if (core_.limits.Refuse(*run, 0)) continue;
@@ -322,7 +320,7 @@ void Matching::Rerouted(const QueueKey& key) {
     auto it = queues_.find(key);
     if (it == queues_.end()) return;
     Queue& queue = it->second;
-    if (std::get<2>(key) == kActivity) {
+    if (std::get<2>(key) == kActivityQueue) {
       // Activities may have become part of their workflow's version, or independent of it.
       TaskList all = std::move(queue.tasks);
       queue.tasks.clear();

@@ -22,6 +22,13 @@
 
 namespace squall::fakes::engine {
 
+// Kinds of task queue, as the keys of queues have them.
+inline constexpr int kWorkflowQueue = enums::TASK_QUEUE_TYPE_WORKFLOW,
+                     kActivityQueue = enums::TASK_QUEUE_TYPE_ACTIVITY,
+                     kNexusQueue = enums::TASK_QUEUE_TYPE_NEXUS;
+// Over which rates of adding and dispatching are taken.
+inline constexpr Duration kRateWindow = std::chrono::seconds(30);
+
 enum class TaskKind { kWorkflow, kActivity };
 
 // What waits in a task queue and belongs to no workflow (standalone activities).

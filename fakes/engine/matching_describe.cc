@@ -7,6 +7,7 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/matching.h"
 #include "fakes/engine/matching_queue.h"
 #include "fakes/engine/releases.h"
@@ -15,11 +16,6 @@
 namespace squall::fakes::engine {
 namespace {
 
-constexpr int kWorkflow = enums::TASK_QUEUE_TYPE_WORKFLOW,
-              kActivity = enums::TASK_QUEUE_TYPE_ACTIVITY;
-constexpr int kDefaultPriority = 3;
-constexpr Duration kRateWindow = std::chrono::seconds(30);
-constexpr int kMaxReachabilityBuilds = 5;  // limit.reachabilityQueryBuildIds
 // matching.wv.reachabilityCacheOpenWFsTTL, reachabilityCacheClosedWFsTTL.
 constexpr Duration kOpenRemembered = std::chrono::minutes(1),
                    kClosedRemembered = std::chrono::minutes(10);
@@ -171,7 +167,7 @@ enums::BuildIdTaskReachability Matching::Reachability(const Namespace& ns, const
 void Matching::DescribeEnhanced(const Namespace& ns, const ws::DescribeTaskQueueRequest& request,
                                 ws::DescribeTaskQueueResponse* response) {
   std::vector<int> kinds(request.task_queue_types().begin(), request.task_queue_types().end());
-  if (kinds.empty()) kinds = {kWorkflow, kActivity};
+  if (kinds.empty()) kinds = {kWorkflowQueue, kActivityQueue};
   // Names of builds: "" is the unversioned queue.
   std::set<std::string> names;
   const auto& selection = request.versions();
@@ -239,7 +235,7 @@ StatusOr<ws::DescribeTaskQueueResponse> Matching::Describe(
     return response;
   }
   const int kind = request.task_queue_type() == enums::TASK_QUEUE_TYPE_UNSPECIFIED
-                       ? kWorkflow
+                       ? kWorkflowQueue
                        : static_cast<int>(request.task_queue_type());
   const Key key{ns->id, request.task_queue().name(), kind};
   Queue empty;

@@ -5,6 +5,7 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/matching.h"
 #include "fakes/engine/matching_queue.h"
 #include "fakes/engine/times.h"
@@ -12,8 +13,6 @@
 namespace squall::fakes::engine {
 namespace {
 
-constexpr int kWorkflow = enums::TASK_QUEUE_TYPE_WORKFLOW,
-              kActivity = enums::TASK_QUEUE_TYPE_ACTIVITY, kNexus = enums::TASK_QUEUE_TYPE_NEXUS;
 // common.MinLongPollTimeout: the shortest time-out with which the real frontend accepts a long
 // poll.
 constexpr Duration kMinLongPoll = std::chrono::seconds(2);
@@ -21,8 +20,8 @@ constexpr Duration kMinLongPoll = std::chrono::seconds(2);
 // ShutdownWorker call is answered at once.
 constexpr Duration kShutDownMemory = std::chrono::seconds(30);
 
-const char* KindName(int kind) {
-  return kind == kActivity ? "activity" : kind == kNexus ? "nexus" : "workflow";
+const char* JournalKind(int kind) {
+  return kind == kActivityQueue ? "activity" : kind == kNexusQueue ? "nexus" : "workflow";
 }
 
 }  // namespace
@@ -40,7 +39,7 @@ void Matching::Touch(const Key& key, Queue& queue, const Poll& poll, int held_ch
   event.what = journal_what;
   event.server = core_.options.name;
   event.task_queue = std::get<1>(key);
-  event.task_type = KindName(std::get<2>(key));
+  event.task_type = JournalKind(std::get<2>(key));
   event.identity = poll.identity;
   event.count = poller.held;
   if (auto ns = core_.namespaces.GetById(std::get<0>(key)); ns.ok()) event.ns = (*ns)->name;
@@ -104,7 +103,6 @@ void Matching::AcceptPoll(CallId call, const Request& request, int kind) {
     return core_.calls.Fail(
         call, Status(StatusCode::kFailedPrecondition, "Context timeout is too short."));
   }
-  constexpr std::size_t kMaxIdLength = 1000;  // limit.maxIDLength of the real server
   if (request.identity().size() > kMaxIdLength)
     return core_.calls.Fail(call, InvalidArgument("Identity length exceeds limit."));
   const auto& capabilities = request.worker_version_capabilities();
@@ -134,7 +132,7 @@ void Matching::AcceptPoll(CallId call, const Request& request, int kind) {
   }
   const Key key{(*ns)->id, poll.queue_name, kind};
   Queue& queue = queues_[key];
-  if (kind == kWorkflow) queue.sticky = poll.sticky;
+  if (kind == kWorkflowQueue) queue.sticky = poll.sticky;
   Poller& poller = queue.pollers[{poll.identity, poll.version}];
   poller.has_deployment = request.has_deployment_options();
   if (poller.has_deployment) poller.deployment = request.deployment_options();
@@ -155,15 +153,15 @@ void Matching::AcceptPoll(CallId call, const Request& request, int kind) {
 }
 
 void Matching::PollWorkflow(CallId call, const ws::PollWorkflowTaskQueueRequest& request) {
-  AcceptPoll(call, request, kWorkflow);
+  AcceptPoll(call, request, kWorkflowQueue);
 }
 
 void Matching::PollActivity(CallId call, const ws::PollActivityTaskQueueRequest& request) {
-  AcceptPoll(call, request, kActivity);
+  AcceptPoll(call, request, kActivityQueue);
 }
 
 void Matching::PollNexus(CallId call, const ws::PollNexusTaskQueueRequest& request) {
-  AcceptPoll(call, request, kNexus);
+  AcceptPoll(call, request, kNexusQueue);
 }
 
 StatusOr<ws::ShutdownWorkerResponse> Matching::ShutdownWorker(
@@ -187,7 +185,7 @@ StatusOr<ws::ShutdownWorkerResponse> Matching::ShutdownWorker(
       core_.calls.ReplyBytes(call, {});
     }
     std::vector<int> kinds(request.task_queue_types().begin(), request.task_queue_types().end());
-    if (kinds.empty()) kinds = {kWorkflow, kActivity};
+    if (kinds.empty()) kinds = {kWorkflowQueue, kActivityQueue};
     for (const int kind : kinds) {
       auto it = queues_.find({ns->id, request.task_queue(), kind});
       if (it == queues_.end() || request.identity().empty()) continue;
@@ -198,7 +196,7 @@ StatusOr<ws::ShutdownWorkerResponse> Matching::ShutdownWorker(
   }
   if (request.has_worker_heartbeat()) core_.workers.Store(*ns, request.worker_heartbeat());
   // The sticky queue counts as dead from now on; its tasks turn to the normal queue.
-  const Key sticky{ns->id, request.sticky_task_queue(), kWorkflow};
+  const Key sticky{ns->id, request.sticky_task_queue(), kWorkflowQueue};
   if (auto it = queues_.find(sticky); it != queues_.end()) {
     it->second.polled = false;
     it->second.pollers.clear();
@@ -211,7 +209,7 @@ StatusOr<ws::ShutdownWorkerResponse> Matching::ShutdownWorker(
     }
     const TaskList tasks = std::exchange(it->second.tasks, {});
     for (const auto& [order, task] : tasks) {
-      if (!Wanted(task, kWorkflow)) continue;
+      if (!Wanted(task, kWorkflowQueue)) continue;
       core_.Defer([this, weak = task.run, stamp = task.stamp] {
         auto run = weak.lock();
         if (run != nullptr && run->open() && run->task.stamp == stamp) AddWorkflowTask(run);

@@ -9,10 +9,6 @@
 #include "fakes/engine/tokens.h"
 
 namespace squall::fakes::engine {
-namespace {
-constexpr int kWorkflow = enums::TASK_QUEUE_TYPE_WORKFLOW;
-}  // namespace
-
 MaybeVersion Matching::QueryVersion(const Key& key, const DirectQuery& query) const {
   const Run& run = *query.run;
   if (Versioning::Pinned(run)) return Versioning::Effective(run);
@@ -73,7 +69,7 @@ void Matching::EnqueueQuery(std::uint64_t id) {
   const DirectQuery& direct = queries_.at(id);
   const Run& run = *direct.run;
   const Key key{run.ns->id, direct.sticky ? run.sticky_queue : run.start.task_queue().name(),
-                kWorkflow};
+                kWorkflowQueue};
   if (!direct.sticky && Versioning::Pinned(run)) {
     // Nobody will ever answer on a drained version without workers.
     const MaybeVersion version = Versioning::Effective(run);

@@ -19,15 +19,6 @@ namespace {
 constexpr Duration kDefaultRetention = std::chrono::hours(24);
 constexpr Duration kMinRetention = std::chrono::hours(24);
 
-bool IsUuid(std::string_view text) {
-  if (text.size() != 36) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-' : !std::isxdigit(static_cast<unsigned char>(text[i]))) return false;
-  }
-  return true;
-}
-
 void Fill(const Namespace& ns, const EngineOptions& options, namespacepb::NamespaceInfo* info,
           namespacepb::NamespaceConfig* config,
           ::temporal::api::replication::v1::NamespaceReplicationConfig* replication) {

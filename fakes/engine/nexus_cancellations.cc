@@ -13,7 +13,6 @@ namespace squall::fakes::engine {
 namespace {
 
 // nexusoperation.limit.request.timeout.min.
-constexpr Duration kMinRequestTimeout = std::chrono::milliseconds(1500);
 
 template <typename Info>
 void DescribeAttempts(const NexusAttempts& attempts, Info* info) {

@@ -16,7 +16,7 @@ namespace {
 
 // nexusoperation.limit.{service,operation}.name.length, .limit.header.size,
 // .limit.operation.concurrencyPerWorkflow.max.
-constexpr std::size_t kMaxName = 1000, kMaxHeader = 8192, kMaxPending = 2000;
+constexpr std::size_t kMaxOperationName = 1000, kMaxOperationHeader = 8192, kMaxPending = 2000;
 // nexusoperation.disallowedHeaders.
 constexpr std::array<std::string_view, 8> kDisallowedHeaders = {
     "request-timeout", "xdc-redirection-api", "xdc-redirection", "caller-name",
@@ -35,10 +35,6 @@ std::optional<TaskFailure> BadCancel(fmt::format_string<Args...> text, Args&&...
       fmt::format(text, std::forward<Args>(args)...)};
 }
 
-bool Negative(const google::protobuf::Duration& duration) {
-  return FromProto(duration).count() < 0;
-}
-
 }  // namespace
 
 std::optional<TaskFailure> NexusCommandCheck::Check(command::Command& command,
@@ -55,13 +51,14 @@ std::optional<TaskFailure> NexusCommandCheck::Schedule(command::Command& command
   auto& attributes = *command.mutable_schedule_nexus_operation_command_attributes();
   if (core_.nexus_endpoints.FindByName(attributes.endpoint()) == nullptr)
     return BadSchedule("endpoint \"{}\" not found", attributes.endpoint());
-  if (attributes.service().size() > kMaxName) {
+  if (attributes.service().size() > kMaxOperationName) {
     return BadSchedule("ScheduleNexusOperationCommandAttributes.Service exceeds length limit of {}",
-                       kMaxName);
+                       kMaxOperationName);
   }
-  if (attributes.operation().size() > kMaxName) {
+  if (attributes.operation().size() > kMaxOperationName) {
     return BadSchedule(
-        "ScheduleNexusOperationCommandAttributes.Operation exceeds length limit of {}", kMaxName);
+        "ScheduleNexusOperationCommandAttributes.Operation exceeds length limit of {}",
+        kMaxOperationName);
   }
   static constexpr char kNegative[] =
       "ScheduleNexusOperationCommandAttributes.{} is invalid: negative duration";
@@ -86,7 +83,7 @@ std::optional<TaskFailure> NexusCommandCheck::Schedule(command::Command& command
     size += lower.size() + value.size();
     headers[lower] = value;
   }
-  if (size > kMaxHeader)
+  if (size > kMaxOperationHeader)
     return BadSchedule("ScheduleNexusOperationCommandAttributes.NexusHeader exceeds size limit");
   attributes.clear_nexus_header();
   attributes.mutable_nexus_header()->insert(headers.begin(), headers.end());

@@ -6,7 +6,9 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/times.h"
+#include "fakes/engine/tokens.h"
 
 namespace squall::fakes::engine {
 namespace {
@@ -14,8 +16,9 @@ namespace {
 // limit.endpointNameMaxLength, limit.endpointExternalURLMaxLength,
 // limit.endpointDescriptionMaxSize, limit.endpointListDefaultPageSize,
 // limit.endpointListMaxPageSize, limit.maxIDLength.
-constexpr std::size_t kMaxName = 200, kMaxUrl = 4096, kMaxDescription = 20000, kMaxQueue = 1000;
-constexpr int kDefaultPage = 100, kMaxPage = 1000;
+constexpr std::size_t kMaxEndpointName = 200, kMaxEndpointUrl = 4096, kMaxDescription = 20000,
+                      kMaxQueue = 1000;
+constexpr int kDefaultPage = 100;
 constexpr char kNameRegex[] = R"(^[a-zA-Z][a-zA-Z0-9\\-]*[a-zA-Z0-9]$)";
 
 bool IsName(std::string_view name) {
@@ -23,15 +26,6 @@ bool IsName(std::string_view name) {
   const auto alnum = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
   return name.size() >= 2 && letter(name.front()) && alnum(name.back()) &&
          std::all_of(name.begin(), name.end(), [&](char c) { return alnum(c) || c == '-'; });
-}
-
-bool IsUuid(std::string_view text) {
-  if (text.size() != 36) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-' : !std::isxdigit(static_cast<unsigned char>(text[i]))) return false;
-  }
-  return true;
 }
 
 // Everything that is wrong with a request, in one text.
@@ -59,8 +53,8 @@ void CheckId(const std::string& id, Issues* issues) {
 
 void CheckUrl(const std::string& url, Issues* issues) {
   if (url.empty()) return issues->Add("empty target URL");
-  if (url.size() > kMaxUrl)
-    return issues->Add(fmt::format("target URL length exceeds limit of {}", kMaxUrl));
+  if (url.size() > kMaxEndpointUrl)
+    return issues->Add(fmt::format("target URL length exceeds limit of {}", kMaxEndpointUrl));
   const std::size_t colon = url.find(':');
   const std::string scheme = colon == std::string::npos ? "" : url.substr(0, colon);
   if (scheme == "http" || scheme == "https") {
@@ -79,8 +73,8 @@ Status NexusEndpoints::CheckSpec(const nexuspb::EndpointSpec& spec) const {
   if (spec.name().empty()) {
     issues.Add("endpoint name not set");
   } else {
-    if (spec.name().size() > kMaxName)
-      issues.Add(fmt::format("endpoint name exceeds length limit of {}", kMaxName));
+    if (spec.name().size() > kMaxEndpointName)
+      issues.Add(fmt::format("endpoint name exceeds length limit of {}", kMaxEndpointName));
     if (!IsName(spec.name()))
       issues.Add(fmt::format("endpoint name must match the regex: \"{}\"", kNameRegex));
   }

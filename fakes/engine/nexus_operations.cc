@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "fakes/engine/callbacks.h"
 #include "fakes/engine/core.h"
 #include "fakes/engine/null_payload.h"
 #include "fakes/engine/times.h"
@@ -18,10 +19,9 @@ using std::chrono::seconds;
 
 // nexusoperation.request.timeout and .limit.request.timeout.min: one request to the handler, and
 // the shortest that is still made.
-constexpr Duration kRequestTimeout = seconds(10), kMinRequestTimeout = milliseconds(1500);
+constexpr Duration kRequestTimeout = seconds(10);
 // nexusoperation.retryPolicy: doubled each time.
 constexpr Duration kRetryInitial = seconds(1), kRetryMax = std::chrono::hours(1);
-constexpr char kSystemUrl[] = "temporal://system";
 constexpr char kUserAgent[] = "temporalio/server";
 
 // The failure of an operation; `cause` tells why.

@@ -22,6 +22,9 @@
 
 namespace squall::fakes::engine {
 
+// nexusoperation.minRequestTimeout: with less time left nothing is sent.
+inline constexpr Duration kMinRequestTimeout = std::chrono::milliseconds(1500);
+
 // Checks the commands of one workflow task about Nexus, in order. `event_id` is the id that the
 // command's event will have.
 class NexusCommandCheck {

@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/util/text.h"
 #include "fakes/engine/commands.h"
 #include "fakes/engine/tokens.h"
 
@@ -61,16 +62,6 @@ std::optional<std::string> Unescape(std::string_view text, bool query) {
     }
   }
   return out;
-}
-
-std::vector<std::string_view> Split(std::string_view text, char at) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const std::size_t end = text.find(at);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
 }
 
 // Both spellings: WorkflowExecutionStarted and EVENT_TYPE_WORKFLOW_EXECUTION_STARTED.

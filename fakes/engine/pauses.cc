@@ -4,15 +4,14 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/pause_info.h"
 
 namespace squall::fakes::engine {
 namespace {
 
-constexpr std::size_t kMaxIdLength = 1000;  // limit.maxIDLength
-
 template <typename Request>
-Status CheckRequest(const Request& request) {
+Status CheckPauseRequest(const Request& request) {
   if (request.workflow_id().empty())
     return InvalidArgument("Can't load workflow execution.  WorkflowId not set.");
   if (request.identity().size() > kMaxIdLength) return InvalidArgument("identity is too long.");
@@ -75,7 +74,7 @@ StatusOr<ws::PauseWorkflowExecutionResponse> Pauses::Pause(
     return MakeStatus(StatusCode::kUnimplemented, "workflow pause is not enabled for namespace: {}",
                       request.namespace_());
   }
-  SQUALL_RETURN_IF_ERROR(CheckRequest(request));
+  SQUALL_RETURN_IF_ERROR(CheckPauseRequest(request));
   SQUALL_ASSIGN_OR_RETURN(auto run, Find(core_, request));
   ws::PauseWorkflowExecutionResponse response;
   if (run->pause) {
@@ -118,7 +117,7 @@ StatusOr<ws::PauseWorkflowExecutionResponse> Pauses::Pause(
 StatusOr<ws::UnpauseWorkflowExecutionResponse> Pauses::Unpause(
     const ws::UnpauseWorkflowExecutionRequest& request) {
   SQUALL_RETURN_IF_ERROR(core_.namespaces.Get(request.namespace_()).status());
-  SQUALL_RETURN_IF_ERROR(CheckRequest(request));
+  SQUALL_RETURN_IF_ERROR(CheckPauseRequest(request));
   SQUALL_ASSIGN_OR_RETURN(auto run, Find(core_, request));
   if (!run->pause) return Status(StatusCode::kFailedPrecondition, "workflow is not paused.");
   run->pause.reset();

@@ -7,10 +7,6 @@
 #include "fakes/engine/tokens.h"
 
 namespace squall::fakes::engine {
-namespace {
-// A workflow whose task failed this often in a row is not asked.
-constexpr int kFailFastAttempt = 3;
-}  // namespace
 
 void Queries::Query(CallId call, const ws::QueryWorkflowRequest& request) {
   if (auto ns = core_.namespaces.Get(request.namespace_()); !ns.ok())

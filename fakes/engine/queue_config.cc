@@ -5,6 +5,7 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/matching.h"
 #include "fakes/engine/times.h"
 
@@ -13,8 +14,7 @@ namespace {
 
 // What the dev server's partitions allow together.
 constexpr double kSystemRate = 4000;
-constexpr std::size_t kMaxIdLength = 1000, kMaxReason = 1000, kMaxFairnessKey = 64,
-                      kMaxWeights = 1000;
+constexpr std::size_t kMaxReason = 1000, kMaxFairnessKey = 64, kMaxWeights = 1000;
 
 using RateUpdate = ws::UpdateTaskQueueConfigRequest::RateLimitUpdate;
 

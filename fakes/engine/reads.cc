@@ -4,13 +4,13 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/releases.h"
 #include "fakes/engine/times.h"
 #include "fakes/engine/tokens.h"
 
 namespace squall::fakes::engine {
 namespace {
-constexpr int kMaxPage = 1000;  // frontend.historyMaxPageSize
 
 int PageSize(int wanted) { return wanted <= 0 || wanted > kMaxPage ? kMaxPage : wanted; }
 

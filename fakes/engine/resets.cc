@@ -4,15 +4,15 @@
 
 #include <algorithm>
 
+#include "fakes/engine/closing.h"
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/times.h"
 
 namespace squall::fakes::engine {
 namespace {
 
-constexpr std::size_t kMaxIdLength = 1000;  // limit.maxIDLength
-constexpr char kHistoryService[] = "history-service";
 constexpr char kResetter[] = "history-resetter";
 
 std::set<int> ExcludedTypes(const ws::ResetWorkflowExecutionRequest& request) {

@@ -7,6 +7,7 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/schedules.h"
 #include "fakes/engine/search_attributes.h"
 #include "fakes/engine/tokens.h"
@@ -14,8 +15,6 @@
 
 namespace squall::fakes::engine {
 namespace {
-
-constexpr int kMaxPage = 1000;  // frontend.visibilityMaxPageSize
 
 struct ScheduleQuery {
   std::string text;      // as a query for workflows

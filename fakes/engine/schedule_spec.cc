@@ -13,7 +13,6 @@
 namespace squall::fakes::engine {
 namespace {
 
-constexpr std::int64_t kMaxYear = 2100;
 // Candidates tried until the exclusions leave one. The real server tries without end; this many
 // are all hours until 2100.
 constexpr int kMaxExcluded = 1'000'000;

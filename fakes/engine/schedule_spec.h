@@ -19,6 +19,8 @@ namespace squall::fakes::engine {
 
 namespace schedulepb = ::temporal::api::schedule::v1;
 
+inline constexpr int kMaxYear = 2100;  // of calendars
+
 // Everything as structured calendars and intervals, checked: what DescribeSchedule shows. The
 // errors' texts are the real server's, without its prefix "Invalid schedule spec: ".
 StatusOr<schedulepb::ScheduleSpec> CanonicalSpec(const schedulepb::ScheduleSpec& spec);

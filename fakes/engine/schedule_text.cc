@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/util/text.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/go_duration.h"
 #include "fakes/engine/schedule_spec.h"
@@ -19,7 +20,6 @@ namespace {
 using Ranges = google::protobuf::RepeatedPtrField<schedulepb::Range>;
 
 constexpr int kMinYear = 2000;
-constexpr int kMaxYear = 2100;
 constexpr std::size_t kMaxComment = 200;
 
 enum class Names { kNone, kYears, kMonths, kWeekdays };
@@ -35,16 +35,6 @@ std::string_view Trim(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(kSpace);
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
-}
-
-std::vector<std::string_view> Split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  while (true) {
-    const std::size_t at = text.find(separator);
-    parts.push_back(text.substr(0, at));
-    if (at == std::string_view::npos) return parts;
-    text.remove_prefix(at + 1);
-  }
 }
 
 std::vector<std::string_view> Words(std::string_view text) {
@@ -84,7 +74,7 @@ std::optional<int> ParseValue(std::string_view text, int low, int high, Names na
   return value;
 }
 
-struct Field {
+struct CalendarField {
   std::string_view name;
   std::string_view usual;  // meant by an empty string
   int low, high;
@@ -99,7 +89,7 @@ void AddRange(Ranges* ranges, int start, int end, int step) {
   range->set_step(step == 1 ? 0 : step);
 }
 
-Status ParsePart(std::string_view part, const Field& field, Ranges* ranges) {
+Status ParsePart(std::string_view part, const CalendarField& field, Ranges* ranges) {
   const auto bad = [&](std::string_view what) {
     return InvalidArgument(fmt::format("{} {}", field.name, what));
   };
@@ -148,7 +138,7 @@ Status ParsePart(std::string_view part, const Field& field, Ranges* ranges) {
   return absl::OkStatus();
 }
 
-Status ParseField(std::string_view text, const Field& field, Ranges* ranges) {
+Status ParseField(std::string_view text, const CalendarField& field, Ranges* ranges) {
   text = Trim(text);
   if (text.empty()) text = field.usual;
   if (text == "*" && field.names == Names::kYears) return absl::OkStatus();  // no range: all
@@ -164,7 +154,7 @@ Status ParseField(std::string_view text, const Field& field, Ranges* ranges) {
 StatusOr<schedulepb::StructuredCalendarSpec> Structured(const schedulepb::CalendarSpec& text) {
   schedulepb::StructuredCalendarSpec calendar;
   std::vector<std::string> errors;
-  const auto parse = [&](const std::string& value, const Field& field, Ranges* ranges) {
+  const auto parse = [&](const std::string& value, const CalendarField& field, Ranges* ranges) {
     const Status status = ParseField(value, field, ranges);
     if (!status.ok()) errors.emplace_back(Message(status));
   };

@@ -6,6 +6,7 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/search_attributes.h"
 #include "fakes/engine/times.h"
 #include "temporal/api/errordetails/v1/message.pb.h"
@@ -13,7 +14,6 @@
 namespace squall::fakes::engine {
 namespace {
 
-constexpr std::size_t kMaxIdLength = 1000;  // limit.maxIDLength
 constexpr std::size_t kMaxNotes = 1000;     // of a patch
 constexpr std::string_view kPrefix = "temporal-sys-scheduler:";
 constexpr std::string_view kTimestamp = "-2009-11-10T23:00:00Z";  // as actions append them

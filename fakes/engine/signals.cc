@@ -5,9 +5,6 @@
 #include "fakes/engine/limits.h"
 
 namespace squall::fakes::engine {
-namespace {
-constexpr std::size_t kMaxIdLength = 1000;
-}
 
 Status Signals::Check(const Run& run, const common::Payloads& input) const {
   if (ExceedsBlobLimit(&input)) return InvalidArgument(kBlobExceedsLimit);

@@ -8,6 +8,7 @@
 #include "fakes/engine/activity_operators.h"
 #include "fakes/engine/completion_callbacks.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/search_attributes.h"
 #include "fakes/engine/standalone_state.h"
 #include "fakes/engine/times.h"
@@ -18,20 +19,6 @@ namespace squall::fakes::engine {
 namespace {
 
 using State_ = StandaloneActivity::Status;
-constexpr std::size_t kMaxIdLength = 1000;  // limit.maxIDLength
-
-bool IsUuid(std::string_view text) {
-  if (text.size() != 36) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-' : !std::isxdigit(static_cast<unsigned char>(text[i]))) return false;
-  }
-  return true;
-}
-
-Status NoSuchActivity(const std::string& id) {
-  return NotFound(fmt::format("activity not found for ID: {}", id));
-}
 
 Status TooLong(std::string_view what, std::size_t size) {
   return MakeStatus(StatusCode::kInvalidArgument, "{} exceeds length limit. Length={} Limit={}",
@@ -48,6 +35,10 @@ Status CheckNames(const Request& request) {
 }
 
 }  // namespace
+
+Status NoSuchActivity(const std::string& id) {
+  return NotFound(fmt::format("activity not found for ID: {}", id));
+}
 
 Status CheckIds(const std::string& activity_id, const std::string& run_id) {
   if (activity_id.empty()) return InvalidArgument("activity ID is required");

@@ -15,10 +15,6 @@ namespace {
 
 using State_ = StandaloneActivity::Status;
 
-Status NoSuchActivity(const std::string& id) {
-  return NotFound(fmt::format("activity not found for ID: {}", id));
-}
-
 // What waits in the task queue: one attempt.
 class AttemptTask final : public ForeignTask {
  public:

@@ -5,14 +5,13 @@
 #include <algorithm>
 
 #include "fakes/engine/completion_callbacks.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/null_payload.h"
 #include "fakes/engine/standalone_state.h"
 #include "fakes/engine/times.h"
 
 namespace squall::fakes::engine {
 namespace {
-
-constexpr std::size_t kMaxCallbacks = 2000;  // callback.maxPerExecution
 
 NexusCompletion CompletionOf(const StandaloneActivity& activity,
                              const activitypb::ActivityExecutionOutcome& outcome) {
@@ -39,7 +38,7 @@ Status StandaloneActivities::State::Attach(Activity& activity,
   auto& callbacks = activity.callbacks;
   const auto given = static_cast<std::size_t>(request.completion_callbacks_size());
   if (given == 0) return absl::OkStatus();
-  if (given + callbacks.size() > kMaxCallbacks) {
+  if (given + callbacks.size() > std::size_t{kMaxCallbacks}) {
     return MakeStatus(
         StatusCode::kFailedPrecondition,
         "cannot attach more than {} callbacks to an activity ({} callbacks already attached)",

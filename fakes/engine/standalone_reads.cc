@@ -8,6 +8,7 @@
 
 #include "fakes/engine/commands.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/search_attributes.h"
 #include "fakes/engine/standalone_state.h"
 #include "fakes/engine/times.h"
@@ -18,7 +19,6 @@ namespace squall::fakes::engine {
 namespace {
 
 using State_ = StandaloneActivity::Status;
-constexpr int kMaxPage = 1000;  // frontend.visibilityMaxPageSize
 
 enums::PendingActivityState RunState(const StandaloneActivity& activity) {
   switch (activity.status) {

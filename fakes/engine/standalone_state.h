@@ -14,6 +14,8 @@
 
 namespace squall::fakes::engine {
 
+Status NoSuchActivity(const std::string& id);
+
 // One execution. The states are those of the real server's ActivityExecutionStatus.
 struct StandaloneActivity : std::enable_shared_from_this<StandaloneActivity> {
   enum class Status {

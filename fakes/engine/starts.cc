@@ -14,7 +14,6 @@
 namespace squall::fakes::engine {
 namespace {
 
-constexpr std::size_t kMaxIdLength = 1000;  // limit.maxIDLength
 constexpr Duration kMaxTaskTimeout =
     std::chrono::seconds(120);  // maxWorkflowTaskStartToCloseTimeout
 

@@ -44,4 +44,8 @@ Duration FromProto(const google::protobuf::Duration& duration) {
   return Duration(seconds * kNanos + duration.nanos());
 }
 
+bool Negative(const google::protobuf::Duration& duration) {
+  return FromProto(duration).count() < 0;
+}
+
 }  // namespace squall::fakes::engine

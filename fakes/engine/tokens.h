@@ -9,6 +9,9 @@
 
 namespace squall::fakes::engine {
 
+// 36 characters: groups of hexadecimal digits with dashes between them.
+bool IsUuid(std::string_view text);
+
 // Names one attempt of one workflow or activity task.
 struct TaskToken {
   std::string namespace_id, workflow_id, run_id;

@@ -13,7 +13,6 @@ namespace squall::fakes::engine {
 namespace {
 
 using State = Update::State;
-constexpr int kFailFastAttempt = 3;
 // history.maxTotalUpdates.suggestContinueAsNewThreshold of the real server.
 constexpr double kSuggestShare = 0.9;
 

@@ -2,11 +2,11 @@
 
 #include "fakes/engine/errors.h"
 #include "fakes/engine/farm_hash.h"
+#include "fakes/engine/limits.h"
 
 namespace squall::fakes::engine {
 namespace {
 
-constexpr std::size_t kMaxIdLength = 1000;     // limit.maxIDLength
 constexpr std::size_t kBuildIdLimit = 255;     // limit.workerBuildIdSize
 constexpr std::size_t kWorkflowIdPrefix = 39;  // "temporal-sys-worker-deployment-version:"
 

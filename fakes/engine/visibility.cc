@@ -8,6 +8,7 @@
 
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
+#include "fakes/engine/limits.h"
 #include "fakes/engine/search_attributes.h"
 #include "fakes/engine/times.h"
 #include "fakes/engine/tokens.h"
@@ -15,8 +16,6 @@
 
 namespace squall::fakes::engine {
 namespace {
-
-constexpr int kMaxPage = 1000;  // frontend.visibilityMaxPageSize
 
 // The rows of one page, in the order of the index, and where the next page begins: behind the last
 // row, which the token names by its key, so that a page does not cost what lies before it.

@@ -21,7 +21,7 @@ namespace {
 using Value = std::variant<std::monostate, std::string, double>;
 using Predicate = std::function<bool(const Run&)>;
 
-struct Token {
+struct VisibilityToken {
   enum Kind { kWord, kText, kNumber, kSign, kEnd } kind = kEnd;
   std::string text;
 };
@@ -33,8 +33,8 @@ std::string Upper(std::string_view text) {
   return out;
 }
 
-StatusOr<std::vector<Token>> Split(std::string_view text) {
-  std::vector<Token> tokens;
+StatusOr<std::vector<VisibilityToken>> Tokens(std::string_view text) {
+  std::vector<VisibilityToken> tokens;
   std::size_t i = 0;
   while (i < text.size()) {
     const char c = text[i];
@@ -54,7 +54,7 @@ StatusOr<std::vector<Token>> Split(std::string_view text) {
       }
       if (j >= text.size())
         return InvalidArgument("invalid query: malformed SQL query: a quote is not closed");
-      tokens.push_back({Token::kText, value});
+      tokens.push_back({VisibilityToken::kText, value});
       i = j + 1;
     } else if (std::isdigit(static_cast<unsigned char>(c)) ||
                (c == '-' && i + 1 < text.size() &&
@@ -63,7 +63,7 @@ StatusOr<std::vector<Token>> Split(std::string_view text) {
       while (j < text.size() &&
              (std::isdigit(static_cast<unsigned char>(text[j])) || text[j] == '.'))
         ++j;
-      tokens.push_back({Token::kNumber, std::string(text.substr(i, j - i))});
+      tokens.push_back({VisibilityToken::kNumber, std::string(text.substr(i, j - i))});
       i = j;
     } else if (std::isalpha(static_cast<unsigned char>(c)) || c == '_' || c == '`') {
       const bool quoted = c == '`';
@@ -74,7 +74,7 @@ StatusOr<std::vector<Token>> Split(std::string_view text) {
                                               text[j] == '_' || text[j] == '-' || text[j] == '.')) {
         ++j;
       }
-      tokens.push_back({Token::kWord, std::string(text.substr(begin, j - begin))});
+      tokens.push_back({VisibilityToken::kWord, std::string(text.substr(begin, j - begin))});
       i = quoted ? j + 1 : j;
     } else {
       static constexpr std::string_view kSigns[] = {"!=", "<>", "<=", ">=", "=",
@@ -82,7 +82,7 @@ StatusOr<std::vector<Token>> Split(std::string_view text) {
       bool found = false;
       for (const std::string_view sign : kSigns) {
         if (!text.substr(i).starts_with(sign)) continue;
-        tokens.push_back({Token::kSign, sign == "<>" ? "!=" : std::string(sign)});
+        tokens.push_back({VisibilityToken::kSign, sign == "<>" ? "!=" : std::string(sign)});
         i += sign.size();
         found = true;
         break;
@@ -162,17 +162,18 @@ std::vector<Value> PayloadValues(const common::Payload& payload) {
 
 using Field = std::function<std::vector<Value>(const Run&)>;
 
-class Parser {
+class VisibilityParser {
  public:
-  Parser(std::vector<Token> tokens, const Namespace& ns) : tokens_(std::move(tokens)), ns_(ns) {}
+  VisibilityParser(std::vector<VisibilityToken> tokens, const Namespace& ns)
+      : tokens_(std::move(tokens)), ns_(ns) {}
 
   StatusOr<VisibilityQuery> Parse() {
     VisibilityQuery query;
     query.matches = [](const Run&) { return true; };
-    if (!AtClause() && Peek().kind != Token::kEnd) {
+    if (!AtClause() && Peek().kind != VisibilityToken::kEnd) {
       SQUALL_ASSIGN_OR_RETURN(query.matches, Or());
     }
-    while (Peek().kind != Token::kEnd) {
+    while (Peek().kind != VisibilityToken::kEnd) {
       if (Keyword("GROUP")) {
         if (!Keyword("BY")) return Unexpected();
         const std::string field = Next().text;
@@ -193,25 +194,26 @@ class Parser {
   }
 
  private:
-  const Token& Peek() const { return tokens_[at_]; }
-  Token Next() { return tokens_[at_ + 1 < tokens_.size() ? at_++ : at_]; }
+  const VisibilityToken& Peek() const { return tokens_[at_]; }
+  VisibilityToken Next() { return tokens_[at_ + 1 < tokens_.size() ? at_++ : at_]; }
   bool AtClause() const {
     const std::string word = Upper(Peek().text);
-    return Peek().kind == Token::kWord && (word == "GROUP" || word == "ORDER");
+    return Peek().kind == VisibilityToken::kWord && (word == "GROUP" || word == "ORDER");
   }
   bool Keyword(std::string_view word) {
-    if (Peek().kind != Token::kWord || Upper(Peek().text) != word) return false;
+    if (Peek().kind != VisibilityToken::kWord || Upper(Peek().text) != word) return false;
     ++at_;
     return true;
   }
   bool Sign(std::string_view sign) {
-    if (Peek().kind != Token::kSign || Peek().text != sign) return false;
+    if (Peek().kind != VisibilityToken::kSign || Peek().text != sign) return false;
     ++at_;
     return true;
   }
   Status Unexpected() const {
-    return InvalidArgument(fmt::format("invalid query: malformed SQL query: not understood at '{}'",
-                                       Peek().kind == Token::kEnd ? "the end" : Peek().text));
+    return InvalidArgument(
+        fmt::format("invalid query: malformed SQL query: not understood at '{}'",
+                    Peek().kind == VisibilityToken::kEnd ? "the end" : Peek().text));
   }
 
   StatusOr<Predicate> Or() {
@@ -248,7 +250,7 @@ class Parser {
   }
 
   StatusOr<Predicate> Comparison() {
-    if (Peek().kind != Token::kWord) return Unexpected();
+    if (Peek().kind != VisibilityToken::kWord) return Unexpected();
     const std::string name = Next().text;
     SQUALL_ASSIGN_OR_RETURN(const Field field, FieldOf(name));
     if (Keyword("IS")) {
@@ -288,7 +290,7 @@ class Parser {
       if (!negated) return starts;
       return Predicate([starts](const Run& run) { return !starts(run); });
     }
-    if (negated || Peek().kind != Token::kSign) return Unexpected();
+    if (negated || Peek().kind != VisibilityToken::kSign) return Unexpected();
     const std::string sign = Next().text;
     SQUALL_ASSIGN_OR_RETURN(const Value value, ReadValue(name));
     if (sign == "=")
@@ -316,20 +318,21 @@ class Parser {
   }
 
   StatusOr<Value> ReadValue(const std::string& field) {
-    const Token token = Next();
+    const VisibilityToken token = Next();
     Value value;
-    if (token.kind == Token::kText) {
+    if (token.kind == VisibilityToken::kText) {
       value = token.text;
-    } else if (token.kind == Token::kNumber) {
+    } else if (token.kind == VisibilityToken::kNumber) {
       value = std::strtod(token.text.c_str(), nullptr);
-    } else if (token.kind == Token::kWord &&
+    } else if (token.kind == VisibilityToken::kWord &&
                (Upper(token.text) == "TRUE" || Upper(token.text) == "FALSE")) {
       value = Upper(token.text) == "TRUE" ? std::string("true") : std::string("false");
     } else {
       return InvalidArgument(
           fmt::format("invalid query: malformed SQL query: no value at '{}'", token.text));
     }
-    if (const std::string type = TextType(field); token.kind == Token::kNumber && !type.empty()) {
+    if (const std::string type = TextType(field);
+        token.kind == VisibilityToken::kNumber && !type.empty()) {
       const bool whole = token.text.find('.') == std::string::npos;
       return InvalidArgument(
           fmt::format("invalid query: invalid expression: invalid value type for search attribute "
@@ -421,7 +424,7 @@ class Parser {
     });
   }
 
-  std::vector<Token> tokens_;
+  std::vector<VisibilityToken> tokens_;
   const Namespace& ns_;
   std::size_t at_ = 0;
   int depth_ = 0;
@@ -430,8 +433,8 @@ class Parser {
 }  // namespace
 
 StatusOr<VisibilityQuery> ParseVisibilityQuery(std::string_view text, const Namespace& ns) {
-  SQUALL_ASSIGN_OR_RETURN(std::vector<Token> tokens, Split(text));
-  return Parser(std::move(tokens), ns).Parse();
+  SQUALL_ASSIGN_OR_RETURN(std::vector<VisibilityToken> tokens, Tokens(text));
+  return VisibilityParser(std::move(tokens), ns).Parse();
 }
 
 }  // namespace squall::fakes::engine

@@ -1,5 +1,6 @@
 #include "fakes/engine/worker_query.h"
 
+#include <absl/strings/ascii.h>
 #include <fmt/format.h>
 #include <google/protobuf/util/time_util.h>
 
@@ -33,12 +34,6 @@ struct Token {
   std::size_t end = 0;  // offset behind it
 };
 
-std::string Lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
 class Parser {
  public:
   explicit Parser(std::string_view text) : text_(text) { Next(); }
@@ -66,7 +61,7 @@ class Parser {
  private:
   void Fail() { failed_ = true; }
   bool Word(std::string_view word) const {
-    return token_.kind == Token::Kind::kWord && Lower(token_.text) == word;
+    return token_.kind == Token::Kind::kWord && absl::AsciiStrToLower(token_.text) == word;
   }
   bool Take(std::string_view word) {
     if (!Word(word)) return false;
@@ -242,7 +237,7 @@ std::optional<std::string> TextOf(const workerpb::WorkerHeartbeat& worker,
   if (field == "BuildId") return worker.deployment_version().build_id();
   if (field == "SdkName") return worker.sdk_name();
   if (field == "SdkVersion") return worker.sdk_version();
-  if (field == "WorkerStatus" || Lower(field) == "status") {
+  if (field == "WorkerStatus" || absl::AsciiStrToLower(field) == "status") {
     // Go's name of the value: WORKER_STATUS_SHUTTING_DOWN -> ShuttingDown.
     std::string name = enums::WorkerStatus_Name(worker.status()).substr(14), pascal;
     bool upper = true;
@@ -326,7 +321,7 @@ StatusOr<WorkerQuery> WorkerQuery::Parse(std::string_view text) {
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())))
     text.remove_prefix(1);
   if (text.empty()) return query;
-  const std::string start = Lower(std::string(text.substr(0, 7)));
+  const std::string start = absl::AsciiStrToLower(std::string(text.substr(0, 7)));
   if (start.starts_with("where ") || start.starts_with("select ")) {
     return MakeStatus(StatusCode::kUnknown, "invalid filter: {}", text);
   }

@@ -12,6 +12,9 @@
 
 namespace squall::fakes::engine {
 
+// A workflow whose task failed this often in a row is neither queried nor updated.
+inline constexpr int kFailFastAttempt = 3;
+
 struct ScheduleOptions {
   bool speculative = false;      // for updates: in no history unless something comes of it
   bool heartbeat = false;        // keeps the original scheduling time

@@ -42,6 +42,11 @@ class FaultAction {
   virtual Status HealNow() { return absl::OkStatus(); }
 };
 
+template <typename Action>
+std::unique_ptr<FaultAction> MakeFault(const FaultParts& parts) {
+  return std::make_unique<Action>(parts);
+}
+
 struct FaultFactory {
   std::string_view fault;  // name in the catalogue
   std::unique_ptr<FaultAction> (*make)(const FaultParts& parts);

@@ -42,7 +42,7 @@ class ProxyFault final : public FaultAction {
 };
 
 template <NetFaultKind kind>
-std::unique_ptr<FaultAction> Make(const FaultParts& parts) {
+std::unique_ptr<FaultAction> MakeNetFault(const FaultParts& parts) {
   return std::make_unique<ProxyFault>(*parts.link, Translated(parts.spec, kind));
 }
 
@@ -67,21 +67,21 @@ std::unique_ptr<FaultAction> MakeDropConnections(const FaultParts& parts) {
   return std::make_unique<DropConnections>(parts);
 }
 
-constexpr FaultFactory kFactories[] = {
-    {"bandwidth", Make<NetFaultKind::kBandwidth>},
-    {"black_hole", Make<NetFaultKind::kBlackhole>},
-    {"cut", Make<NetFaultKind::kCut>},
+constexpr FaultFactory kLinkFactories[] = {
+    {"bandwidth", MakeNetFault<NetFaultKind::kBandwidth>},
+    {"black_hole", MakeNetFault<NetFaultKind::kBlackhole>},
+    {"cut", MakeNetFault<NetFaultKind::kCut>},
     {"drop_connections", MakeDropConnections},
-    {"latency", Make<NetFaultKind::kLatency>},
-    {"never_accept", Make<NetFaultKind::kNeverAccept>},
-    {"refuse", Make<NetFaultKind::kRefuse>},
-    {"reset", Make<NetFaultKind::kReset>},
-    {"slow_close", Make<NetFaultKind::kSlowClose>},
-    {"stall", Make<NetFaultKind::kStall>},
+    {"latency", MakeNetFault<NetFaultKind::kLatency>},
+    {"never_accept", MakeNetFault<NetFaultKind::kNeverAccept>},
+    {"refuse", MakeNetFault<NetFaultKind::kRefuse>},
+    {"reset", MakeNetFault<NetFaultKind::kReset>},
+    {"slow_close", MakeNetFault<NetFaultKind::kSlowClose>},
+    {"stall", MakeNetFault<NetFaultKind::kStall>},
 };
 
 }  // namespace
 
-std::span<const FaultFactory> LinkFaultFactories() { return kFactories; }
+std::span<const FaultFactory> LinkFaultFactories() { return kLinkFactories; }
 
 }  // namespace squall::harness

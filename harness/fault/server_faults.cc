@@ -146,24 +146,19 @@ class RpcError final : public FaultAction {
   const FaultSpec& spec_;
 };
 
-template <typename Action>
-std::unique_ptr<FaultAction> Make(const FaultParts& parts) {
-  return std::make_unique<Action>(parts);
-}
-
-constexpr FaultFactory kFactories[] = {
+constexpr FaultFactory kServerFactories[] = {
     {"data_lost", MakeDataLost},
     {"kill", MakeDown<Down::How::kKill>},
-    {"namespace_delete", Make<NamespaceDelete>},
-    {"pause", Make<Pause>},
+    {"namespace_delete", MakeFault<NamespaceDelete>},
+    {"pause", MakeFault<Pause>},
     {"restart", MakeRestart},
-    {"rpc_error", Make<RpcError>},
+    {"rpc_error", MakeFault<RpcError>},
     {"server_down", MakeDown<Down::How::kKill>},
     {"stop", MakeDown<Down::How::kStop>},
 };
 
 }  // namespace
 
-std::span<const FaultFactory> ServerFaultFactories() { return kFactories; }
+std::span<const FaultFactory> ServerFaultFactories() { return kServerFactories; }
 
 }  // namespace squall::harness

@@ -35,9 +35,9 @@ std::unique_ptr<FaultAction> MakeSignalled(const FaultParts& parts) {
   return std::make_unique<Signalled>(parts, number);
 }
 
-class Pause final : public FaultAction {
+class WorkerPause final : public FaultAction {
  public:
-  explicit Pause(const FaultParts& parts) : worker_(*parts.worker) {}
+  explicit WorkerPause(const FaultParts& parts) : worker_(*parts.worker) {}
   void Inject(Done done) override {
     if (!worker_.process().alive()) return done(NotRunning(worker_));
     done(worker_.Pause(Intent::kInjected));
@@ -49,19 +49,15 @@ class Pause final : public FaultAction {
   WorkerUnderTest& worker_;
 };
 
-std::unique_ptr<FaultAction> MakePause(const FaultParts& parts) {
-  return std::make_unique<Pause>(parts);
-}
-
-constexpr FaultFactory kFactories[] = {
+constexpr FaultFactory kWorkerFactories[] = {
     {"interrupt", MakeSignalled<SIGINT>},
     {"kill", MakeSignalled<SIGKILL>},
-    {"pause", MakePause},
+    {"pause", MakeFault<WorkerPause>},
     {"terminate", MakeSignalled<SIGTERM>},
 };
 
 }  // namespace
 
-std::span<const FaultFactory> WorkerFaultFactories() { return kFactories; }
+std::span<const FaultFactory> WorkerFaultFactories() { return kWorkerFactories; }
 
 }  // namespace squall::harness

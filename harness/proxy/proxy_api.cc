@@ -47,30 +47,29 @@ std::vector<std::string> Segments(std::string_view path) {
   return segments;
 }
 
-ApiError Bad(std::string_view why) { return {400, fmt::format("bad request body: {}", why)}; }
-
 std::optional<ApiError> ReadBody(const std::string& text, Json* body) {
   StatusOr<Json> parsed = ParseBody(text);
-  if (!parsed.ok()) return Bad(Message(parsed.status()));
+  if (!parsed.ok()) return BadRequest(Message(parsed.status()));
   *body = *std::move(parsed);
   return std::nullopt;
 }
 
 std::optional<ApiError> ReadProxy(const Json& body, std::string_view type, ProxyRequest* request) {
   if (!body.is_object() && !body.is_null())
-    return Bad(Mismatch(body, "", fmt::format("toxiproxy.{}", type)));
+    return BadRequest(Mismatch(body, "", fmt::format("toxiproxy.{}", type)));
   std::optional<std::string> name;
   for (const auto& [field, text] : {std::pair{"name", &name}, std::pair{"listen", &request->listen},
                                     std::pair{"upstream", &request->upstream}}) {
     const Json* value = FindMember(body, field);
     if (value == nullptr) continue;
     if (!value->is_string())
-      return Bad(Mismatch(*value, fmt::format("{}.{}", type, field), "string"));
+      return BadRequest(Mismatch(*value, fmt::format("{}.{}", type, field), "string"));
     *text = value->get<std::string>();
   }
   request->name = name.value_or("");
   if (const Json* value = FindMember(body, "enabled")) {
-    if (!value->is_boolean()) return Bad(Mismatch(*value, fmt::format("{}.enabled", type), "bool"));
+    if (!value->is_boolean())
+      return BadRequest(Mismatch(*value, fmt::format("{}.enabled", type), "bool"));
     request->enabled = value->get<bool>();
   }
   return std::nullopt;
@@ -80,7 +79,7 @@ std::optional<ApiError> ReadProxy(const Json& body, std::string_view type, Proxy
 std::optional<ApiError> ReadToxics(const Json& body, ProxyRequest* request) {
   const Json* toxics = FindMember(body, "toxics");
   if (toxics == nullptr) return std::nullopt;
-  if (!toxics->is_array()) return Bad(Mismatch(*toxics, "Proxy.toxics", "[]toxics.Toxic"));
+  if (!toxics->is_array()) return BadRequest(Mismatch(*toxics, "Proxy.toxics", "[]toxics.Toxic"));
   for (const Json& one : *toxics) {
     Toxic toxic;
     if (auto error = ReadToxic(one, &toxic)) return error;
@@ -91,10 +90,10 @@ std::optional<ApiError> ReadToxics(const Json& body, ProxyRequest* request) {
 
 std::optional<ApiError> ReadProxies(std::string_view text, std::vector<ProxyRequest>* requests) {
   const StatusOr<Json> body = ParseBody(text);
-  if (!body.ok()) return Bad(Message(body.status()));
+  if (!body.ok()) return BadRequest(Message(body.status()));
   if (!body->is_array()) {
-    return Bad(Mismatch(*body, "",
-                        "[]struct { toxiproxy.Proxy; Enabled *bool \"json:\\\"enabled\\\"\" }"));
+    return BadRequest(Mismatch(
+        *body, "", "[]struct { toxiproxy.Proxy; Enabled *bool \"json:\\\"enabled\\\"\" }"));
   }
   for (const Json& one : *body) {
     ProxyRequest request;

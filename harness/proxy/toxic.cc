@@ -142,8 +142,6 @@ bool Fits(const Json& value, Kind kind) {
   return value.is_string();
 }
 
-ApiError Bad(std::string_view why) { return {400, fmt::format("bad request body: {}", why)}; }
-
 // Of toxiproxy's own types what the original overlooks is overlooked; of ours nothing is.
 std::optional<ApiError> ReadAttributes(const Json& given, Toxic* toxic) {
   const ToxicType& type = *toxic->type;
@@ -151,14 +149,14 @@ std::optional<ApiError> ReadAttributes(const Json& given, Toxic* toxic) {
     const Json* value = FindMember(given, attribute.name);
     if (value == nullptr) continue;
     if (!Fits(*value, attribute.kind)) {
-      return Bad(
+      return BadRequest(
           Mismatch(*value, fmt::format(".attributes.{}", attribute.name), GoType(attribute.kind)));
     }
     if (!attribute.choices.empty() &&
         std::find(attribute.choices.begin(), attribute.choices.end(), value->get<std::string>()) ==
             attribute.choices.end()) {
-      return Bad(fmt::format("{} of {} is one of {}, not '{}'", attribute.name, type.name,
-                             fmt::join(attribute.choices, ", "), value->get<std::string>()));
+      return BadRequest(fmt::format("{} of {} is one of {}, not '{}'", attribute.name, type.name,
+                                    fmt::join(attribute.choices, ", "), value->get<std::string>()));
     }
     toxic->attributes[std::string(attribute.name)] = *value;
   }
@@ -170,26 +168,28 @@ std::optional<ApiError> ReadAttributes(const Json& given, Toxic* toxic) {
     if (std::any_of(type.attributes.begin(), type.attributes.end(), known)) continue;
     std::vector<std::string_view> names;
     for (const ToxicAttribute& one : type.attributes) names.push_back(one.name);
-    return Bad(names.empty()
-                   ? fmt::format("{} has no attributes, and '{}' was given", type.name, name)
-                   : fmt::format("{} has no attribute '{}': it has {}", type.name, name,
-                                 fmt::join(names, ", ")));
+    return BadRequest(names.empty()
+                          ? fmt::format("{} has no attributes, and '{}' was given", type.name, name)
+                          : fmt::format("{} has no attribute '{}': it has {}", type.name, name,
+                                        fmt::join(names, ", ")));
   }
   return std::nullopt;
 }
 
 std::optional<ApiError> ReadCommon(const Json& body, Toxic* toxic) {
   if (const Json* toxicity = FindMember(body, "toxicity")) {
-    if (!toxicity->is_number()) return Bad(Mismatch(*toxicity, "ToxicWrapper.toxicity", "float32"));
+    if (!toxicity->is_number())
+      return BadRequest(Mismatch(*toxicity, "ToxicWrapper.toxicity", "float32"));
     toxic->toxicity = toxicity->get<double>();
   }
   if (const Json* attributes = FindMember(body, "attributes")) {
     if (!attributes->is_object())
-      return Bad(Mismatch(*attributes, ".attributes", "toxics." + std::string(toxic->type->name)));
+      return BadRequest(
+          Mismatch(*attributes, ".attributes", "toxics." + std::string(toxic->type->name)));
     if (auto error = ReadAttributes(*attributes, toxic)) return error;
   }
   // What makes no sense is told now, not by the link later.
-  if (const auto fault = FaultOf(*toxic); !fault.ok()) return Bad(Message(fault.status()));
+  if (const auto fault = FaultOf(*toxic); !fault.ok()) return BadRequest(Message(fault.status()));
   return std::nullopt;
 }
 
@@ -209,6 +209,10 @@ std::string Text(const Toxic& toxic, const char* name) {
 }
 
 }  // namespace
+
+ApiError BadRequest(std::string_view why) {
+  return {400, fmt::format("bad request body: {}", why)};
+}
 
 std::span<const ToxicType> ToxicTypes() { return Types(); }
 
@@ -234,10 +238,10 @@ std::optional<ApiError> ReadToxic(const Json& body, Toxic* toxic) {
     const Json* value = FindMember(body, name);
     if (value == nullptr) continue;
     if (!value->is_string())
-      return Bad(Mismatch(*value, "ToxicWrapper." + std::string(name), "string"));
+      return BadRequest(Mismatch(*value, "ToxicWrapper." + std::string(name), "string"));
     *text = value->get<std::string>();
   }
-  if (!body.is_object()) return Bad(Mismatch(body, "", "toxics.ToxicWrapper"));
+  if (!body.is_object()) return BadRequest(Mismatch(body, "", "toxics.ToxicWrapper"));
   toxic->type = FindToxicType(type);
   if (toxic->stream.empty()) toxic->stream = "downstream";
   const bool both = toxic->stream == "both" && toxic->type != nullptr && !toxic->type->original;
@@ -252,7 +256,7 @@ std::optional<ApiError> ReadToxic(const Json& body, Toxic* toxic) {
 }
 
 std::optional<ApiError> ChangeToxic(const Json& body, Toxic* toxic) {
-  if (!body.is_object()) return Bad(Mismatch(body, "", "toxics.ToxicWrapper"));
+  if (!body.is_object()) return BadRequest(Mismatch(body, "", "toxics.ToxicWrapper"));
   Toxic changed = *toxic;
   if (auto error = ReadCommon(body, &changed)) return error;
   *toxic = std::move(changed);

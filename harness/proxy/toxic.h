@@ -21,6 +21,7 @@ struct ApiError {
   int status = 500;
   std::string message;
 };
+ApiError BadRequest(std::string_view why);
 
 struct ToxicAttribute {
   enum class Kind { kInteger, kNumber, kBool, kText };

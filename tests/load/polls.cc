@@ -14,14 +14,12 @@
 namespace squall::load {
 namespace {
 
-constexpr Duration kLimit = std::chrono::minutes(3);
+constexpr Duration kPollLimit = std::chrono::minutes(3);
 constexpr Duration kPatience = std::chrono::milliseconds(20);  // between two looks at /proc
 
-double Millis(Duration d) { return static_cast<double>(d.count()) / 1e6; }
-
-class Proof {
+class PollProof {
  public:
-  Proof(harness::AsioExecutor& executor, const PollSettings& settings, Server& server)
+  PollProof(harness::AsioExecutor& executor, const PollSettings& settings, Server& server)
       : executor_(executor),
         settings_(settings),
         server_(server),
@@ -33,8 +31,8 @@ class Proof {
     const double empty = server_.private_mib();
     fmt::print("| private memory, nobody connected | {:.1f} MiB |\n", empty);
     SteadyTime start = executor_.clock().Now();
-    SQUALL_RETURN_IF_ERROR(connections_.ConnectAll(kLimit));
-    SQUALL_RETURN_IF_ERROR(clients_.ConnectAll(kLimit));
+    SQUALL_RETURN_IF_ERROR(connections_.ConnectAll(kPollLimit));
+    SQUALL_RETURN_IF_ERROR(clients_.ConnectAll(kPollLimit));
     const double connected = server_.private_mib();
     fmt::print("| {} connections established | {:.0f} ms, {:.1f} MiB, {:.1f} KiB each |\n",
                connections_.size(), Millis(executor_.clock().Now() - start), connected,
@@ -97,7 +95,7 @@ class Proof {
                           errors_.Saw(response);
                         });
     }
-    if (!executor_.RunUntil([&] { return answered == slots.size(); }, kLimit))
+    if (!executor_.RunUntil([&] { return answered == slots.size(); }, kPollLimit))
       return absl::DeadlineExceededError("the server does not answer behind the polls");
     SQUALL_RETURN_IF_ERROR(errors_.status("calls"));
     if (polling_ != held)
@@ -148,9 +146,9 @@ class Proof {
                     StartRequest(id, fmt::format("q{}", n % settings_.queues)), kCallTimeout,
                     std::move(done));
     });
-    SQUALL_RETURN_IF_ERROR(starts.Run(kLimit));
+    SQUALL_RETURN_IF_ERROR(starts.Run(kPollLimit));
     const bool all = executor_.RunUntil(
-        [&] { return completed_ - before == polls || errors_.count != 0; }, kLimit);
+        [&] { return completed_ - before == polls || errors_.count != 0; }, kPollLimit);
     SQUALL_RETURN_IF_ERROR(errors_.status("calls"));
     if (!all || polling_ != 0 || empty_ != 0 || twice_ != 0 || tasks_.size() != started_) {
       return MakeStatus(
@@ -233,7 +231,7 @@ Status ProvePolls(harness::AsioExecutor& executor, const PollSettings& settings)
         "polls must be a multiple of connections, and these an even multiple of queues");
   }
   SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::Start(executor));
-  return Proof(executor, settings, *server).Run();
+  return PollProof(executor, settings, *server).Run();
 }
 
 }  // namespace squall::load

@@ -9,6 +9,8 @@
 
 namespace squall::load {
 
+inline double Millis(Duration d) { return static_cast<double>(d.count()) / 1e6; }
+
 struct PollSettings {
   std::size_t connections = 2000;
   std::size_t polls = 10000;  // in all; a multiple of `connections`

@@ -14,22 +14,20 @@
 namespace squall::load {
 namespace {
 
-constexpr Duration kLimit = std::chrono::minutes(10);
+constexpr Duration kWorkflowLimit = std::chrono::minutes(10);
 constexpr std::size_t kSample = 1000;
 constexpr int kPage = 1000;
 
-double Millis(Duration d) { return static_cast<double>(d.count()) / 1e6; }
-
-class Proof {
+class WorkflowProof {
  public:
-  Proof(harness::AsioExecutor& executor, const WorkflowSettings& settings, Server& server)
+  WorkflowProof(harness::AsioExecutor& executor, const WorkflowSettings& settings, Server& server)
       : executor_(executor),
         settings_(settings),
         server_(server),
         connections_(executor, server.port(), settings.connections) {}
 
   Status Run() {
-    SQUALL_RETURN_IF_ERROR(connections_.ConnectAll(kLimit));
+    SQUALL_RETURN_IF_ERROR(connections_.ConnectAll(kWorkflowLimit));
     empty_ = server_.private_mib();
     fmt::print("| private memory, no workflow | {:.1f} MiB |\n", empty_);
     SQUALL_RETURN_IF_ERROR(Start());
@@ -52,7 +50,7 @@ class Proof {
     const double cpu = server_.cpu_ms();
     const SteadyTime start = executor_.clock().Now();
     Window window(executor_, total, settings_.calls, make);
-    const Status status = window.Run(kLimit);
+    const Status status = window.Run(kWorkflowLimit);
     if (!status.ok()) return Annotate(status, what);
     Tell(fmt::format("{} {}", total, what), total, executor_.clock().Now() - start,
          server_.cpu_ms() - cpu);
@@ -84,7 +82,7 @@ class Proof {
         std::make_unique<Worker>(connections_, "orders", settings_.calls, std::move(decide)));
     Worker& worker = *workers_.back();
     const bool done = executor_.RunUntil(
-        [&] { return worker.completed() >= count || worker.errors().count != 0; }, kLimit);
+        [&] { return worker.completed() >= count || worker.errors().count != 0; }, kWorkflowLimit);
     worker.Stop();
     SQUALL_RETURN_IF_ERROR(worker.errors().status(what));
     if (!done || worker.completed() != count)
@@ -125,7 +123,7 @@ class Proof {
     std::optional<wire::GrpcResponse> answer;
     connections_.Call(0, method, request, kCallTimeout,
                       [&answer](wire::GrpcResponse given) { answer = std::move(given); });
-    if (!executor_.RunUntil([&answer] { return answer.has_value(); }, kLimit))
+    if (!executor_.RunUntil([&answer] { return answer.has_value(); }, kWorkflowLimit))
       return MakeStatus(StatusCode::kDeadlineExceeded, "{} is not answered", method);
     SQUALL_RETURN_IF_ERROR(Annotate(StatusOf(*answer), method));
     if (!response->ParseFromString(answer->message))
@@ -156,7 +154,7 @@ class Proof {
                           done(std::move(answer));
                         });
                   });
-    SQUALL_RETURN_IF_ERROR(Annotate(window.Run(kLimit), "describe"));
+    SQUALL_RETURN_IF_ERROR(Annotate(window.Run(kWorkflowLimit), "describe"));
     if (right != window.millis().size())
       return MakeStatus(StatusCode::kInternal, "{} of {} descriptions are right", right,
                         window.millis().size());
@@ -237,7 +235,7 @@ class Proof {
 
 Status ProveWorkflows(harness::AsioExecutor& executor, const WorkflowSettings& settings) {
   SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::Start(executor));
-  return Proof(executor, settings, *server).Run();
+  return WorkflowProof(executor, settings, *server).Run();
 }
 
 }  // namespace squall::load

@@ -29,12 +29,23 @@ import tree
 EXTRA = ("--extra-arg=-D__cpp_impl_coroutine=201902L", "--extra-arg=-Wno-unknown-warning-option")
 
 
+def compile_commands(build, root=tree.ROOT):
+    """What the build folder compiles. The sources in a unit (squall_units in cmake/SquallTargets.cmake) come one by one, with
+    the unit's command."""
+    for entry in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
+        if not re.search(r"\.units/\d+\.cc$", entry["file"]):
+            yield entry
+            continue
+        unit = pathlib.Path(entry["directory"], entry["file"])
+        for source in re.findall(r'#include "([^"]+)"', unit.read_text(encoding="utf-8")):
+            path = str(root / source)
+            yield {**entry, "file": path, "command": re.sub(r" -o \S+ -c \S+$", f" -o {source}.o -c {path}", entry["command"])}
+
+
 def our_commands(build, prefixes):
     """Our source files that the build folder compiles, as (relative path, absolute path)."""
-    with open(build / "compile_commands.json", encoding="utf-8") as file:
-        entries = json.load(file)
     found = {}
-    for entry in entries:
+    for entry in compile_commands(build):
         path = os.path.realpath(os.path.join(entry["directory"], entry["file"]))
         relative = os.path.relpath(path, tree.ROOT)
         ours = relative.startswith(tuple(folder + "/" for folder in tree.CODE_FOLDERS))
@@ -47,8 +58,7 @@ def database_for_clang(build):
     """A folder with the build's commands, but without gcc's precompiled headers, which clang cannot read."""
     folder = build / "clang-tidy"
     folder.mkdir(exist_ok=True)
-    with open(build / "compile_commands.json", encoding="utf-8") as file:
-        entries = json.load(file)
+    entries = list(compile_commands(build))
     for entry in entries:
         entry["command"] = re.sub(r" -Winvalid-pch -include \S+cmake_pch\.hxx", "", entry["command"])
     (folder / "compile_commands.json").write_text(json.dumps(entries), encoding="utf-8")
@@ -126,6 +136,23 @@ CASES = [
 ]  # fmt: skip
 
 
+def units_self_test():
+    """1 when the sources of a unit are not told one by one."""
+    with tempfile.TemporaryDirectory() as folder:
+        build = pathlib.Path(folder)
+        (build / "x.units").mkdir()
+        (build / "x.units" / "0.cc").write_text('#include "base/a.cc"\n#include "base/b.cc"\n')
+        entries = [{"directory": folder, "file": f"{folder}/x.units/0.cc", "command": f"cc -O1 -o u.o -c {folder}/x.units/0.cc"},
+                   {"directory": folder, "file": "/r/base/c.cc", "command": "cc -o c.o -c /r/base/c.cc"}]  # fmt: skip
+        (build / "compile_commands.json").write_text(json.dumps(entries))
+        found = [(e["file"], e["command"]) for e in compile_commands(build, pathlib.Path("/r"))]
+    expected = [("/r/base/a.cc", "cc -O1 -o base/a.cc.o -c /r/base/a.cc"),
+                ("/r/base/b.cc", "cc -O1 -o base/b.cc.o -c /r/base/b.cc"), ("/r/base/c.cc", "cc -o c.o -c /r/base/c.cc")]  # fmt: skip
+    if found != expected:
+        print(f"self-test 'the sources of a unit': expected {expected}, got {found}")
+    return int(found != expected)
+
+
 def self_test():
     failures = 0
     for name, change, expected in CASES:
@@ -152,8 +179,8 @@ def self_test():
             failures += 1
             print(f"self-test '{name}': expected {expected}, got {dirty}")
     more, cases = together.self_test()
-    failures += more
-    cases += len(CASES)
+    failures += more + units_self_test()
+    cases += len(CASES) + 1
     print(f"self-test: {cases - failures} of {cases} cases as expected")
     return 1 if failures else 0
 

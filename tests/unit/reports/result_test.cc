@@ -108,13 +108,13 @@ TEST(SubjectJson, BrokenBytesAreReplacedNotRefused) {
 TEST(SummaryJson, HoldsTheRunAndComesBackTheSame) {
   const RunReport run = SampleRun();
   const std::string text = SummaryJson(run);
-  const auto json = nlohmann::json::parse(text);
-  EXPECT_EQ(json["schema"], "squall-summary");
-  EXPECT_EQ(json["version"], 1);
-  EXPECT_EQ(json["counts"]["caught"], 2);
-  EXPECT_EQ(json["subjects"].size(), 12u);
-  EXPECT_EQ(json["subjects"][4]["status"], "FAIL");
-  EXPECT_EQ(json["seed"], 11400714819323198485u);
+  const auto parsed = nlohmann::json::parse(text);
+  EXPECT_EQ(parsed["schema"], "squall-summary");
+  EXPECT_EQ(parsed["version"], 1);
+  EXPECT_EQ(parsed["counts"]["caught"], 2);
+  EXPECT_EQ(parsed["subjects"].size(), 12u);
+  EXPECT_EQ(parsed["subjects"][4]["status"], "FAIL");
+  EXPECT_EQ(parsed["seed"], 11400714819323198485u);
   const auto back = SummaryFromJson(text);
   ASSERT_OK(back);
   EXPECT_EQ(SummaryJson(*back), text);
@@ -144,9 +144,9 @@ TEST(SummaryJson, IsDescribedKeyByKey) {
     for (const auto& [key, value] : object.items()) names.insert(key);
     return names;
   };
-  const auto json = nlohmann::json::parse(SummaryJson(SampleRun()));
-  EXPECT_EQ(tables[0], keys(json));
-  EXPECT_EQ(tables[1], keys(json["subjects"][0]));
+  const auto parsed = nlohmann::json::parse(SummaryJson(SampleRun()));
+  EXPECT_EQ(tables[0], keys(parsed));
+  EXPECT_EQ(tables[1], keys(parsed["subjects"][0]));
 }
 
 TEST(SummaryJson, RefusesWhatIsNone) {

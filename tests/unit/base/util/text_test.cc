@@ -2,6 +2,7 @@
 
 #include "base/util/text.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -45,6 +46,11 @@ TEST(EscapeControl, LeavesTextAndEscapesTheRest) {
   EXPECT_EQ(EscapeControl("plain, Größe ✓"), "plain, Größe ✓");
   EXPECT_EQ(EscapeControl(std::string_view("a\nb\x1b[31m\x7f\0c", 11)),
             "a\\x0ab\\x1b[31m\\x7f\\x00c");
+}
+
+TEST(Split, GivesTheEmptyPartsToo) {
+  EXPECT_THAT(Split("a,,b,", ','), ::testing::ElementsAre("a", "", "b", ""));
+  EXPECT_THAT(Split("", ','), ::testing::ElementsAre(""));
 }
 
 TEST(MarkdownCell, EscapesWhatWouldEndTheCell) {

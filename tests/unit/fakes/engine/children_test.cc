@@ -123,6 +123,18 @@ TEST(Children, ShareTheFateThatTheirPolicySays) {
   }
 }
 
+TEST(Children, StayPendingInWhatDescribeTellsOfAClosedParent) {
+  Client c;
+  c.Start("parent");
+  c.Step({StartChild("child")});
+  c.Step({CompleteWorkflow()});
+  const auto parent = c.Describe("parent");
+  ASSERT_EQ(parent.pending_children_size(), 1);
+  EXPECT_EQ(parent.pending_children(0).workflow_id(), "child");
+  EXPECT_NE(parent.pending_children(0).run_id(), "");
+  EXPECT_EQ(c.LastEvent("parent").event_type(), enums::EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED);
+}
+
 TEST(Children, AreNotStartedByAParentThatEndsInTheSameTask) {
   Client c;
   c.Start("parent");

@@ -6,7 +6,7 @@
 namespace squall::fakes::engine {
 namespace {
 
-constexpr std::int64_t kYear = std::int64_t{365} * 24 * 3600;
+constexpr std::int64_t kYearSeconds = std::int64_t{365} * 24 * 3600;
 
 TEST(ExtremeValues, AStartIsDelayedForACenturyAtMost) {
   Client c;
@@ -19,7 +19,7 @@ TEST(ExtremeValues, AStartIsDelayedForACenturyAtMost) {
                 .workflow_execution_started_event_attributes()
                 .first_workflow_task_backoff()
                 .seconds(),
-            100 * kYear);
+            100 * kYearSeconds);
   request.set_workflow_id("later");
   request.mutable_workflow_start_delay()->set_seconds(INT64_MAX);
   EXPECT_EQ(c.Start(request).status.message, "");
@@ -29,7 +29,7 @@ TEST(ExtremeValues, TheLongestRetryIntervalWrapsAround) {
   Client c;
   const auto start = [&c](std::int64_t years) {
     auto request = Client::StartRequest(std::to_string(years) + " years");
-    request.mutable_retry_policy()->mutable_initial_interval()->set_seconds(years * kYear);
+    request.mutable_retry_policy()->mutable_initial_interval()->set_seconds(years * kYearSeconds);
     return c.Start(request).status.message;
   };
   constexpr const char* kRefused = "invalid MaximumInterval set on retry policy: negative duration";

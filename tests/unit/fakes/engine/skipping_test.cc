@@ -5,7 +5,7 @@
 namespace squall::fakes::engine {
 namespace {
 
-constexpr Duration kYear = hours(24 * 365);
+constexpr Duration kOneYear = hours(24 * 365);
 
 std::optional<Duration> SkipOf(Client& c) {
   const auto to = c.engine.NextSkip();
@@ -32,9 +32,9 @@ TEST(Skipping, GoesToATimerWhenItAloneIsWaitedFor) {
   EXPECT_EQ(SkipOf(c), std::nullopt);  // a task waits for a worker
   const auto task = c.PollTask();
   EXPECT_EQ(SkipOf(c), std::nullopt);  // a worker has it
-  c.Complete(task, {StartTimer("t", kYear)});
-  EXPECT_EQ(SkipOf(c), kYear);
-  c.Advance(kYear);
+  c.Complete(task, {StartTimer("t", kOneYear)});
+  EXPECT_EQ(SkipOf(c), kOneYear);
+  c.Advance(kOneYear);
   EXPECT_EQ(SkipOf(c), std::nullopt);  // its task waits
   c.Complete(c.PollTask(), {CompleteWorkflow("1")});
   EXPECT_EQ(SkipOf(c), std::nullopt);
@@ -42,16 +42,16 @@ TEST(Skipping, GoesToATimerWhenItAloneIsWaitedFor) {
 
 TEST(Skipping, StopsAtEveryDeadlineOnTheWay) {
   Client c;
-  StartAndDo(c, "wf", {StartTimer("t", kYear)});
+  StartAndDo(c, "wf", {StartTimer("t", kOneYear)});
   c.SendWorkflowPoll();
   EXPECT_EQ(SkipOf(c), seconds(60));  // the poll comes back empty
   c.Advance(seconds(60));
-  EXPECT_EQ(SkipOf(c), kYear - seconds(60));
+  EXPECT_EQ(SkipOf(c), kOneYear - seconds(60));
 }
 
 TEST(Skipping, AnActivityBlocksUntilItBacksOff) {
   Client c;
-  StartAndDo(c, "timer", {StartTimer("t", kYear)});
+  StartAndDo(c, "timer", {StartTimer("t", kOneYear)});
   auto activity = Schedule("a", "q");
   activity.mutable_schedule_activity_task_command_attributes()
       ->mutable_retry_policy()
@@ -92,7 +92,7 @@ TEST(Skipping, WhoWaitsForASignalIsNotSkippedPast) {
 
 TEST(Skipping, QueriesAndFreshUpdatesBlock) {
   Client c;
-  StartAndDo(c, "wf", {StartTimer("t", kYear)});
+  StartAndDo(c, "wf", {StartTimer("t", kOneYear)});
   ws::QueryWorkflowRequest query;
   query.set_namespace_("default");
   query.mutable_execution()->set_workflow_id("wf");
@@ -111,7 +111,7 @@ TEST(Skipping, QueriesAndFreshUpdatesBlock) {
 
 TEST(Skipping, AnActivityOfItsOwnBlocksUntilItBacksOff) {
   Client c;
-  StartAndDo(c, "timer", {StartTimer("t", kYear)});
+  StartAndDo(c, "timer", {StartTimer("t", kOneYear)});
   ws::StartActivityExecutionRequest request;
   request.set_namespace_("default");
   request.set_activity_id("alone");
@@ -132,7 +132,7 @@ TEST(Skipping, AnActivityOfItsOwnBlocksUntilItBacksOff) {
 
 TEST(Skipping, APausedActivityIsNobodysWork) {
   Client c;
-  StartAndDo(c, "timer", {StartTimer("t", kYear)});
+  StartAndDo(c, "timer", {StartTimer("t", kOneYear)});
   StartAndDo(c, "wf", {Schedule("a", "q")});
   EXPECT_EQ(SkipOf(c), std::nullopt);
   ws::PauseActivityRequest request;

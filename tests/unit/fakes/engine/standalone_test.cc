@@ -28,15 +28,15 @@ Reply<ws::StartActivityExecutionResponse> Start(Client& c,
 }
 
 template <typename Request>
-Request On(const std::string& id) {
+Request StandaloneOn(const std::string& id) {
   Request request;
   request.set_namespace_("default");
   request.set_activity_id(id);
   return request;
 }
 
-ws::DescribeActivityExecutionResponse Describe(Client& c, const std::string& id) {
-  auto request = On<ws::DescribeActivityExecutionRequest>(id);
+ws::DescribeActivityExecutionResponse StandaloneDescribe(Client& c, const std::string& id) {
+  auto request = StandaloneOn<ws::DescribeActivityExecutionRequest>(id);
   request.set_include_input(true);
   request.set_include_outcome(true);
   request.set_include_last_failure(true);
@@ -53,7 +53,7 @@ RpcStatus Do(Client& c, std::string_view method, const Request& request) {
 }
 
 RpcStatus Cancel(Client& c, const std::string& id, const std::string& request_id = "c") {
-  auto request = On<ws::RequestCancelActivityExecutionRequest>(id);
+  auto request = StandaloneOn<ws::RequestCancelActivityExecutionRequest>(id);
   request.set_request_id(request_id);
   request.set_reason("why");
   request.set_identity("me");
@@ -61,25 +61,26 @@ RpcStatus Cancel(Client& c, const std::string& id, const std::string& request_id
                                                         request);
 }
 
-RpcStatus Terminate(Client& c, const std::string& id, const std::string& request_id = "t") {
-  auto request = On<ws::TerminateActivityExecutionRequest>(id);
+RpcStatus StandaloneTerminate(Client& c, const std::string& id,
+                              const std::string& request_id = "t") {
+  auto request = StandaloneOn<ws::TerminateActivityExecutionRequest>(id);
   request.set_request_id(request_id);
   request.set_reason("why");
   return Do<ws::TerminateActivityExecutionResponse>(c, "TerminateActivityExecution", request);
 }
 
-RpcStatus Pause(Client& c, const std::string& id, const std::string& request_id = {}) {
-  auto request = On<ws::PauseActivityExecutionRequest>(id);
+RpcStatus StandalonePause(Client& c, const std::string& id, const std::string& request_id = {}) {
+  auto request = StandaloneOn<ws::PauseActivityExecutionRequest>(id);
   request.set_request_id(request_id);
   return Do<ws::PauseActivityExecutionResponse>(c, "PauseActivityExecution", request);
 }
 
-RpcStatus Unpause(Client& c, const std::string& id) {
-  return Do<ws::UnpauseActivityExecutionResponse>(c, "UnpauseActivityExecution",
-                                                  On<ws::UnpauseActivityExecutionRequest>(id));
+RpcStatus StandaloneUnpause(Client& c, const std::string& id) {
+  return Do<ws::UnpauseActivityExecutionResponse>(
+      c, "UnpauseActivityExecution", StandaloneOn<ws::UnpauseActivityExecutionRequest>(id));
 }
 
-Reply<ws::RecordActivityTaskHeartbeatResponse> Beat(Client& c, const std::string& token) {
+Reply<ws::RecordActivityTaskHeartbeatResponse> StandaloneBeat(Client& c, const std::string& token) {
   ws::RecordActivityTaskHeartbeatRequest request;
   request.set_task_token(token);
   *request.mutable_details() = Json("7");
@@ -92,19 +93,19 @@ TEST(Standalone, RunsToItsResult) {
   ASSERT_EQ(started.status.message, "");
   EXPECT_TRUE(started.response.started());
   EXPECT_EQ(started.response.link().activity().run_id(), started.response.run_id());
-  const auto outcome =
-      c.Send("PollActivityExecution", On<ws::PollActivityExecutionRequest>("a"), seconds(10));
+  const auto outcome = c.Send("PollActivityExecution",
+                              StandaloneOn<ws::PollActivityExecutionRequest>("a"), seconds(10));
   const auto task = c.PollActivity();
   EXPECT_EQ(task.activity_id(), "a");
   EXPECT_EQ(task.activity_run_id(), started.response.run_id());
   EXPECT_EQ(task.workflow_execution().workflow_id(), "");
   EXPECT_EQ(task.input().payloads(0).data(), "1");
-  EXPECT_EQ(Describe(c, "a").info().run_state(), enums::PENDING_ACTIVITY_STATE_STARTED);
+  EXPECT_EQ(StandaloneDescribe(c, "a").info().run_state(), enums::PENDING_ACTIVITY_STATE_STARTED);
   EXPECT_FALSE(c.Answered(outcome));
   EXPECT_TRUE(c.CompleteActivity(task.task_token()).ok());
   const auto polled = c.Take<ws::PollActivityExecutionResponse>(outcome).response;
   EXPECT_EQ(polled.outcome().result().payloads(0).data(), "\"done\"");
-  const auto described = Describe(c, "a");
+  const auto described = StandaloneDescribe(c, "a");
   EXPECT_EQ(described.info().status(), enums::ACTIVITY_EXECUTION_STATUS_COMPLETED);
   EXPECT_EQ(described.info().state_transition_count(), 3);
   EXPECT_EQ(described.outcome().result().payloads(0).data(), "\"done\"");
@@ -133,11 +134,11 @@ TEST(Standalone, IdsFollowTheirPolicies) {
   request.set_id_reuse_policy(enums::ACTIVITY_ID_REUSE_POLICY_ALLOW_DUPLICATE);
   const auto second = Start(c, request);
   EXPECT_TRUE(second.response.started());
-  EXPECT_EQ(Terminate(c, "a").message, "");
+  EXPECT_EQ(StandaloneTerminate(c, "a").message, "");
   request.set_request_id("third");
   request.set_id_reuse_policy(enums::ACTIVITY_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY);
   EXPECT_TRUE(Start(c, request).response.started());
-  auto old = On<ws::DescribeActivityExecutionRequest>("a");
+  auto old = StandaloneOn<ws::DescribeActivityExecutionRequest>("a");
   old.set_run_id(first);
   EXPECT_EQ(c.Call<ws::DescribeActivityExecutionResponse>("DescribeActivityExecution", old)
                 .response.info()
@@ -169,7 +170,7 @@ TEST(Standalone, RefusesWhatCannotBe) {
             "link");
   EXPECT_EQ(Cancel(c, "none").message, "activity not found for ID: none");
   EXPECT_EQ(Cancel(c, "").message, "activity ID is required");
-  auto bad = On<ws::DeleteActivityExecutionRequest>("a");
+  auto bad = StandaloneOn<ws::DeleteActivityExecutionRequest>("a");
   bad.set_run_id("bad");
   EXPECT_EQ(Do<ws::DeleteActivityExecutionResponse>(c, "DeleteActivityExecution", bad).message,
             "invalid run id: must be a valid UUID");
@@ -181,7 +182,7 @@ TEST(Standalone, RetriesAndGivesUp) {
   request.mutable_retry_policy()->set_maximum_attempts(2);
   Start(c, request);
   EXPECT_TRUE(c.FailActivity(c.PollActivity().task_token()).ok());
-  const auto waiting = Describe(c, "a").info();
+  const auto waiting = StandaloneDescribe(c, "a").info();
   EXPECT_EQ(waiting.attempt(), 2);
   EXPECT_EQ(waiting.current_retry_interval().seconds(), 1);
   EXPECT_EQ(waiting.last_failure().message(), "it broke");
@@ -190,7 +191,7 @@ TEST(Standalone, RetriesAndGivesUp) {
   c.Advance(seconds(1));
   const auto task = c.Take<ws::PollActivityTaskQueueResponse>(poll).response;
   EXPECT_TRUE(c.FailActivity(task.task_token()).ok());
-  const auto closed = Describe(c, "a");
+  const auto closed = StandaloneDescribe(c, "a");
   EXPECT_EQ(closed.info().status(), enums::ACTIVITY_EXECUTION_STATUS_FAILED);
   EXPECT_EQ(closed.outcome().failure().message(), "it broke");
   EXPECT_EQ(closed.outcome().retry_state(), enums::RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED);
@@ -202,23 +203,27 @@ TEST(Standalone, AllFourTimeOuts) {
   *request.mutable_schedule_to_start_timeout() = ToProto(seconds(1));
   Start(c, request);
   c.Advance(seconds(1));
-  EXPECT_EQ(Describe(c, "start").outcome().failure().message(), "activity ScheduleToStart timeout");
+  EXPECT_EQ(StandaloneDescribe(c, "start").outcome().failure().message(),
+            "activity ScheduleToStart timeout");
 
   request = StartOf("close");
   Start(c, request);
   c.PollActivity();
   c.Advance(seconds(60));
-  EXPECT_EQ(Describe(c, "close").outcome().failure().message(), "activity ScheduleToClose timeout");
-  EXPECT_EQ(Describe(c, "close").info().status(), enums::ACTIVITY_EXECUTION_STATUS_TIMED_OUT);
+  EXPECT_EQ(StandaloneDescribe(c, "close").outcome().failure().message(),
+            "activity ScheduleToClose timeout");
+  EXPECT_EQ(StandaloneDescribe(c, "close").info().status(),
+            enums::ACTIVITY_EXECUTION_STATUS_TIMED_OUT);
 
   request = StartOf("run");
   *request.mutable_start_to_close_timeout() = ToProto(seconds(2));
   Start(c, request);
   c.PollActivity();
   c.Advance(seconds(2));
-  EXPECT_EQ(Describe(c, "run").info().attempt(), 2);
-  EXPECT_EQ(Describe(c, "run").info().last_failure().message(), "activity StartToClose timeout");
-  Terminate(c, "run");
+  EXPECT_EQ(StandaloneDescribe(c, "run").info().attempt(), 2);
+  EXPECT_EQ(StandaloneDescribe(c, "run").info().last_failure().message(),
+            "activity StartToClose timeout");
+  StandaloneTerminate(c, "run");
 
   request = StartOf("beat");
   *request.mutable_heartbeat_timeout() = ToProto(seconds(2));
@@ -226,11 +231,12 @@ TEST(Standalone, AllFourTimeOuts) {
   Start(c, request);
   const auto task = c.PollActivity();
   c.Advance(milliseconds(1500));
-  EXPECT_TRUE(Beat(c, task.task_token()).ok());
+  EXPECT_TRUE(StandaloneBeat(c, task.task_token()).ok());
   c.Advance(milliseconds(1500));
-  EXPECT_EQ(Describe(c, "beat").info().status(), enums::ACTIVITY_EXECUTION_STATUS_RUNNING);
+  EXPECT_EQ(StandaloneDescribe(c, "beat").info().status(),
+            enums::ACTIVITY_EXECUTION_STATUS_RUNNING);
   c.Advance(milliseconds(500));
-  const auto failure = Describe(c, "beat").outcome().failure();
+  const auto failure = StandaloneDescribe(c, "beat").outcome().failure();
   EXPECT_EQ(failure.message(), "activity Heartbeat timeout");
   EXPECT_EQ(failure.timeout_failure_info().last_heartbeat_details().payloads(0).data(), "7");
 }
@@ -239,7 +245,7 @@ TEST(Standalone, CancellationWaitsForTheWorker) {
   Client c;
   Start(c, StartOf("idle"));
   EXPECT_EQ(Cancel(c, "idle").message, "");
-  const auto idle = Describe(c, "idle");
+  const auto idle = StandaloneDescribe(c, "idle");
   EXPECT_EQ(idle.info().status(), enums::ACTIVITY_EXECUTION_STATUS_CANCELED);
   EXPECT_EQ(idle.info().canceled_reason(), "why");
   EXPECT_EQ(idle.outcome().failure().canceled_failure_info().details().payloads(0).data(),
@@ -255,21 +261,23 @@ TEST(Standalone, CancellationWaitsForTheWorker) {
   EXPECT_EQ(Cancel(c, "busy").message, "");
   EXPECT_EQ(Cancel(c, "busy").message, "");
   EXPECT_EQ(Cancel(c, "busy", "other").message, "cancellation already requested with request ID c");
-  EXPECT_TRUE(Beat(c, task.task_token()).response.cancel_requested());
-  EXPECT_EQ(Pause(c, "busy").message, "activity is in non-pausable state CancelRequested");
+  EXPECT_TRUE(StandaloneBeat(c, task.task_token()).response.cancel_requested());
+  EXPECT_EQ(StandalonePause(c, "busy").message,
+            "activity is in non-pausable state CancelRequested");
   EXPECT_EQ(Do<ws::RespondActivityTaskCanceledResponse>(c, "RespondActivityTaskCanceled", canceled)
                 .message,
             "");
-  EXPECT_EQ(Describe(c, "busy").info().status(), enums::ACTIVITY_EXECUTION_STATUS_CANCELED);
+  EXPECT_EQ(StandaloneDescribe(c, "busy").info().status(),
+            enums::ACTIVITY_EXECUTION_STATUS_CANCELED);
   EXPECT_EQ(Cancel(c, "busy", "late").message, "activity is in terminal state Canceled");
-  EXPECT_EQ(Terminate(c, "busy").message, "invalid transition from Canceled");
+  EXPECT_EQ(StandaloneTerminate(c, "busy").message, "invalid transition from Canceled");
 }
 
 TEST(Standalone, DescriptionsWaitForAChange) {
   Client c;
   const std::string run = Start(c, StartOf("a")).response.run_id();
-  auto request = On<ws::DescribeActivityExecutionRequest>("a");
-  request.set_long_poll_token(Describe(c, "a").long_poll_token());
+  auto request = StandaloneOn<ws::DescribeActivityExecutionRequest>("a");
+  request.set_long_poll_token(StandaloneDescribe(c, "a").long_poll_token());
   EXPECT_EQ(c.Call<ws::DescribeActivityExecutionResponse>("DescribeActivityExecution", request)
                 .status.message,
             "run id is required when long poll token is provided");
@@ -299,7 +307,7 @@ TEST(Standalone, WorkersAnswerById) {
   EXPECT_TRUE(
       c.Call<ws::RecordActivityTaskHeartbeatByIdResponse>("RecordActivityTaskHeartbeatById", beat)
           .ok());
-  EXPECT_EQ(Describe(c, "a").info().total_heartbeat_count(), 1);
+  EXPECT_EQ(StandaloneDescribe(c, "a").info().total_heartbeat_count(), 1);
   ws::RespondActivityTaskCompletedByIdRequest complete;
   complete.set_namespace_("default");
   complete.set_activity_id("a");
@@ -307,24 +315,24 @@ TEST(Standalone, WorkersAnswerById) {
   EXPECT_TRUE(c.Call<ws::RespondActivityTaskCompletedByIdResponse>(
                    "RespondActivityTaskCompletedById", complete)
                   .ok());
-  EXPECT_EQ(Describe(c, "a").outcome().result().payloads(0).data(), "2");
+  EXPECT_EQ(StandaloneDescribe(c, "a").outcome().result().payloads(0).data(), "2");
 }
 
 TEST(Standalone, PauseAndReset) {
   Client c;
   Start(c, StartOf("a"));
-  EXPECT_EQ(Pause(c, "a", "r").message, "");
-  EXPECT_EQ(Describe(c, "a").info().status(), enums::ACTIVITY_EXECUTION_STATUS_PAUSED);
-  EXPECT_EQ(Pause(c, "a", "r").message, "");
-  EXPECT_EQ(Pause(c, "a", "other").message, "activity is in non-pausable state Paused");
+  EXPECT_EQ(StandalonePause(c, "a", "r").message, "");
+  EXPECT_EQ(StandaloneDescribe(c, "a").info().status(), enums::ACTIVITY_EXECUTION_STATUS_PAUSED);
+  EXPECT_EQ(StandalonePause(c, "a", "r").message, "");
+  EXPECT_EQ(StandalonePause(c, "a", "other").message, "activity is in non-pausable state Paused");
   const auto poll = c.SendActivityPoll();
   EXPECT_FALSE(c.Answered(poll));
-  EXPECT_EQ(Unpause(c, "a").message, "");
+  EXPECT_EQ(StandaloneUnpause(c, "a").message, "");
   const auto task = c.Take<ws::PollActivityTaskQueueResponse>(poll).response;
-  EXPECT_EQ(Unpause(c, "a").message, "activity is in non-unpausable state Started");
-  EXPECT_EQ(Pause(c, "a").message, "");
-  EXPECT_TRUE(Beat(c, task.task_token()).response.activity_paused());
-  auto reset = On<ws::ResetActivityExecutionRequest>("a");
+  EXPECT_EQ(StandaloneUnpause(c, "a").message, "activity is in non-unpausable state Started");
+  EXPECT_EQ(StandalonePause(c, "a").message, "");
+  EXPECT_TRUE(StandaloneBeat(c, task.task_token()).response.activity_paused());
+  auto reset = StandaloneOn<ws::ResetActivityExecutionRequest>("a");
   reset.set_keep_paused(true);
   reset.set_reset_heartbeat(true);
   const auto send = [&] {
@@ -332,25 +340,25 @@ TEST(Standalone, PauseAndReset) {
   };
   EXPECT_EQ(send(), "");
   EXPECT_EQ(send(), "cannot reset an activity with a pending reset");
-  EXPECT_TRUE(Beat(c, task.task_token()).response.activity_reset());
+  EXPECT_TRUE(StandaloneBeat(c, task.task_token()).response.activity_reset());
   EXPECT_TRUE(c.FailActivity(task.task_token()).ok());
-  const auto info = Describe(c, "a").info();
+  const auto info = StandaloneDescribe(c, "a").info();
   EXPECT_EQ(info.status(), enums::ACTIVITY_EXECUTION_STATUS_PAUSED);
   EXPECT_EQ(info.attempt(), 1);
   EXPECT_FALSE(info.has_heartbeat_details());
   reset.set_keep_paused(false);
   EXPECT_EQ(send(), "");
   EXPECT_EQ(c.PollActivity().attempt(), 1);
-  EXPECT_EQ(Terminate(c, "a").message, "");
-  EXPECT_EQ(Terminate(c, "a").message, "");
-  EXPECT_EQ(Terminate(c, "a", "x").message, "already terminated with request ID t");
+  EXPECT_EQ(StandaloneTerminate(c, "a").message, "");
+  EXPECT_EQ(StandaloneTerminate(c, "a").message, "");
+  EXPECT_EQ(StandaloneTerminate(c, "a", "x").message, "already terminated with request ID t");
   EXPECT_EQ(send(), "activity execution is not running");
 }
 
 TEST(Standalone, OptionsChange) {
   Client c;
   Start(c, StartOf("a"));
-  auto request = On<ws::UpdateActivityExecutionOptionsRequest>("a");
+  auto request = StandaloneOn<ws::UpdateActivityExecutionOptionsRequest>("a");
   const auto send = [&] {
     return c.Call<ws::UpdateActivityExecutionOptionsResponse>("UpdateActivityExecutionOptions",
                                                               request);
@@ -371,7 +379,7 @@ TEST(Standalone, OptionsChange) {
   *request.mutable_activity_options()->mutable_heartbeat_timeout() = ToProto(seconds(2));
   EXPECT_EQ(send().status.message, "");
   c.Advance(seconds(2));
-  EXPECT_EQ(Describe(c, "a").info().attempt(), 2);
+  EXPECT_EQ(StandaloneDescribe(c, "a").info().attempt(), 2);
   request.clear_update_mask();
   request.clear_activity_options();
   request.set_restore_original(true);
@@ -420,8 +428,8 @@ TEST(Standalone, ListsCountsAndDeletes) {
       c.Call<ws::CountActivityExecutionsResponse>("CountActivityExecutions", count).response;
   EXPECT_EQ(counted.count(), 3);
   EXPECT_EQ(counted.groups_size(), 2);
-  EXPECT_EQ(Do<ws::DeleteActivityExecutionResponse>(c, "DeleteActivityExecution",
-                                                    On<ws::DeleteActivityExecutionRequest>("b"))
+  EXPECT_EQ(Do<ws::DeleteActivityExecutionResponse>(
+                c, "DeleteActivityExecution", StandaloneOn<ws::DeleteActivityExecutionRequest>("b"))
                 .message,
             "");
   EXPECT_THAT(list(""), ElementsAre("c", "a"));

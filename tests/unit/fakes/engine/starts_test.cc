@@ -199,9 +199,14 @@ TEST(Starts, DelaysTheFirstTaskButNotTheSignal) {
 
 TEST(Starts, ContinuesAsNewInTheSameChain) {
   Client c;
-  const std::string first = c.Start("wf");
+  auto request = Client::StartRequest("wf");
+  request.mutable_user_metadata()->mutable_summary()->set_data("\"why\"");
+  const std::string first = c.Start(request).response.run_id();
+  EXPECT_TRUE(c.Describe("wf").execution_config().has_user_metadata());
   c.Advance(seconds(2));
   c.Step({ContinueAsNew("2")});
+  EXPECT_FALSE(
+      c.Describe("wf").execution_config().has_user_metadata());  // as the real server has it
   const auto started = c.History("wf").at(0).workflow_execution_started_event_attributes();
   EXPECT_EQ(started.continued_execution_run_id(), first);
   EXPECT_EQ(started.first_execution_run_id(), first);

@@ -27,7 +27,6 @@ constexpr int kCancelled = 1;
 constexpr int kDeadlineExceeded = 4;
 constexpr int kPermissionDenied = 7;
 constexpr int kResourceExhausted = 8;
-constexpr int kUnavailable = 14;
 constexpr int kUnauthenticated = 16;
 
 using FrontendTest = FrontendFixture;

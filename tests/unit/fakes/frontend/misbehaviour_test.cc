@@ -19,8 +19,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
-constexpr int kUnavailable = 14;
-
 class FrontendMisbehaviourTest : public FrontendFixture {
  protected:
   static std::vector<wire::Rule> Rules(const std::string& rules) {

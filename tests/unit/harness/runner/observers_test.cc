@@ -24,7 +24,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using namespace std::chrono_literals;
 
-constexpr Duration kLimit = 20s;
+constexpr Duration kObserveLimit = 20s;
 
 // Answers every request with `status_line`, or with nothing at all when that is empty.
 class Page {
@@ -69,7 +69,7 @@ TEST(HealthProbe, TellsOnlyChanges) {
   HealthProbe probe(executor, journal, "w", {"127.0.0.1", page.port()}, "/health", 10ms);
   const auto wait = [&](std::size_t count) {
     ASSERT_TRUE(
-        executor.RunUntil([&] { return journal.Events().size() >= count; }, Scaled(kLimit)));
+        executor.RunUntil([&] { return journal.Events().size() >= count; }, Scaled(kObserveLimit)));
   };
   wait(1);
   page.status_line = "HTTP/1.1 503 Service Unavailable";
@@ -138,7 +138,7 @@ TEST_F(Leaks, FindsFilesPortsAndProcesses) {
   ChildProcess child(executor, sink, {.name = "left", .argv = {"tail", "-f", "/dev/null"}});
   bool started = false;
   child.Start([&](const Status& status) { started = status.ok(); });
-  ASSERT_TRUE(executor.RunUntil([&] { return started; }, Scaled(kLimit)));
+  ASSERT_TRUE(executor.RunUntil([&] { return started; }, Scaled(kObserveLimit)));
   EXPECT_THAT(FindLeaks(temp_), ElementsAre(HasSubstr("tail -f /dev/null")));
 }
 

@@ -24,7 +24,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-constexpr Duration kLimit = std::chrono::seconds(20);
+constexpr Duration kRunLimit = std::chrono::seconds(20);
 
 class RunnerTest : public ::testing::Test {
  protected:
@@ -87,7 +87,7 @@ class RunnerTest : public ::testing::Test {
       done = true;
     });
     if (begun) begun(runner);
-    EXPECT_TRUE(executor.RunUntil([&] { return done; }, Scaled(kLimit)));
+    EXPECT_TRUE(executor.RunUntil([&] { return done; }, Scaled(kRunLimit)));
     return results;
   }
 

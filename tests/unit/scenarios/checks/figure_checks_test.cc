@@ -53,15 +53,17 @@ TEST(Figure, RefusesWhatMakesNoSense) {
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("at_most")));
 }
 
-constexpr const char* kSame = "same_text: {processes: [w, v], pattern: 'found ([0-9]+) events'}";
+constexpr const char* kSameText =
+    "same_text: {processes: [w, v], pattern: 'found ([0-9]+) events'}";
 
 TEST(SameText, ComparesWhatProgramsWrite) {
-  EXPECT_THAT(Judged(kSame, Story().Log("found 7 events").Log("found 7 events", "v")), Passes("7"));
-  EXPECT_THAT(Judged(kSame, Story().Log("found 7 events").Log("found 9 events", "v")),
+  EXPECT_THAT(Judged(kSameText, Story().Log("found 7 events").Log("found 7 events", "v")),
+              Passes("7"));
+  EXPECT_THAT(Judged(kSameText, Story().Log("found 7 events").Log("found 9 events", "v")),
               Fails("w: 7; v: 9"));
-  EXPECT_THAT(Judged(kSame, Story().Log("found 7 events").Log("found 8 events")),
+  EXPECT_THAT(Judged(kSameText, Story().Log("found 7 events").Log("found 8 events")),
               Fails("w: 7 and 8"));
-  EXPECT_THAT(Judged(kSame, Story().Log("found 7 events").Log("found 8 events", "host")),
+  EXPECT_THAT(Judged(kSameText, Story().Log("found 7 events").Log("found 8 events", "host")),
               IsUnknown("no such line of v"));
 }
 

@@ -8,25 +8,25 @@ namespace {
 // ------------------------------------------------------------------------------------------------------------
 // same_process
 
-constexpr const char* kSame = "same_process: {worker: w, min_workflows: 3}";
+constexpr const char* kSameProcess = "same_process: {worker: w, min_workflows: 3}";
 
 TEST(SameProcess, PassesWhenOneProcessServesThemAll) {
-  EXPECT_THAT(Judged(kSame, Story()
-                                .Up("w")
-                                .Says("w", "task", "Ping", "a")
-                                .Says("w", "task", "Ping", "b")
-                                .Says("w", "task", "Ping", "c")),
+  EXPECT_THAT(Judged(kSameProcess, Story()
+                                       .Up("w")
+                                       .Says("w", "task", "Ping", "a")
+                                       .Says("w", "task", "Ping", "b")
+                                       .Says("w", "task", "Ping", "c")),
               Passes("3 workflows in process 100"));
 }
 
 TEST(SameProcess, FailsWhenAnotherProcessTakesOver) {
-  EXPECT_THAT(Judged(kSame, Story()
-                                .Up("w")
-                                .Says("w", "task", "Ping", "a")
-                                .Exited("w", 0, "asked")
-                                .Up("w", "worker", 101)
-                                .Says("w", "task", "Ping", "b", 101)
-                                .Says("w", "task", "Ping", "c", 101)),
+  EXPECT_THAT(Judged(kSameProcess, Story()
+                                       .Up("w")
+                                       .Says("w", "task", "Ping", "a")
+                                       .Exited("w", 0, "asked")
+                                       .Up("w", "worker", 101)
+                                       .Says("w", "task", "Ping", "b", 101)
+                                       .Says("w", "task", "Ping", "c", 101)),
               Fails("served by 2 processes (pid 100 and 101)"));
 }
 
@@ -41,19 +41,20 @@ TEST(SameProcess, FailsOnARestartThoughTheProcessIdWereTheSame) {
 }
 
 TEST(SameProcess, FailsOnAnEndNobodyAskedFor) {
-  const Verdict verdict = Judged(kSame, Story()
-                                            .Up("w")
-                                            .At(300ms)
-                                            .Says("w", "task", "Ping", "a")
-                                            .Exited("w", 1, "unexpected", "Worker cancelled"));
+  const Verdict verdict =
+      Judged(kSameProcess, Story()
+                               .Up("w")
+                               .At(300ms)
+                               .Says("w", "task", "Ping", "a")
+                               .Exited("w", 1, "unexpected", "Worker cancelled"));
   EXPECT_THAT(verdict, Fails("after tasks of 1 workflow it exited with code 1 after 300.0ms, which "
                              "nobody had asked for"));
   EXPECT_THAT(verdict, Fails("\nWorker cancelled"));
 }
 
 TEST(SameProcess, TellsTheFirstEndWithWhatWasServedUntilThen) {
-  const Verdict verdict =
-      Judged(kSame, Story()
+  const Verdict verdict = Judged(
+      kSameProcess, Story()
                         .Up("w")
                         .Says("w", "task", "Ping", "a")
                         .Exited("w", 0, "unexpected", "exited with code 0; last output:\n  first")
@@ -65,17 +66,18 @@ TEST(SameProcess, TellsTheFirstEndWithWhatWasServedUntilThen) {
 }
 
 TEST(SameProcess, FailsWithFewerWorkflowsThanItMustServe) {
-  EXPECT_THAT(Judged(kSame, Story()
-                                .Up("w")
-                                .Says("w", "task", "Ping", "a")
-                                .Says("w", "task", "echo", "a")
-                                .Exited("w", 0, "asked")),
+  EXPECT_THAT(Judged(kSameProcess, Story()
+                                       .Up("w")
+                                       .Says("w", "task", "Ping", "a")
+                                       .Says("w", "task", "echo", "a")
+                                       .Exited("w", 0, "asked")),
               Fails("only tasks of 1 workflow"));
 }
 
 TEST(SameProcess, IsUnknownWithoutATask) {
-  EXPECT_THAT(Judged(kSame, Story().Up("w").Says("v", "task", "Ping", "a")), IsUnknown("no task"));
-  EXPECT_THAT(Judged(kSame, Story()), IsUnknown("no task"));
+  EXPECT_THAT(Judged(kSameProcess, Story().Up("w").Says("v", "task", "Ping", "a")),
+              IsUnknown("no task"));
+  EXPECT_THAT(Judged(kSameProcess, Story()), IsUnknown("no task"));
 }
 
 TEST(SameProcess, EndingWhenAskedAfterTheLastTaskIsFine) {

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Fails on two sources of one target that give the same name to different helpers in their anonymous namespaces.
+
+The sources of a target are compiled several at a time (squall_units in cmake/SquallTargets.cmake), where such names clash. Which
+sources come together changes with their sizes, so a clash anywhere in a target is a compile error to come. The finding is
+often worth more than the name: two helpers of one name tend to be one helper.
+"""
+
+import re
+import sys
+
+import tree
+
+KEYWORDS = r"\b(?:SOURCES|DEPS|PRIVATE_DEPS|LABELS|PROGRAMS|ENV|PARSED_API|TIMEOUT|PROCESSORS)\b"
+
+
+def targets(root):
+    """(name, paths of its sources that may be compiled together) of each target that the CMakeLists.txt declare."""
+    for path in tree.files(root, suffixes=("CMakeLists.txt",)):
+        text = re.sub(r"#[^\n]*", "", tree.text_of(path, root))
+        folder = path.removesuffix("CMakeLists.txt")
+        alone = " ".join(re.findall(r"set_source_files_properties\(([^)]*)PROPERTIES\s+SKIP_UNITY_BUILD_INCLUSION", text)).split()
+        for name, arguments in re.findall(r"\bsquall_(?:library|program|test)\(\s*([^\s)]+)([^)]*)\)", text):
+            parts = re.split(rf"({KEYWORDS})", arguments)
+            sources = [one for key, words in zip(parts[1::2], parts[2::2]) if key == "SOURCES" for one in words.split()]
+            yield name, [folder + one for one in sources if one.endswith(".cc") and one[0] != "$" and one not in alone]
+
+
+def statements(text):
+    """(line, beginning up to its body or end) of what stands directly in an anonymous namespace."""
+    code = tree.strip_cpp(text)
+    code = re.sub(r"(?m)^[ \t]*#(?:[^\n\\]|\\\n|\\.)*", lambda m: "\n" * m.group(0).count("\n"), code)
+    scopes, start, round_ = [], 0, 0  # scopes: "anonymous", "named" or "body"
+    for at, char in enumerate(code):
+        if char in "()":
+            round_ += 1 if char == "(" else -1
+        elif char == "{":
+            head = code[start:at]
+            bare = head.strip()
+            if round_ == 0 and re.fullmatch(r"(?:inline\s+)?namespace", bare):
+                scopes.append("anonymous")
+            elif round_ == 0 and re.fullmatch(r"(?:inline\s+)?namespace\s+[\w:]+", bare):
+                scopes.append("named")
+            else:
+                if scopes and scopes[-1] == "anonymous" and bare:
+                    yield code.count("\n", 0, start + len(head) - len(head.lstrip())) + 1, bare
+                scopes.append("body")
+            if scopes[-1] != "body":
+                start = at + 1
+        elif char == "}" and scopes:
+            if scopes.pop() != "body" or (not scopes or scopes[-1] != "body"):
+                start = at + 1
+        elif char == ";" and round_ == 0 and (not scopes or scopes[-1] != "body"):
+            head = code[start:at]
+            if scopes and scopes[-1] == "anonymous" and head.strip():
+                yield code.count("\n", 0, start + len(head) - len(head.lstrip())) + 1, head.strip()
+            start = at + 1
+
+
+def without_template(head):
+    match = re.match(r"template\s*<", head)
+    if not match:
+        return head
+    depth = 0
+    for at in range(match.end() - 1, len(head)):
+        depth += {"<": 1, ">": -1}.get(head[at], 0)
+        if depth == 0:
+            return without_template(head[at + 1 :].strip())
+    return head
+
+
+def names(head):
+    """What a statement declares: (name, what tells it from another of that name)."""
+    head = without_template(re.sub(r"\s+", " ", head))
+    head = re.sub(r"^(?:\[\[[^\]]*\]\] )+", "", head)
+    if match := re.match(r"(?:using|namespace) (\w+) ?= ?(.*)", head):
+        return [(match.group(1), match.group(2))]
+    if head.startswith("using ") or head.startswith("static_assert"):
+        return []
+    if match := re.match(r"(?:enum class|enum struct|enum|class|struct|union) (\w+)", head):
+        return [(match.group(1), None)]
+    before = head.split("=")[0]
+    if "(" in before and (match := re.search(r"(~?\w+|operator\W+) ?\(", before)):
+        inside = head[match.end() :].rsplit(")", 1)[0]
+        types = [re.sub(r"(?<=[\w>&*] )\w+$|(?<=[&*>])\w+$", "", re.sub(r" ?=.*", "", one).strip()).strip() for one in inside.split(",")]
+        return [(match.group(1), "(" + ",".join(types) + ")")]
+    if "=" in head or "[" in head or re.search(r" \w+$", head):
+        found = re.findall(r"\b(k[A-Z]\w*)\s*(?:\[[^\]]*\])*\s*=", head) or re.findall(r"(\w+)\s*(?:\[[^\]]*\])*\s*$", before)[:1]
+        return [(name, None) for name in found]
+    return []
+
+
+def check(root):
+    findings = []
+    for target, paths in targets(root):
+        seen = {}  # (name, overload) -> path
+        for path in paths:
+            if not (root / path).exists():
+                continue
+            own = set()
+            for line, head in statements(tree.text_of(path, root)):
+                for name, kind in names(head):
+                    alias = head.startswith(("using ", "namespace "))
+                    key = name if alias or kind is None else name + kind
+                    other = seen.get(key)
+                    if other and other[0] != path and not (alias and other[1] == kind):
+                        findings.append((path, line, f"{name} is a name in {other[0]} as well, of the same target {target}"))
+                    own.add((key, kind if alias else None))
+            for key, kind in own:
+                seen.setdefault(key, (path, kind))
+    return findings
+
+
+LIST = "squall_library(x SOURCES a.cc b.cc DEPS y)\n"
+
+
+def case(a, b, text=LIST):
+    def whole(body):
+        return f"namespace squall {{\nnamespace {{\n{body}\n}}  // namespace\n}}\n"
+    return {"base/CMakeLists.txt": text, "base/a.cc": whole(a), "base/b.cc": whole(b)}
+
+
+CASES = [
+    ("different", case("int F() { return 1; }", "int G() { return 1; }"), []),
+    ("a function", case("int F(int a) { return 1; }", "\nint F(int b) {\n  return 1;\n}"), ["base/b.cc:4: F is a name in base/a.cc"]),
+    ("an overload", case("int F(int a) { return 1; }", "int F(const X& b) { return 1; }"), []),
+    ("a constant", case("constexpr int kA = 1;", "constexpr char kA[] = {1};"), ["b.cc:3: kA"]),
+    ("the second of two", case("constexpr int kA = 1, kB = 2;", "constexpr int kB = 2;"), ["kB"]),
+    ("a class", case("class A final { int x; };", "struct A {\n};"), ["A is a name"]),
+    ("members", case("class A { int F() { return 1; } };", "class B { int F() { return 1; } };"), []),
+    ("locals", case("int F() { int kA = 1; return kA; }", "int G() { int kA = 1; return kA; }"), []),
+    ("the same alias", case("using R = a::B;", "using R = a::B;"), []),
+    ("the same short namespace", case("namespace fs = std::filesystem;", "namespace fs = std::filesystem;"), []),
+    ("two aliases", case("using R = a::B;", "using R = a::C;"), ["R is a name"]),
+    ("a template", case("template <typename T>\nT F(T t) { return t; }", "template <class T>\nT F(T t) { return t; }"), ["F is"]),
+    ("outside", {**case("int F();", "int G();"), "base/b.cc": "namespace squall { int F() { return 1; } }"}, []),
+    ("another target", case("int F() {}", "int F() {}", "squall_library(x SOURCES a.cc)\nsquall_library(y SOURCES b.cc)\n"), []),
+    ("kept apart", case("int F() {}", "int F() {}", "set_source_files_properties(b.cc PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)\n"
+                        + LIST), []),
+    ("in a comment", case("int F() {}", "// int F() {}"), []),
+]  # fmt: skip
+
+if __name__ == "__main__":
+    sys.exit(tree.main(check, "unit names", CASES))
