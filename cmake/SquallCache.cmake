@@ -11,9 +11,10 @@ endif()
 
 find_program(SQUALL_CCACHE ccache)
 if(SQUALL_CCACHE)
-  # Paths are made relative to the checkout so that two clones share their results.
+  # Paths are made relative to the checkout so that two clones share their results. What a file includes is taken from the
+  # compiler's own list, which saves preprocessing it first.
   set(launcher "${CMAKE_COMMAND}" -E env
-      "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}" CCACHE_NOHASHDIR=1
+      "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}" CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1
       CCACHE_SLOPPINESS=pch_defines,time_macros
       "${SQUALL_CCACHE}")
   set(CMAKE_C_COMPILER_LAUNCHER ${launcher})

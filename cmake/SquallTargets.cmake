@@ -55,7 +55,7 @@ endfunction()
 # precompiled header of `squall_parsed_api` (libraries) or of the carrier named.
 function(squall_reuse_parsed_api target)
   if(SQUALL_FUZZ)  # flags differ there, and clang minds
-    target_precompile_headers(${target} PRIVATE "${CMAKE_SOURCE_DIR}/base/api/pch.h")
+    target_precompile_headers(${target} PRIVATE <base/api/pch.h>)
   elseif(ARGC GREATER 1)
     target_precompile_headers(${target} REUSE_FROM ${ARGV1})
   else()
