@@ -143,10 +143,14 @@ class NotZombie final : public Checker {
     if (!worker_.empty() || w.task_queue != polls_.queue()) {
       if (w.what == "accepted" || w.what == "requested" || w.what == "refused") return;
     }
-    if (w.what == "accepted")
+    if (w.what == "accepted") {
       open_.insert(w.workflow_id);
-    else if (w.what != "requested" && w.what != "running" && w.what != "continued")
-      open_.erase(w.workflow_id);
+    } else if (w.what != "requested" && w.what != "running" && w.what != "continued") {
+      const bool waited = open_.erase(w.workflow_id) != 0;
+      // An end that only a worker brings about, however soon it came.
+      if (waited && (w.what == "completed" || w.what == "failed" || w.what == "cancelled"))
+        ever_polled_ = true;
+    }
   }
 
   std::string worker_;

@@ -199,5 +199,10 @@ func (w *workflowLines) ExecuteWorkflow(ctx workflow.Context, in *interceptor.Ex
 		info := workflow.GetInfo(ctx)
 		w.lines.task("workflow", info.WorkflowType.Name, info.WorkflowExecution.ID)
 	}
-	return w.Next.ExecuteWorkflow(ctx, in)
+	result, err := w.Next.ExecuteWorkflow(ctx, in)
+	if !workflow.IsReplaying(ctx) {
+		// Then the reports of all its activities have arrived.
+		w.lines.info("workflow %s ends", workflow.GetInfo(ctx).WorkflowExecution.ID)
+	}
+	return result, err
 }

@@ -151,6 +151,10 @@ TEST(NotZombie, WorkThatWaitsForNobodyIsCaughtByItsQueue) {
   EXPECT_THAT(Judged(check, waiting, 6s),
               Fails("work was waiting, but nobody polled queue q for 5.00s"));
   EXPECT_THAT(Judged(check, waiting.At(3s).Poll("arrived", "anybody")), Passes(""));
+  // Whoever did it was there, however soon it was done; an end without a worker tells nothing.
+  Story begun = Story().ServerUp().At(1s).Begins("a").At(1100ms);
+  EXPECT_THAT(Judged(check, Story(begun).Workflow("completed", "a"), 2s), Passes("it polled"));
+  EXPECT_THAT(Judged(check, Story(begun).Workflow("terminated", "a"), 2s), IsUnknown("gone before"));
   EXPECT_FALSE(MakeChecker(Spec("not_zombie: {within: 5s}")).ok());
 }
 
