@@ -41,7 +41,7 @@ def check(root):
         folder, name = path.rsplit("/", 1)
         calls = {p: re.findall(r"target_precompile_headers\(([^)]*)\)", text) for p, text in lists.items()}
         while True:
-            if any(name in call.split() for call in calls.get(f"{folder}/CMakeLists.txt", ())):
+            if any({name, f"<{path}>"} & set(call.split()) for call in calls.get(f"{folder}/CMakeLists.txt", ())):
                 return True
             if "/" not in folder:
                 return False
@@ -82,6 +82,8 @@ CASES = [
     ("lonely header", {"base/util/CMakeLists.txt": LIBRARY, "base/util/a.cc": "", "base/util/b.h": ""},
      ["base/util/b.h:0: is included by nothing"]),
     ("precompiled header", {"tests/CMakeLists.txt": "target_precompile_headers(x PRIVATE support/a.h)", "tests/support/a.h": ""}, []),
+    ("precompiled by its path", {"tests/CMakeLists.txt": "target_precompile_headers(x PRIVATE <tests/support/a.h>)",
+                                 "tests/support/a.h": ""}, []),
     ("lonely script", {"tests/integration/x_test.py": ""}, ["x_test.py:0: is run by no CMakeLists.txt"]),
     ("script in ctest", {"tests/integration/CMakeLists.txt": "add_test(NAME x COMMAND python3 ${D}/x_test.py)",
                          "tests/integration/x_test.py": ""}, []),

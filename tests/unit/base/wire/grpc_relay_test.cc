@@ -7,19 +7,22 @@
 #include <gtest/gtest.h>
 
 #include "base/wire/scripted_server.h"
+#include "tests/support/grpc_codes.h"
 #include "tests/support/status_matchers.h"
 
 namespace squall::wire {
 namespace {
 
+using ::squall::testing::kCancelled;
+using ::squall::testing::kNotFound;
+using ::squall::testing::kResourceExhausted;
+using ::squall::testing::kUnavailable;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using namespace std::chrono_literals;
 
-constexpr int kCancelled = 1, kNotFound = 5, kResourceExhausted = 8, kInternal = 13,
-              kUnavailable = 14;
 
 MessageTools Tools() {
   MessageTools tools;

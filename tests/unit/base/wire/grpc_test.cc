@@ -7,23 +7,24 @@
 #include <set>
 
 #include "base/util/rng.h"
+#include "tests/support/grpc_codes.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/base/wire/segments.h"
 
 namespace squall::wire {
 namespace {
 
+using ::squall::testing::kCancelled;
+using ::squall::testing::kInternal;
+using ::squall::testing::kResourceExhausted;
+using ::squall::testing::kUnavailable;
+using ::squall::testing::kUnimplemented;
+using ::squall::testing::kUnknown;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
 using namespace std::chrono_literals;
 
-constexpr int kCancelled = 1;
-constexpr int kUnknown = 2;
-constexpr int kResourceExhausted = 8;
-constexpr int kUnimplemented = 12;
-constexpr int kInternal = 13;
-constexpr int kUnavailable = 14;
 
 // A server whose calls are kept until the test answers them; or answered by `on_message`.
 struct Service : GrpcServerHandler {

@@ -5,18 +5,23 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/grpc_codes.h"
 #include "tests/support/status_matchers.h"
 
 namespace squall::wire {
 namespace {
 
+using ::squall::testing::kCancelled;
+using ::squall::testing::kInternal;
+using ::squall::testing::kNotFound;
+using ::squall::testing::kUnavailable;
+using ::squall::testing::kUnknown;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 using namespace std::chrono_literals;
 
-constexpr int kCancelled = 1, kUnknown = 2, kNotFound = 5, kInternal = 13, kUnavailable = 14;
 
 class ScriptedServerTest : public ::testing::Test, public ScriptedServer::Handler {
  protected:

@@ -20,8 +20,6 @@
 
 namespace squall::fakes {
 
-inline constexpr int kUnavailable = 14;
-
 // The catalogue is minted for the manual clock's first day.
 inline const wire::CertificateSet& Catalogue() {
   static const wire::CertificateSet set = [] {

@@ -7,6 +7,7 @@
 
 #include "fakes/engine/engine.h"
 #include "temporal/api/workflowservice/v1/request_response.pb.h"
+#include "tests/support/grpc_codes.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/fakes/frontend/frontend_fixture.h"
 
@@ -14,6 +15,12 @@ namespace squall::fakes {
 namespace {
 
 namespace workflowservice = temporal::api::workflowservice::v1;
+using ::squall::testing::kCancelled;
+using ::squall::testing::kDeadlineExceeded;
+using ::squall::testing::kPermissionDenied;
+using ::squall::testing::kResourceExhausted;
+using ::squall::testing::kUnauthenticated;
+using ::squall::testing::kUnavailable;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
@@ -23,11 +30,6 @@ using ::testing::Not;
 using wire::GrpcResponse;
 using namespace std::chrono_literals;
 
-constexpr int kCancelled = 1;
-constexpr int kDeadlineExceeded = 4;
-constexpr int kPermissionDenied = 7;
-constexpr int kResourceExhausted = 8;
-constexpr int kUnauthenticated = 16;
 
 using FrontendTest = FrontendFixture;
 

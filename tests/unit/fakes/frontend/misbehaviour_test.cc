@@ -6,6 +6,7 @@
 #include "fakes/engine/engine.h"
 #include "fakes/frontend/frontend.h"
 #include "temporal/api/workflowservice/v1/request_response.pb.h"
+#include "tests/support/grpc_codes.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/fakes/frontend/frontend_fixture.h"
 
@@ -13,6 +14,7 @@ namespace squall::fakes {
 namespace {
 
 namespace workflowservice = temporal::api::workflowservice::v1;
+using ::squall::testing::kUnavailable;
 using ::squall::testing::StatusIs;
 using ::testing::Contains;
 using ::testing::ElementsAre;

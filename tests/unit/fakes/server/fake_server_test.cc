@@ -11,6 +11,7 @@
 #include "base/util/rng.h"
 #include "base/wire/certificates.h"
 #include "temporal/api/workflowservice/v1/request_response.pb.h"
+#include "tests/support/grpc_codes.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/fakes/server/socket_client.h"
 
@@ -18,13 +19,13 @@ namespace squall::fakes {
 namespace {
 
 namespace workflowservice = temporal::api::workflowservice::v1;
+using ::squall::testing::kNotFound;
+using ::squall::testing::kUnavailable;
 using ::squall::testing::StatusIs;
 using ::testing::_;
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
-constexpr int kNotFound = 5;
-constexpr int kUnavailable = 14;
 
 const std::string kService(kWorkflowService);
 

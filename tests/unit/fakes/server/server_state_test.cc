@@ -19,7 +19,7 @@ using ::squall::testing::StatusIs;
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
-const std::string kService(kWorkflowService);
+const std::string kWorkflows(kWorkflowService);
 constexpr std::int64_t kYearSeconds = 365 * 24 * 3600;
 
 class ServerStateTest : public ::testing::Test {
@@ -46,7 +46,7 @@ class ServerStateTest : public ::testing::Test {
 
   template <typename Response, typename Request>
   Response Call(SocketClient& client, const std::string& method, const Request& request) {
-    const auto answer = client.Call(kService, method, request.SerializeAsString());
+    const auto answer = client.Call(kWorkflows, method, request.SerializeAsString());
     EXPECT_EQ(answer.status.code, 0) << method << ": " << answer.status.message;
     Response response;
     EXPECT_TRUE(response.ParseFromString(answer.message));
@@ -142,8 +142,8 @@ TEST_F(ServerStateTest, ManualTimeStandsUntilItIsMoved) {
   StartWorkflow("wf", 60);
   SocketClient worker(server_->port());
   const auto poll =
-      worker.Begin(kService, "PollWorkflowTaskQueue", PollRequest().SerializeAsString());
-  worker.Call(kService, "GetSystemInfo", "");  // answered after the poll has come
+      worker.Begin(kWorkflows, "PollWorkflowTaskQueue", PollRequest().SerializeAsString());
+  worker.Call(kWorkflows, "GetSystemInfo", "");  // answered after the poll has come
   EXPECT_EQ(Describe("wf").workflow_execution_info().history_length(), 1);
   EXPECT_FALSE(poll->done);
   server_->AdvanceTime(59s);
@@ -161,8 +161,8 @@ TEST_F(ServerStateTest, AHeldPollComesBackEmptyWhenTimeMovesPastIt) {
   Start(std::move(options));
   SocketClient worker(server_->port());
   const auto poll =
-      worker.Begin(kService, "PollWorkflowTaskQueue", PollRequest().SerializeAsString());
-  worker.Call(kService, "GetSystemInfo", "");  // answered after the poll has come
+      worker.Begin(kWorkflows, "PollWorkflowTaskQueue", PollRequest().SerializeAsString());
+  worker.Call(kWorkflows, "GetSystemInfo", "");  // answered after the poll has come
   server_->AdvanceTime(24h);
   ASSERT_TRUE(worker.Until([&] { return poll->done; }));
   EXPECT_EQ(poll->response.status.code, 0);
