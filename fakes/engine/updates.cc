@@ -468,10 +468,9 @@ void Updates::TaskFailed(Run& run) {
                       "Unable to perform workflow execution update due to unexpected workflow task "
                       "failure."));
       it = run.updates.erase(it);
-    } else if (update.state == State::kAdmitted) {
-      FailWaiters(update, Status(StatusCode::kUnavailable, "workflow update was aborted"));
-      it = run.updates.erase(it);
     } else {
+      // One that no worker has seen is admitted anew: the real frontend asks again, and its client
+      // hears nothing of it.
       ++it;
     }
   }

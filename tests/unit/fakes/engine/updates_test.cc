@@ -215,6 +215,19 @@ TEST(Updates, AreAbortedWithTheirWorkflow) {
             "workflow execution already completed");
 }
 
+TEST(Updates, ThatNoWorkerHasSeenOutliveATaskThatFails) {
+  Client c;
+  c.Start("wf");
+  const auto task = c.PollTask();
+  const std::uint64_t call = Send(c, Request("wf", "u", kCompleted));
+  EXPECT_NE(CompleteWith(c, task, {}, {CancelTimer("no")}).message, "");
+  EXPECT_FALSE(c.answers.contains(call));
+  const auto next = c.PollTask();
+  ASSERT_EQ(next.messages_size(), 1);
+  EXPECT_EQ(CompleteWith(c, next, {Accept("u"), Finish("u", "1")}).message, "");
+  EXPECT_TRUE(c.Take<ws::UpdateWorkflowExecutionResponse>(call).ok());
+}
+
 TEST(Updates, BecomeRealWhenASignalComesBetween) {
   Client c;
   c.Start("wf");
