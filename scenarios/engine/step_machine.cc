@@ -9,6 +9,8 @@ namespace squall::scenarios {
 namespace {
 
 constexpr std::string_view kSource = "runner";
+// Of the loop: one may come before the loop looks at its descriptors, the next before what it found there, the third behind it.
+constexpr int kTurnsBeforeJudging = 3;
 
 Conclusion WorstOf(std::span<const CheckResult> results) {
   Conclusion conclusion;
@@ -549,9 +551,13 @@ void StepMachine::EnterJudging() {
   run.world = options_.world;
   run.seed = options_.seed;
   Append(std::move(run));
-  // Once what was posted before has been delivered.
-  executor_.Post([this, alive = alive_] {
-    if (*alive) LookAtJudge();
+  Settle(kTurnsBeforeJudging);
+}
+
+void StepMachine::Settle(int turns) {
+  if (turns == 0) return LookAtJudge();
+  executor_.Post([this, alive = alive_, turns] {
+    if (*alive) Settle(turns - 1);
   });
 }
 

@@ -128,6 +128,8 @@ class StepMachine {
   void EnterHealing();
   void HealNext();
   void EnterJudging();
+  // Judges once what was posted or can be read by now has been delivered.
+  void Settle(int turns);
   void LookAtJudge();
   void Conclude();
   void EnterCleaning();
