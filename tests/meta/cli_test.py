@@ -113,9 +113,9 @@ def test_a_scale_of_limits_is_told_and_kept():
     assert "timeout_scale 4" in text, text
     assert json.loads(latest("summary.json"))["versions"]["timeout_scale"] == "4"
     assert 'name="version.timeout_scale" value="4"' in latest("junit.xml")
-    # A second, four times; judged again without the setting it is still four.
+    # Three seconds, four times; judged again without the setting it is still twelve.
     again = squall("judge", os.path.join(FOLDER, "squall-out", "latest", "A4.fixed.fake"), env={"SQUALL_TIMEOUT_SCALE": "1"})
-    assert "within 4.00s" in again and "pass" in again, again
+    assert "within 12.00s" in again and "pass" in again, again
 
 
 def test_a_failure_is_kept_judged_again_and_named_with_its_command():
