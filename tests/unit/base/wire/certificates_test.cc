@@ -29,7 +29,7 @@ CertificateSet Mint(std::uint64_t seed, KeyType key_type) {
   Rng rng(seed);
   CatalogueOptions options;
   options.key_type = key_type;
-  return MintCatalogue(kNow, rng, options);
+  return MintCatalogue(kPairNow, rng, options);
 }
 
 class CertificatesTest : public ::testing::TestWithParam<KeyType> {};
@@ -41,7 +41,7 @@ TEST_P(CertificatesTest, SameSeedSameBytes) {
   const auto mint = [](Rng& rng) {
     CaOptions options;
     options.key_type = GetParam();
-    auto ca = CertificateAuthority::Create(options, kNow, rng);
+    auto ca = CertificateAuthority::Create(options, kPairNow, rng);
     LeafOptions leaf;
     leaf.common_name = "a";
     leaf.dns_names = {"a.example"};
@@ -59,7 +59,7 @@ TEST_P(CertificatesTest, AuthorityHasTheExtensionsOfOne) {
   CaOptions options;
   options.common_name = "root";
   options.key_type = GetParam();
-  const auto ca = CertificateAuthority::Create(options, kNow, rng);
+  const auto ca = CertificateAuthority::Create(options, kPairNow, rng);
   const CertificateInfo info = Describe(ca.certificate_pem());
   EXPECT_EQ(info.version, 3);
   EXPECT_EQ(info.subject, "CN=root,O=squall");
@@ -67,8 +67,8 @@ TEST_P(CertificatesTest, AuthorityHasTheExtensionsOfOne) {
   EXPECT_TRUE(info.is_ca);
   EXPECT_THAT(info.extensions, IsSupersetOf({"basicConstraints", "keyUsage", "subjectKeyIdentifier",
                                              "authorityKeyIdentifier"}));
-  EXPECT_EQ(info.not_before, kNow - std::chrono::hours(24 * 365));
-  EXPECT_EQ(info.not_after, kNow + std::chrono::hours(24 * 3650));
+  EXPECT_EQ(info.not_before, kPairNow - std::chrono::hours(24 * 365));
+  EXPECT_EQ(info.not_after, kPairNow + std::chrono::hours(24 * 3650));
   EXPECT_EQ(info.key, GetParam() == KeyType::kEcP256 ? "EC P-256" : "RSA 2048");
 }
 
@@ -76,14 +76,14 @@ TEST_P(CertificatesTest, LeafSaysWhatWasAsked) {
   Rng rng(1);
   CaOptions ca_options;
   ca_options.key_type = GetParam();
-  auto ca = CertificateAuthority::Create(ca_options, kNow, rng);
+  auto ca = CertificateAuthority::Create(ca_options, kPairNow, rng);
   LeafOptions options;
   options.common_name = "temporal";
   options.dns_names = {"temporal.example", "*.temporal.example"};
   options.ips = {"127.0.0.1", "::1"};
   options.client_auth = true;
   options.key_type = GetParam();
-  options.not_before = kNow - std::chrono::minutes(5);
+  options.not_before = kPairNow - std::chrono::minutes(5);
   options.not_after = WallTime(std::chrono::sys_days(std::chrono::year(2061) / 2 / 28) +
                                std::chrono::hours(7));  // beyond 2049 the encoding changes
   const TlsIdentity leaf = ca.Issue(options);
@@ -127,7 +127,7 @@ INSTANTIATE_TEST_SUITE_P(Keys, CertificatesTest,
 
 TEST(CertificatesTest, SerialNumbersAreOfOneLengthAndDiffer) {
   Rng rng(9);
-  auto ca = CertificateAuthority::Create({}, kNow, rng);
+  auto ca = CertificateAuthority::Create({}, kPairNow, rng);
   std::set<std::string> serials;
   for (int i = 0; i < 50; ++i) {
     LeafOptions options;
@@ -142,7 +142,7 @@ TEST(CertificatesTest, SerialNumbersAreOfOneLengthAndDiffer) {
 TEST(CertificatesTest, EverySignatureVerifies) {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     Rng rng(seed);
-    auto ca = CertificateAuthority::Create({}, kNow, rng);
+    auto ca = CertificateAuthority::Create({}, kPairNow, rng);
     LeafOptions options;
     options.common_name = "leaf";
     options.dns_names = {"localhost"};
@@ -169,7 +169,7 @@ TEST(CertificatesTest, CatalogueNamesEveryIdentity) {
 
 TEST(CertificatesTest, ExtendedKeyUsageIsLeftOutWhenNoneIsAsked) {
   Rng rng(2);
-  auto ca = CertificateAuthority::Create({}, kNow, rng);
+  auto ca = CertificateAuthority::Create({}, kPairNow, rng);
   LeafOptions options;
   options.common_name = "any";
   options.server_auth = false;
@@ -187,14 +187,14 @@ TEST(CertificatesTest, DescribeRefusesWhatIsNoCertificate) {
 
 TEST(CertificatesDeathTest, MistakesOfTheCallerAbort) {
   Rng rng(2);
-  auto ca = CertificateAuthority::Create({}, kNow, rng);
+  auto ca = CertificateAuthority::Create({}, kPairNow, rng);
   LeafOptions bad_ip;
   bad_ip.common_name = "x";
   bad_ip.ips = {"not-an-ip"};
   EXPECT_DEATH(ca.Issue(bad_ip), "not-an-ip");
   LeafOptions backwards;
-  backwards.not_before = kNow;
-  backwards.not_after = kNow - std::chrono::hours(1);
+  backwards.not_before = kPairNow;
+  backwards.not_after = kPairNow - std::chrono::hours(1);
   EXPECT_DEATH(ca.Issue(backwards), "not_after");
 }
 

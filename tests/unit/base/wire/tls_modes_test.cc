@@ -18,7 +18,7 @@ std::string Seen(const TlsListener& listener, TlsClientOptions client_options) {
   if (!listener.tls) return "plaintext";
   if (listener.hangs) return "silence";
   TlsPair pair(MustServer(*listener.tls), MustClient(std::move(client_options)));
-  pair.server = TlsSession(MustServer(*listener.tls), kNow + listener.calendar_ahead);
+  pair.server = TlsSession(MustServer(*listener.tls), kPairNow + listener.calendar_ahead);
   pair.Pump();
   pair.client.WritePlaintext("hello");
   pair.Pump();
@@ -40,7 +40,7 @@ TEST_P(EveryTlsMode, IsSeenByAClient) {
   for (const bool by_address : {false, true}) {
     Rng rng(3);
     const TlsListener listener =
-        ListenerIn(GetParam().fault, ServerWith(Catalogue().server), Catalogue(), kNow, rng);
+        ListenerIn(GetParam().fault, ServerWith(Catalogue().server), Catalogue(), kPairNow, rng);
     TlsClientOptions client =
         ClientTrusting(Catalogue().ca_pem, by_address ? "127.0.0.1" : "localhost");
     client.require_alpn = true;
@@ -102,7 +102,7 @@ TEST(TlsModes, AreAllInTheTableAndFoundByName) {
 TEST(TlsModes, ARotatedLeafIsAnotherEachTime) {
   Rng rng(3);
   const auto mint = [&rng] {
-    return ListenerIn(TlsFault::kLeafRotated, ServerWith(Catalogue().server), Catalogue(), kNow,
+    return ListenerIn(TlsFault::kLeafRotated, ServerWith(Catalogue().server), Catalogue(), kPairNow,
                       rng)
         .tls->identity.certificate_chain_pem;
   };

@@ -14,13 +14,13 @@
 namespace squall::wire {
 
 // 2026-11-21T13:30:00Z; the machine's own date must not matter.
-inline constexpr WallTime kNow{std::chrono::seconds(1795267800)};
+inline constexpr WallTime kPairNow{std::chrono::seconds(1795267800)};
 
 // Minted once per test program: RSA keys take a while.
 inline const CertificateSet& Catalogue() {
   static const CertificateSet set = [] {
     Rng rng(7);
-    return MintCatalogue(kNow, rng);
+    return MintCatalogue(kPairNow, rng);
   }();
   return set;
 }
@@ -39,7 +39,7 @@ inline std::shared_ptr<TlsContext> MustClient(TlsClientOptions options) {
 
 struct TlsPair {
   TlsPair(std::shared_ptr<TlsContext> server_context, std::shared_ptr<TlsContext> client_context,
-          WallTime now = kNow)
+          WallTime now = kPairNow)
       : server(std::move(server_context), now), client(std::move(client_context), now) {}
 
   // Carries bytes both ways, `step` at a time, until neither side has any left.

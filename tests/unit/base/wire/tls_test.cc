@@ -269,10 +269,10 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(TlsTest, TimeIsTheGivenOneNotTheMachines) {
   const auto server = MustServer(ServerWith(Catalogue().expired));
-  TlsPair then(server, RightClient(), kNow - std::chrono::hours(48));
+  TlsPair then(server, RightClient(), kPairNow - std::chrono::hours(48));
   then.Pump();
   EXPECT_OK(then.client.error());
-  TlsPair far_future(RightServer(), RightClient(), kNow + std::chrono::hours(24 * 365));
+  TlsPair far_future(RightServer(), RightClient(), kPairNow + std::chrono::hours(24 * 365));
   far_future.Pump();
   EXPECT_THAT(far_future.client.error(),
               StatusIs(StatusCode::kUnauthenticated, HasSubstr("certificate has expired")));
@@ -381,7 +381,7 @@ TEST(TlsTest, TicketSkipsTheCertificate) {
     ASSERT_OK(first.client.error());
     EXPECT_FALSE(first.client.resumed());
     // A year later the certificate has expired, and a full handshake would say so.
-    TlsPair second(server, client, kNow + std::chrono::hours(24 * 365));
+    TlsPair second(server, client, kPairNow + std::chrono::hours(24 * 365));
     second.Pump();
     EXPECT_OK(second.client.error());
     EXPECT_TRUE(second.client.resumed());
@@ -401,7 +401,7 @@ TEST(TlsTest, WithoutTicketsEveryHandshakeLooksAtTheCertificate) {
     TlsPair first(server, client);
     first.Pump();
     ASSERT_OK(first.client.error());
-    TlsPair second(server, client, kNow + std::chrono::hours(24 * 365));
+    TlsPair second(server, client, kPairNow + std::chrono::hours(24 * 365));
     second.Pump();
     EXPECT_THAT(second.client.error(),
                 StatusIs(StatusCode::kUnauthenticated, HasSubstr("certificate has expired")));
@@ -456,7 +456,7 @@ TEST(TlsTest, EndWithoutCloseNotifyIsATruncation) {
 }
 
 TEST(TlsTest, EndInsideTheHandshakeIsNamed) {
-  TlsSession client(RightClient(), kNow);
+  TlsSession client(RightClient(), kPairNow);
   client.FeedEnd();
   EXPECT_THAT(client.error(), StatusIs(StatusCode::kUnavailable, HasSubstr("TLS handshake")));
 }
@@ -465,7 +465,7 @@ TEST(TlsTest, EndInsideTheHandshakeIsNamed) {
 
 TEST(TlsTest, PlaintextOnATlsPortIsNamed) {
   for (const char* hello : {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"}) {
-    TlsSession server(RightServer(), kNow);
+    TlsSession server(RightServer(), kPairNow);
     server.FeedCiphertext(hello);
     EXPECT_THAT(server.error(), StatusIs(StatusCode::kInvalidArgument,
                                          AllOf(HasSubstr("speaks plaintext, not TLS"),
@@ -478,7 +478,7 @@ TEST(TlsTest, PlaintextAnswerToATlsClientIsNamed) {
   // An HTTP/1.1 server, and the SETTINGS frame of an HTTP/2 one.
   for (const std::string& answer :
        {std::string("HTTP/1.1 400 Bad Request\r\n\r\n"), std::string("\0\0\0\x04\0\0\0\0\0", 9)}) {
-    TlsSession client(RightClient(), kNow);
+    TlsSession client(RightClient(), kPairNow);
     client.FeedCiphertext(answer);
     EXPECT_THAT(client.error(),
                 StatusIs(StatusCode::kInvalidArgument, HasSubstr("speaks plaintext, not TLS")));

@@ -19,7 +19,7 @@ namespace {
 using ::squall::testing::StatusIs;
 using ::squall::wire::Catalogue;
 using ::squall::wire::ClientTrusting;
-using ::squall::wire::kNow;
+using ::squall::wire::kPairNow;
 using ::squall::wire::MustClient;
 using ::squall::wire::ServerWith;
 using ::squall::wire::TlsClientOptions;
@@ -46,7 +46,7 @@ class Rig {
  public:
   explicit Rig(IngressOptions options = Options(),
                TlsClientOptions client_options = ClientTrusting(Catalogue().ca_pem))
-      : client(MustClient(std::move(client_options)), kNow) {
+      : client(MustClient(std::move(client_options)), kPairNow) {
     auto made = Ingress::Create(std::move(options), journal);
     if (!made.ok()) ADD_FAILURE() << made.status();
     ingress = *std::move(made);
@@ -109,7 +109,7 @@ class Rig {
     return *journal.Events().at(i).As<journal::ConnectionEvent>();
   }
 
-  ManualClock clock{kNow};
+  ManualClock clock{kPairNow};
   journal::Journal journal{clock};
   TlsSession client;
   std::unique_ptr<Ingress> ingress;

@@ -38,7 +38,7 @@ using ::testing::StartsWith;
 
 // The session is judged at the catalogue's own time.
 ManualClock& CatalogueClock() {
-  static ManualClock clock(wire::kNow);
+  static ManualClock clock(wire::kPairNow);
   return clock;
 }
 
@@ -88,7 +88,7 @@ int RefusedPort() {
 class Client {
  public:
   explicit Client(int port)
-      : tls(MustClient(ClientTrusting(Catalogue().ca_pem)), wire::kNow), socket_(io_) {
+      : tls(MustClient(ClientTrusting(Catalogue().ca_pem)), wire::kPairNow), socket_(io_) {
     socket_.connect({asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(port)});
     socket_.non_blocking(true);
   }
