@@ -168,12 +168,9 @@ void Versioning::TaskStarting(Run& run, const TaskRoute& route) {
   const std::int64_t revision = route.matched ? route.revision : -1;
   const std::int64_t seen = std::max(state.notified ? state.notified->revision : 0,
                                      state.declined ? state.declined->revision : 0);
-  if (state.info.has_versioning_override()) {
-    state.notified.reset();
-    state.declined.reset();
-  } else if (behavior == enums::VERSIONING_BEHAVIOR_AUTO_UPGRADE) {
-    return;
-  } else if (Effective(run) == route.target && revision >= seen) {
+  const bool overridden = state.info.has_versioning_override();
+  if (!overridden && behavior == enums::VERSIONING_BEHAVIOR_AUTO_UPGRADE) return;
+  if (overridden || (Effective(run) == route.target && revision >= seen)) {
     state.notified.reset();
     state.declined.reset();
   } else if (state.declined && revision <= state.declined->revision) {

@@ -15,8 +15,8 @@ namespace {
 using Override = workflowpb::VersioningOverride;
 using google::protobuf::util::MessageDifferencer;
 
-Status Precondition(std::string text) {
-  return Status(StatusCode::kFailedPrecondition, std::move(text));
+Status Precondition(const std::string& text) {
+  return Status(StatusCode::kFailedPrecondition, text);
 }
 
 const char* KindName(int kind) {
