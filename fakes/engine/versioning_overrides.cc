@@ -15,7 +15,7 @@ namespace {
 using Override = workflowpb::VersioningOverride;
 using google::protobuf::util::MessageDifferencer;
 
-Status Precondition(const std::string& text) {
+Status OverrideRefused(const std::string& text) {
   return Status(StatusCode::kFailedPrecondition, text);
 }
 
@@ -93,7 +93,7 @@ Status Versioning::CheckOverride(const Namespace& ns, const std::string& queue,
   constexpr int kKind = enums::TASK_QUEUE_TYPE_WORKFLOW;
   if (target && core_.deployments.Has({ns.id, queue, kKind}, *target)) return absl::OkStatus();
   const Version named = target.value_or(Version{});
-  return Precondition(
+  return OverrideRefused(
       fmt::format("Pinned version '{}:{}' is not present in task queue '{}' of type '{}'",
                   named.deployment, named.build, queue, KindName(kKind)));
 }
@@ -167,7 +167,7 @@ StatusOr<workflowpb::WorkflowExecutionOptions> Versioning::MergeOptions(
   } else if (pinned->pinned().behavior() != Override::PINNED_OVERRIDE_BEHAVIOR_UNSPECIFIED &&
              !pinned->pinned().has_version()) {
     if (!Pinned(run)) {
-      return Precondition(fmt::format(
+      return OverrideRefused(fmt::format(
           "must specify a specific pinned override version because workflow with id {} has "
           "behavior "
           "{} and is not yet pinned to any version",
