@@ -248,9 +248,9 @@ void Children::RunClosed(Run& run, const historypb::HistoryEvent& close_event) {
     TellParent(run, close_event);
   }
   if (run.closed_by_reset) return;  // the run made from this one has them
-  // They stay pending, as Describe of the real server tells them for good.
-  const std::map<std::int64_t, Child> children = run.children;
-  for (const auto& [id, child] : children) {
+  // They stay pending, as Describe of the real server tells them for good: a closed parent hears of
+  // no end.
+  for (const auto& [id, child] : run.children) {
     if (!child.started ||
         child.attributes.parent_close_policy() == enums::PARENT_CLOSE_POLICY_ABANDON)
       continue;

@@ -22,7 +22,6 @@ std::optional<TaskFailure> Bad(enums::WorkflowTaskFailedCause cause, const Statu
   return TaskFailure{cause, std::string(Message(status))};
 }
 
-// The closing and starting commands of the API, checked by eye: 8-4-4-4-12 hex digits.
 }  // namespace
 
 std::string PascalName(std::string_view enum_name, std::string_view prefix) {

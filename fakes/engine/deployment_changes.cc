@@ -11,10 +11,6 @@
 namespace squall::fakes::engine {
 namespace {
 
-Status Precondition(const std::string& text) {
-  return Status(StatusCode::kFailedPrecondition, text);
-}
-
 Status NoDeployment(const std::string& name) {
   return NotFound(fmt::format(
       "no Worker Deployment found with name '{}'; does your Worker Deployment have pollers?",
@@ -57,7 +53,7 @@ StatusOr<MaybeVersion> VersionOf(const std::string& deployment, const std::strin
 
 Status Deployments::CheckManager(const Deployment& deployment, const std::string& identity) const {
   if (deployment.manager.empty() || deployment.manager == identity) return absl::OkStatus();
-  return Precondition(fmt::format(
+  return FailedPrecondition(fmt::format(
       "ManagerIdentity '{}' is set and does not match user identity '{}'; to proceed, set your own "
       "identity as the ManagerIdentity, remove the ManagerIdentity, or wait for the other client "
       "to "
@@ -77,7 +73,7 @@ Status Deployments::CheckQueues(Deployment& deployment, const std::string& curre
     if (Route(key).current != MaybeVersion(before->version)) continue;  // it moved elsewhere
     const auto stats = core_.matching.VersionStats(key, before->version);
     if (stats.total.tasks_add_rate() == 0 && stats.total.approximate_backlog_count() == 0) continue;
-    return Precondition(fmt::format(
+    return FailedPrecondition(fmt::format(
         "proposed {} version '{}' is missing active task queues from the current version; these "
         "would become unversioned if it is set as the {} version",
         what, ColonName(version), what));
@@ -173,7 +169,7 @@ StatusOr<ws::SetWorkerDeploymentCurrentVersionResponse> Deployments::SetCurrent(
     return response;
   }
   if (change.has_token && change.conflict_token != deployment.conflict_token)
-    return Precondition("conflict token mismatch");
+    return FailedPrecondition("conflict token mismatch");
   SQUALL_RETURN_IF_ERROR(Admit(deployment, change, version));
   if (!change.ignore_missing)
     SQUALL_RETURN_IF_ERROR(CheckQueues(deployment, previous, version, "current"));
@@ -243,10 +239,10 @@ StatusOr<ws::SetWorkerDeploymentRampingVersionResponse> Deployments::SetRamping(
     return response;
   }
   if (change.has_token && change.conflict_token != deployment.conflict_token)
-    return Precondition("conflict token mismatch");
+    return FailedPrecondition("conflict token mismatch");
   if (change.version == routing.current_version() &&
       !(change.version == kUnversionedName && percentage == 0)) {
-    return Precondition(
+    return FailedPrecondition(
         fmt::format("requested ramping version {} is already current", change.version));
   }
   SQUALL_RETURN_IF_ERROR(Admit(deployment, change, version));
@@ -287,7 +283,7 @@ StatusOr<ws::SetWorkerDeploymentManagerResponse> Deployments::SetManager(
     return response;
   }
   if (!request.conflict_token().empty() && request.conflict_token() != deployment->conflict_token)
-    return Precondition("conflict token mismatch");
+    return FailedPrecondition("conflict token mismatch");
   deployment->manager = manager;
   deployment->last_modifier = request.identity();
   Touch(*deployment);
@@ -302,7 +298,7 @@ StatusOr<ws::DeleteWorkerDeploymentResponse> Deployments::Delete(
   const auto it = deployments_.find({ns->id, request.deployment_name()});
   if (it == deployments_.end()) return ws::DeleteWorkerDeploymentResponse();
   if (!it->second.versions.empty())
-    return Precondition("deployment has versions, can't be deleted");
+    return FailedPrecondition("deployment has versions, can't be deleted");
   deployments_.erase(it);
   return ws::DeleteWorkerDeploymentResponse();
 }
@@ -329,7 +325,7 @@ StatusOr<ws::DeleteWorkerDeploymentVersionResponse> Deployments::DeleteVersion(
   if (it == deployment->versions.end()) return ws::DeleteWorkerDeploymentVersionResponse();
   const auto& routing = deployment->routing;
   const auto refuse = [&](const char* why) {
-    return Precondition(
+    return FailedPrecondition(
         fmt::format("version '{}' cannot be deleted since it {}", ColonName(which), why));
   };
   if (routing.current_version() == DottedName(which) ||

@@ -75,6 +75,10 @@ Status InvalidArgument(std::string_view message) {
   return {StatusCode::kInvalidArgument, View(message)};
 }
 
+Status FailedPrecondition(std::string_view message) {
+  return {StatusCode::kFailedPrecondition, View(message)};
+}
+
 Status WorkflowNotReady(std::string_view message) {
   return WithDetail(StatusCode::kFailedPrecondition, message, details::WorkflowNotReadyFailure());
 }

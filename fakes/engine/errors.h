@@ -23,6 +23,7 @@ Status NamespaceInvalidState(std::string_view name, int state);
 Status NamespaceExists(std::string_view name);
 Status NotFound(std::string_view message);  // with NotFoundFailure, as serviceerror.NotFound has it
 Status InvalidArgument(std::string_view message);
+Status FailedPrecondition(std::string_view message);
 Status WorkflowNotReady(std::string_view message);  // FAILED_PRECONDITION
 Status QueryFailed(std::string_view message, const google::protobuf::Message& query_failed_failure);
 Status AlreadyStarted(std::string_view message, std::string_view start_request_id,

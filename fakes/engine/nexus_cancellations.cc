@@ -12,8 +12,6 @@
 namespace squall::fakes::engine {
 namespace {
 
-// nexusoperation.limit.request.timeout.min.
-
 template <typename Info>
 void DescribeAttempts(const NexusAttempts& attempts, Info* info) {
   info->set_attempt(attempts.completed);

@@ -15,7 +15,7 @@ namespace {
 
 // limit.endpointNameMaxLength, limit.endpointExternalURLMaxLength,
 // limit.endpointDescriptionMaxSize, limit.endpointListDefaultPageSize,
-// limit.endpointListMaxPageSize, limit.maxIDLength.
+// limit.maxIDLength.
 constexpr std::size_t kMaxEndpointName = 200, kMaxEndpointUrl = 4096, kMaxDescription = 20000,
                       kMaxQueue = 1000;
 constexpr int kDefaultPage = 100;

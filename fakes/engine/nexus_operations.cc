@@ -17,8 +17,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// nexusoperation.request.timeout and .limit.request.timeout.min: one request to the handler, and
-// the shortest that is still made.
+// nexusoperation.request.timeout: one request to the handler.
 constexpr Duration kRequestTimeout = seconds(10);
 // nexusoperation.retryPolicy: doubled each time.
 constexpr Duration kRetryInitial = seconds(1), kRetryMax = std::chrono::hours(1);

@@ -22,7 +22,7 @@
 
 namespace squall::fakes::engine {
 
-// nexusoperation.minRequestTimeout: with less time left nothing is sent.
+// nexusoperation.limit.request.timeout.min: with less time left nothing is sent.
 inline constexpr Duration kMinRequestTimeout = std::chrono::milliseconds(1500);
 
 // Checks the commands of one workflow task about Nexus, in order. `event_id` is the id that the

@@ -455,24 +455,18 @@ void Updates::Restore(Run& run, const historypb::HistoryEvent& event) {
 void Updates::TaskFailed(Run& run) {
   for (auto it = run.updates.begin(); it != run.updates.end();) {
     Update& update = it->second;
-    if (update.in_history && update.state == State::kSent) {
-      FailWaiters(update,
-                  WorkflowNotReady(
-                      "Unable to perform workflow execution update due to unexpected workflow task "
-                      "failure."));
+    // One that no worker has seen stays admitted: the real frontend asks again, and its client
+    // hears nothing of it.
+    if (update.state == State::kSent) {
+      FailWaiters(update, WorkflowNotReady("Unable to perform workflow execution update due to "
+                                           "unexpected workflow task failure."));
+      if (!update.in_history) {
+        it = run.updates.erase(it);
+        continue;
+      }
       update.state = State::kAdmitted;
-      ++it;
-    } else if (update.state == State::kSent) {
-      FailWaiters(update,
-                  WorkflowNotReady(
-                      "Unable to perform workflow execution update due to unexpected workflow task "
-                      "failure."));
-      it = run.updates.erase(it);
-    } else {
-      // One that no worker has seen is admitted anew: the real frontend asks again, and its client
-      // hears nothing of it.
-      ++it;
     }
+    ++it;
   }
 }
 

@@ -15,10 +15,6 @@ namespace {
 using Override = workflowpb::VersioningOverride;
 using google::protobuf::util::MessageDifferencer;
 
-Status OverrideRefused(const std::string& text) {
-  return Status(StatusCode::kFailedPrecondition, text);
-}
-
 const char* KindName(int kind) {
   return kind == enums::TASK_QUEUE_TYPE_WORKFLOW ? "Workflow" : "Activity";
 }
@@ -93,7 +89,7 @@ Status Versioning::CheckOverride(const Namespace& ns, const std::string& queue,
   constexpr int kKind = enums::TASK_QUEUE_TYPE_WORKFLOW;
   if (target && core_.deployments.Has({ns.id, queue, kKind}, *target)) return absl::OkStatus();
   const Version named = target.value_or(Version{});
-  return OverrideRefused(
+  return FailedPrecondition(
       fmt::format("Pinned version '{}:{}' is not present in task queue '{}' of type '{}'",
                   named.deployment, named.build, queue, KindName(kKind)));
 }
@@ -167,7 +163,7 @@ StatusOr<workflowpb::WorkflowExecutionOptions> Versioning::MergeOptions(
   } else if (pinned->pinned().behavior() != Override::PINNED_OVERRIDE_BEHAVIOR_UNSPECIFIED &&
              !pinned->pinned().has_version()) {
     if (!Pinned(run)) {
-      return OverrideRefused(fmt::format(
+      return FailedPrecondition(fmt::format(
           "must specify a specific pinned override version because workflow with id {} has "
           "behavior "
           "{} and is not yet pinned to any version",
