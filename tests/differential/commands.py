@@ -73,15 +73,25 @@ class CancelActivity:
         return command
 
 
+def marker(name, details):
+    command = Command(command_type=CommandType.COMMAND_TYPE_RECORD_MARKER)
+    command.record_marker_command_attributes.marker_name = name
+    command.record_marker_command_attributes.details["d"].payloads.append(details)
+    return command
+
+
+def memo(key, value):
+    command = Command(command_type=CommandType.COMMAND_TYPE_MODIFY_WORKFLOW_PROPERTIES)
+    command.modify_workflow_properties_command_attributes.upserted_memo.fields[key].CopyFrom(value)
+    return command
+
+
 @dataclasses.dataclass(frozen=True)
 class RecordMarker:
     name: str
 
     async def command(self, side, number):
-        command = Command(command_type=CommandType.COMMAND_TYPE_RECORD_MARKER)
-        command.record_marker_command_attributes.marker_name = self.name
-        command.record_marker_command_attributes.details["d"].CopyFrom(payloads("mark"))
-        return command
+        return marker(self.name, payload("mark"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,10 +111,7 @@ class ModifyMemo:
     key: str
 
     async def command(self, side, number):
-        command = Command(command_type=CommandType.COMMAND_TYPE_MODIFY_WORKFLOW_PROPERTIES)
-        fields = command.modify_workflow_properties_command_attributes.upserted_memo.fields
-        fields[self.key].CopyFrom(payload("memo"))
-        return command
+        return memo(self.key, payload("memo"))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 
-from temporalio.api.command.v1 import Command
 from temporalio.api.common.v1 import Payload, Payloads
-from temporalio.api.enums.v1 import CommandType
 from temporalio.api.failure.v1 import ApplicationFailureInfo, Failure
 from temporalio.api.workflowservice.v1 import request_response_pb2 as ws
 
+from commands import marker, memo
 from side import NAMESPACE, Operation
 
 STATE, TRANSACTION = 310_000, 640_000  # subjects.SETTINGS: four LARGE are too much for the first
@@ -73,10 +72,7 @@ class Marker:
     size: int
 
     async def command(self, side, number):
-        command = Command(command_type=CommandType.COMMAND_TYPE_RECORD_MARKER)
-        command.record_marker_command_attributes.marker_name = "bulk"
-        command.record_marker_command_attributes.details["d"].payloads.append(bulk(self.size))
-        return command
+        return marker("bulk", bulk(self.size))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +81,4 @@ class Memo:
     size: int
 
     async def command(self, side, number):
-        command = Command(command_type=CommandType.COMMAND_TYPE_MODIFY_WORKFLOW_PROPERTIES)
-        memo = command.modify_workflow_properties_command_attributes.upserted_memo
-        memo.fields[self.key].CopyFrom(bulk(self.size))
-        return command
+        return memo(self.key, bulk(self.size))

@@ -9,6 +9,7 @@
 #include "base/wire/scripted_server.h"
 #include "tests/support/grpc_codes.h"
 #include "tests/support/status_matchers.h"
+#include "tests/unit/base/wire/message_tools.h"
 
 namespace squall::wire {
 namespace {
@@ -23,24 +24,6 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using namespace std::chrono_literals;
 
-
-MessageTools Tools() {
-  MessageTools tools;
-  tools.describe = [](std::string_view service, std::string_view method,
-                      const std::string& request) {
-    CallFacts facts;
-    facts.service = service;
-    facts.method = method;
-    facts.task_queue = request;  // the message is the queue's name, here
-    return facts;
-  };
-  tools.change = [](std::string_view, std::string_view, const std::string& answer,
-                    const std::string& fields) {
-    return StatusOr<std::string>(answer + "+" + fields);
-  };
-  return tools;
-}
-
 // A client, a script, and a server that echoes: with the script in the server, or in a relay in
 // front of it.
 class Path : public ScriptedServer::Handler, public GrpcRelay::Owner {
@@ -48,7 +31,10 @@ class Path : public ScriptedServer::Handler, public GrpcRelay::Owner {
   explicit Path(bool relayed, GrpcRelayOptions options = {})
       : relayed_(relayed), relay_options(options) {
     script.emplace(MisbehaviourScript::Options{
-        .seed = 1, .tools = Tools(), .repeats_requests = relayed, .on_hit = [this](const Hit& hit) {
+        .seed = 1,
+        .tools = TextTools(),
+        .repeats_requests = relayed,
+        .on_hit = [this](const Hit& hit) {
           hits.push_back(
               fmt::format("{} {} {} {}", hit.fault_id, hit.effect, hit.stream, hit.facts.method));
         }});

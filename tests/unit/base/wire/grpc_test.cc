@@ -25,7 +25,6 @@ using ::testing::HasSubstr;
 using ::testing::Pair;
 using namespace std::chrono_literals;
 
-
 // A server whose calls are kept until the test answers them; or answered by `on_message`.
 struct Service : GrpcServerHandler {
   struct Call {

@@ -7,6 +7,7 @@
 
 #include "tests/support/grpc_codes.h"
 #include "tests/support/status_matchers.h"
+#include "tests/unit/base/wire/message_tools.h"
 
 namespace squall::wire {
 namespace {
@@ -22,25 +23,11 @@ using ::testing::IsEmpty;
 using ::testing::StartsWith;
 using namespace std::chrono_literals;
 
-
 class ScriptedServerTest : public ::testing::Test, public ScriptedServer::Handler {
  protected:
   ScriptedServerTest() {
-    MessageTools tools;
-    tools.describe = [](std::string_view, std::string_view, const std::string& request) {
-      CallFacts facts;
-      facts.task_queue = request;  // the message is the queue's name, here
-      return facts;
-    };
-    tools.change = [](std::string_view, std::string_view, const std::string& answer,
-                      const std::string& fields) {
-      return StatusOr<std::string>(answer + "+" + fields);
-    };
-    tools.encode = [](std::string_view type, const std::string& fields) {
-      return StatusOr<std::string>(std::string(type) + fields);
-    };
     script.emplace(MisbehaviourScript::Options{
-        .seed = 1, .tools = tools, .on_hit = [this](const Hit& hit) {
+        .seed = 1, .tools = TextTools(), .on_hit = [this](const Hit& hit) {
           hits.push_back(fmt::format("{} {} {}", hit.fault_id, hit.effect, hit.stream));
         }});
   }

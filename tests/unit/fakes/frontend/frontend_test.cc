@@ -30,7 +30,6 @@ using ::testing::Not;
 using wire::GrpcResponse;
 using namespace std::chrono_literals;
 
-
 using FrontendTest = FrontendFixture;
 
 TEST_F(FrontendTest, AnswersACallAndJournalsTheConnection) {

@@ -26,7 +26,6 @@ using ::testing::_;
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
-
 const std::string kService(kWorkflowService);
 
 std::unique_ptr<FakeServer> MustStart(FakeServerOptions options = {}) {
