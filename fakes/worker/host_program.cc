@@ -180,7 +180,7 @@ std::unique_ptr<Host> MakeHost(const Flags& flags, const Settings& settings, con
 
 // Runs the host to its end on this thread.
 int RunHost(const Flags& flags, const Settings& settings, const Limits& limits,
-            const LifecycleWriter& lines) {
+            const LifecycleWriter& lines, const HostProgramHooks& hooks) {
   BlockStopSignals();
   const RealClock clock;
   LoopExecutor loop(clock);
@@ -220,8 +220,10 @@ int RunHost(const Flags& flags, const Settings& settings, const Limits& limits,
     const std::string line =
         fmt::format("{} {} {}: {} {}\n", FormatWall(record.time), core::LogLevelName(record.level),
                     record.target, record.message, record.fields);
-    std::fputs(line.c_str(), stderr);
+    // A line of a log that nobody reads is lost.
+    if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return;
   };
+  runtime_options.worker_threads = hooks.core_threads;
   auto runtime = core::Runtime::Create(std::move(runtime_options));
   if (!runtime.ok()) {
     lines.Write(MakeEvent("fatal", "core: " + Describe(runtime.status())));
@@ -229,19 +231,20 @@ int RunHost(const Flags& flags, const Settings& settings, const Limits& limits,
   }
 
   core::Registry registry;
-  BuiltinHooks hooks;
-  hooks.on_effect = [&lines](const std::string& key, const std::string& workflow_id) {
+  BuiltinHooks builtins;
+  builtins.on_effect = [&lines](const std::string& key, const std::string& workflow_id) {
     journal::WorkerEvent event = MakeEvent("effect");
     event.task = key;
     event.workflow_id = workflow_id;
     lines.Write(std::move(event));
   };
-  RegisterBuiltins(registry, std::move(hooks));
+  RegisterBuiltins(registry, std::move(builtins));
 
   CoreFactoryOptions options;
   options.connection = settings.connection;
   options.connection.identity = flags.identity;
   options.connection.connect_timeout = limits.connect;
+  if (hooks.on_connection) hooks.on_connection(options.connection, loop);
   options.worker.temporal_namespace = settings.ns;
   options.worker.task_queue = settings.task_queue;
   options.worker.workflows = !flags.no_workflows;
@@ -271,7 +274,8 @@ int RunHost(const Flags& flags, const Settings& settings, const Limits& limits,
 
 }  // namespace
 
-int RunHostProgram(const std::string& program, const std::string& kind, int argc, char** argv) {
+int RunHostProgram(const std::string& program, const std::string& kind, int argc, char** argv,
+                   const HostProgramHooks& hooks) {
   Flags flags;
   flags.kind = kind;
   CLI::App app(kind.empty() ? "Runs Temporal workers on the production SDK core inside a host with "
@@ -293,7 +297,7 @@ int RunHostProgram(const std::string& program, const std::string& kind, int argc
     lines.Write(MakeEvent("fatal", std::string(Message(status))));
     return kExitUsage;
   }
-  return RunHost(flags, *settings, *limits, lines);
+  return RunHost(flags, *settings, *limits, lines, hooks);
 }
 
 }  // namespace squall::fakes

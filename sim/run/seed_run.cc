@@ -1,0 +1,88 @@
+// Adapter to nlohmann's JSON, whose exceptions end here.
+#include "sim/run/seed_run.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "scenarios/checks/registry.h"
+#include "scenarios/format/loader.h"
+#include "sim/swarm/plan.h"
+
+namespace squall::sim {
+namespace {
+
+SeedReport Broken(std::uint64_t seed, const Status& status) {
+  SeedReport report;
+  report.seed = seed;
+  report.verdict = "unknown";
+  report.explanation = std::string(Message(status));
+  return report;
+}
+
+}  // namespace
+
+SeedReport RunSeed(const SeedRunOptions& options) {
+  const std::uint64_t seed = options.run.seed;
+  const StatusOr<scenarios::Scenario> scenario =
+      options.scenario_file.empty()
+          ? scenarios::LoadScenario(ScenarioOf(PlanOf(seed)), "seed-" + std::to_string(seed) + ".yaml", scenarios::Checks())
+          : scenarios::LoadScenarioFile(options.scenario_file, scenarios::Checks());
+  if (!scenario.ok()) return Broken(seed, scenario.status());
+  const scenarios::Subject* subject = options.subject.empty() ? &scenario->subjects.front() : scenario->FindSubject(options.subject);
+  if (subject == nullptr) return Broken(seed, MakeStatus(StatusCode::kNotFound, "no subject '{}'", options.subject));
+  const StatusOr<RunResult> result = RunSubject(*scenario, *subject, options.run);
+  if (!result.ok()) return Broken(seed, result.status());
+  SeedReport report;
+  report.seed = seed;
+  report.verdict = scenarios::OutcomeName(result->verdict);
+  report.explanation = result->explanation;
+  for (const scenarios::CheckResult& check : result->checks) {
+    if (check.outcome != scenarios::Outcome::kFail) continue;
+    report.failed += (report.failed.empty() ? "" : ", ") + check.check;
+  }
+  report.journal_digest = result->journal_digest;
+  report.schedule_digest = result->schedule_digest;
+  report.choices = result->choices;
+  report.virtual_ns = result->virtual_ns;
+  if (options.story) {
+    for (const std::string& line : result->journal) report.journal += line + "\n";
+    report.trace = result->trace;
+  }
+  return report;
+}
+
+std::string ToText(const SeedReport& report) {
+  const nlohmann::json json = {{"seed", report.seed},
+                               {"verdict", report.verdict},
+                               {"explanation", report.explanation},
+                               {"failed", report.failed},
+                               {"journal_digest", report.journal_digest},
+                               {"schedule_digest", report.schedule_digest},
+                               {"choices", report.choices},
+                               {"virtual_ns", report.virtual_ns},
+                               {"journal", report.journal},
+                               {"trace", report.trace}};
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+StatusOr<SeedReport> FromText(const std::string& text) {
+  try {
+    const auto json = nlohmann::json::parse(text);
+    SeedReport report;
+    json.at("seed").get_to(report.seed);
+    json.at("verdict").get_to(report.verdict);
+    json.at("explanation").get_to(report.explanation);
+    json.at("failed").get_to(report.failed);
+    json.at("journal_digest").get_to(report.journal_digest);
+    json.at("schedule_digest").get_to(report.schedule_digest);
+    json.at("choices").get_to(report.choices);
+    json.at("virtual_ns").get_to(report.virtual_ns);
+    json.at("journal").get_to(report.journal);
+    json.at("trace").get_to(report.trace);
+    return report;
+  } catch (const nlohmann::json::exception& error) {
+    return MakeStatus(StatusCode::kInternal, "a run's report cannot be read: {}", error.what());
+  }
+}
+
+}  // namespace squall::sim

@@ -1,0 +1,41 @@
+#pragma once
+// One seed of the swarm, as text that crosses from a child process.
+
+#include <cstdint>
+#include <string>
+
+#include "base/util/status.h"
+#include "sim/run/subject_run.h"
+
+namespace squall::sim {
+
+// What is asked of a run besides its seed.
+struct SeedRunOptions {
+  RunOptions run;
+  std::string scenario_file;  // "": the swarm's own for this seed
+  std::string subject;        // "": the first
+  bool story = false;         // the journal, and with run.trace the scheduler's choices
+};
+
+// The result of a run as the parent needs it.
+struct SeedReport {
+  std::uint64_t seed = 0;
+  std::string verdict;      // pass, unknown, fail; or "stuck", "escape", "died": the run did not end
+  std::string explanation;
+  std::string failed;       // names of the checks that failed, with commas
+  std::uint64_t journal_digest = 0, schedule_digest = 0, choices = 0;
+  std::int64_t virtual_ns = 0;
+  std::string journal, trace;  // with `story`
+
+  bool SameAs(const SeedReport& other) const {
+    return verdict == other.verdict && journal_digest == other.journal_digest && schedule_digest == other.schedule_digest;
+  }
+};
+
+// Runs it in this process, which is virtual from then on.
+SeedReport RunSeed(const SeedRunOptions& options);
+
+std::string ToText(const SeedReport& report);
+StatusOr<SeedReport> FromText(const std::string& text);
+
+}  // namespace squall::sim

@@ -1,0 +1,44 @@
+#pragma once
+// Plays one subject of a scenario in virtual time, in this process, from its beginning to its end.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/journal/event.h"
+#include "base/util/status.h"
+#include "scenarios/engine/step_machine.h"
+#include "scenarios/format/scenario.h"
+
+namespace squall::sim {
+
+struct RunOptions {
+  std::uint64_t seed = 1;
+  int core_threads = 2;  // of each worker's core
+  double preemption = 0.1;
+  bool trace = false;    // keep the scheduler's choices as text
+  // What is planted to prove that it is found: "" or one of PlantedLeaks().
+  std::string leak;
+};
+
+struct RunResult {
+  scenarios::Outcome verdict = scenarios::Outcome::kUnknown;
+  std::string explanation;
+  bool caught = false;
+  std::vector<scenarios::CheckResult> checks;
+  std::vector<std::string> journal;   // lines of JSON
+  std::uint64_t journal_digest = 0;   // over those lines
+  std::uint64_t schedule_digest = 0;  // over every choice of the scheduler
+  std::uint64_t choices = 0;
+  std::int64_t virtual_ns = 0;
+  std::string trace;
+};
+
+// Once in the life of a process; time is virtual from then on. Not finding its way out (a deadlock, an escape) ends the program
+// with FailRun.
+StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario, const scenarios::Subject& subject, const RunOptions& options);
+
+// FNV-1a.
+std::uint64_t Digest(const std::vector<std::string>& lines);
+
+}  // namespace squall::sim

@@ -1,0 +1,44 @@
+#pragma once
+// What a seed of the swarm stands for: a topology, load, and faults that start and heal, as a scenario.
+//
+// Each seed first draws which kinds of fault there are at all and how likely each is (so that some runs are all about one kind),
+// then the faults themselves. Everything is in the plan; the scenario made from it is an ordinary file.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace squall::sim {
+
+struct PlannedWorker {
+  std::string name;
+  std::string host;  // "" for squall-worker, else a kind of squall-host
+  int workers = 1;   // of a supervising host
+};
+
+struct PlannedWorkflow {
+  std::string type, id, input, result;
+  std::int64_t at_ms = 0;
+};
+
+struct PlannedFault {
+  std::string target;  // temporal, link-w1, w1
+  std::string fault;
+  std::string params;  // as in YAML, "delay: 20ms", or empty
+  std::int64_t at_ms = 0;
+  std::int64_t for_ms = 0;  // 0: one-shot
+};
+
+struct Plan {
+  std::uint64_t seed = 1;
+  std::vector<PlannedWorker> workers;
+  std::vector<PlannedWorkflow> workflows;
+  std::vector<PlannedFault> faults;
+};
+
+// Of this seed; the same for ever.
+Plan PlanOf(std::uint64_t seed);
+// The scenario file of a plan.
+std::string ScenarioOf(const Plan& plan);
+
+}  // namespace squall::sim

@@ -1,0 +1,91 @@
+#pragma once
+// A fake Temporal server in the simulated world: the engine, driven by the world's loop, and the life of its process.
+//
+// It dies, comes back with or without its data, is stopped in the middle (SIGSTOP), and refuses calls by rules. Loop thread only.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/journal/journal.h"
+#include "base/util/executor.h"
+#include "fakes/engine/engine.h"
+
+namespace squall::sim {
+
+struct ServerOptions {
+  std::string name = "temporal";
+  std::vector<std::string> namespaces = {"default"};
+  std::uint64_t seed = 1;
+};
+
+// gRPC's code for a server that is not there.
+inline constexpr int kUnavailable = 14;
+
+class Server {
+ public:
+  using Answer = std::function<void(const fakes::RpcResponse& response)>;
+
+  Server(Executor& loop, journal::Sink& journal, ServerOptions options);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  const std::string& name() const { return options_.name; }
+  bool running() const { return running_; }
+  bool paused() const { return paused_; }
+
+  // With its data, where it had any.
+  void Start(bool keep_data);
+  // The process ends: open calls are answered by nobody, connections are closed. `signal` 0: it ended by itself.
+  void End(int signal, const std::string& reason);
+  void Pause();
+  void Resume();
+  // Calls of these methods (a trailing * matches any ending) get this status until AcceptRpcs.
+  void RefuseRpcs(std::string fault_id, std::vector<std::string> methods, fakes::RpcStatus status);
+  void AcceptRpcs(std::string_view fault_id);
+
+  // One call, from a client in this process or through CallPath; answered once unless cancelled, with UNAVAILABLE where the
+  // server goes away before. On a paused server it waits.
+  std::uint64_t Call(fakes::RpcRequest request, Answer answer);
+  void Cancel(std::uint64_t call);
+  // Told when connections are cut: the server ended.
+  void OnEnd(std::function<void()> callback) { on_end_.push_back(std::move(callback)); }
+
+  fakes::Engine& engine() { return *engine_; }
+  // After somebody used the engine: carries answers on, and sets the next deadline.
+  void Settle();
+
+ private:
+  std::optional<fakes::RpcStatus> Refusal(const fakes::RpcRequest& request);
+  void SetTimer();
+  void Tell(std::string_view what, int signal, std::string reason);
+  Moment Now() const { return loop_.clock().MomentNow(); }
+
+  struct Rule {
+    std::string fault_id;
+    std::vector<std::string> methods;
+    fakes::RpcStatus status;
+    bool hit = false;
+  };
+
+  Executor& loop_;
+  journal::Sink& journal_;
+  const ServerOptions options_;
+  const std::string source_;
+  std::unique_ptr<fakes::Engine> engine_;
+  bool running_ = false, paused_ = false, settling_ = false;
+  TimerId timer_ = 0;
+  SteadyTime timer_at_{};
+  std::uint64_t last_call_ = 0;
+  std::map<std::uint64_t, Answer> open_;
+  std::vector<std::pair<std::uint64_t, fakes::RpcRequest>> held_;  // came while paused
+  std::vector<Rule> rules_;
+  std::vector<std::function<void()>> on_end_;
+};
+
+}  // namespace squall::sim

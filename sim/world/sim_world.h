@@ -1,0 +1,112 @@
+#pragma once
+// The simulated world: one subject's servers, links, workers and clients in virtual time, under the step machine's control.
+//
+// Workers are simulated processes with the production core in them; calls reach the engine in process, through links whose
+// faults act on calls (CallPath). What only real processes or bytes can show is refused by Unsupported, and the scenario is
+// skipped with the reason. Loop thread only; OnEvent must be given every event of the journal.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/journal/journal.h"
+#include "base/util/rng.h"
+#include "scenarios/engine/world.h"
+#include "scenarios/format/scenario.h"
+#include "sim/world/client.h"
+#include "sim/world/loop.h"
+#include "sim/world/path.h"
+#include "sim/world/server.h"
+#include "sim/world/worker.h"
+
+namespace squall::sim {
+
+// Why this subject cannot be simulated; empty when it can.
+std::string Unsupported(const scenarios::Subject& subject);
+
+struct SimWorldOptions {
+  std::uint64_t seed = 1;
+  int core_threads = 2;  // of each worker's core
+  Duration workflow_limit = std::chrono::minutes(5);
+};
+
+class SimWorld final : public scenarios::World {
+ public:
+  SimWorld(WorldLoop& loop, journal::Sink& journal, const scenarios::Subject& subject, SimWorldOptions options);
+  ~SimWorld() override;
+
+  void OnEvent(const journal::Event& event);
+
+  std::vector<std::string> Observes() const override;
+  std::map<std::string, std::string> Versions() const override;
+  void Prepare(scenarios::Done done) override;
+  void Start(const std::string& node, scenarios::Done done) override;
+  void Stop(const std::string& node, const std::string& signal, scenarios::Done done) override;
+  void Kill(const std::string& node, scenarios::Done done) override;
+  void Restart(const scenarios::RestartRequest& request, scenarios::Done done) override;
+  void Pause(const std::string& node, scenarios::Done done) override;
+  void Resume(const std::string& node, scenarios::Done done) override;
+  void Signal(const std::string& node, int number, scenarios::Done done) override;
+  void WaitHealthy(const std::string& worker, scenarios::Done done) override;
+  void StartWorkflow(const scenarios::WorkflowRequest& request, scenarios::Done done) override;
+  void AwaitWorkflow(const std::string& id, const std::string& ns, const std::string& client,
+                     std::function<void(StatusOr<scenarios::WorkflowEnd>)> done) override;
+  void SignalWorkflow(const scenarios::SignalWorkflowStep& step, scenarios::Done done) override;
+  void Call(const scenarios::CallRequest& request, std::function<void(StatusOr<scenarios::CallOutcome>)> done) override;
+  void CloseClient(const std::string& client, scenarios::Done done) override;
+  void RegisterNamespace(const std::string& server, const std::string& ns, scenarios::Done done) override;
+  void DeleteNamespace(const std::string& server, const std::string& ns, scenarios::Done done) override;
+  void Inject(const scenarios::InjectRequest& request,
+              std::function<void(StatusOr<std::unique_ptr<scenarios::FaultHandle>>)> done) override;
+  void CancelWaits() override;
+  void CleanUp(scenarios::Done done) override;
+
+  // For faults.
+  struct Link {
+    std::shared_ptr<LinkState> state;
+    std::vector<std::weak_ptr<CallPath>> paths;
+  };
+  Link* FindLink(const std::string& name);
+  Server* FindServer(const std::string& name);
+  Worker* FindWorker(const std::string& name);
+  Executor& loop() { return loop_; }
+  journal::Sink& journal() { return journal_; }
+  const scenarios::Topology& topology() const { return topology_; }
+  // Calls `done` from the loop, unless the world is gone by then.
+  void Later(scenarios::Done done, Status status);
+
+ private:
+  struct WorkerNode {
+    const scenarios::WorkerSpec* spec = nullptr;
+    std::unique_ptr<Worker> worker;
+    std::vector<std::shared_ptr<CallPath>> paths;
+    TimerId restart_timer = 0, stop_timer = 0;
+    std::size_t restarts = 0;
+    bool wanted = false, polling = false, polled = false;
+    std::vector<scenarios::Done> healthy, ended;
+  };
+
+  Link& LinkTo(const std::string& name);
+  void MakeWorker(WorkerNode& node);
+  void OnWorkerExit(WorkerNode& node, Process& process, const std::string& reason);
+  void StopWorker(WorkerNode& node, int number, Duration grace, const std::string& reason, scenarios::Done done);
+  void LookHealthy(WorkerNode& node);
+  Client& ClientNamed(const std::string& name);
+
+  WorldLoop& loop_;
+  journal::Sink& journal_;
+  const scenarios::Subject& subject_;
+  const scenarios::Topology& topology_;
+  const SimWorldOptions options_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  bool cleaning_ = false;
+  std::map<std::string, std::unique_ptr<Server>> servers_;
+  std::map<std::string, Link> links_;  // one for each way to a server, also without a link in the scenario
+  std::map<std::string, WorkerNode> workers_;
+  std::map<std::string, std::unique_ptr<Client>> clients_;
+  std::map<std::string, std::string> run_ids_;
+};
+
+}  // namespace squall::sim

@@ -1,0 +1,156 @@
+#include "sim/world/worker.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "sim/kernel/descriptors.h"
+#include "sim/kernel/escape.h"
+#include "sim/kernel/scheduler.h"
+
+namespace squall::sim {
+namespace {
+
+int last_pid = 100;
+
+// A lifecycle line of a worker as the event it stands for: the same fields under the journal's own keys. Nothing when the line is
+// none.
+std::optional<journal::WorkerEvent> ReadLine(const std::string& line) {
+  auto fields = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!fields.is_object() || !fields.contains("squall_event")) return std::nullopt;
+  fields["v"] = journal::kSchemaVersion;
+  fields["seq"] = 1;
+  fields["t_ns"] = fields["wall_ns"] = 0;
+  fields["source"] = "";
+  fields["kind"] = journal::WorkerEvent::kKind;
+  fields["what"] = fields["squall_event"];
+  const auto event = journal::FromJson(fields.dump());
+  if (!event.ok()) return std::nullopt;
+  return *event->As<journal::WorkerEvent>();
+}
+
+struct Main {
+  Process& process;
+  std::function<int()> body;
+};
+
+void* RunMain(void* argument) {
+  const std::unique_ptr<Main> main(static_cast<Main*>(argument));
+  const int code = main->body();
+  TheScheduler().EndProcess(main->process, code, 0);
+  TheScheduler().Halt();
+}
+
+}  // namespace
+
+void StartProcess(Process& process, std::function<int()> body) {
+  auto* main = new Main{process, std::move(body)};
+  TheScheduler().SetNextProcess(&process);
+  pthread_t thread{};
+  if (::pthread_create(&thread, nullptr, &RunMain, main) != 0) Escaped("a process without a thread");
+  ::pthread_detach(thread);
+}
+
+Worker::Worker(Executor& loop, journal::Sink& journal, WorkerOptions options)
+    : loop_(loop), journal_(journal), options_(std::move(options)), source_("worker:" + options_.name) {}
+
+void Worker::Tell(std::string_view what, const std::function<void(journal::ProcessEvent&)>& fill) {
+  journal::ProcessEvent event;
+  event.what = what;
+  event.process = options_.name;
+  event.role = "worker";
+  event.pid = process_->id;
+  if (fill) fill(event);
+  journal_.Append("process:" + options_.name, std::move(event));
+}
+
+void Worker::Start() {
+  if (alive()) return;
+  process_ = new Process();
+  Process& process = *process_;
+  process.id = ++last_pid;
+  process.name = options_.name;
+  process.host = options_.name;
+  process.environment = options_.environment;
+  intent_.clear();
+  process.on_line = [this, &process](bool is_error, std::string_view line) {
+    loop_.Post([this, &process, is_error, text = std::string(line)] { OnLine(process, is_error, text); });
+  };
+  process.on_end = [this](Process& ended) {
+    DropDescriptorsOf(ended);
+    loop_.Post([this, &ended] { OnEnd(ended); });
+  };
+  Tell("starting");
+  const fakes::HostProgramHooks hooks = options_.on_start ? options_.on_start(process) : fakes::HostProgramHooks{};
+  StartProcess(process, [this, hooks] {
+    std::vector<std::string> arguments = {options_.program};
+    arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
+    std::vector<char*> argv;
+    argv.reserve(arguments.size());
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    return fakes::RunHostProgram(options_.program, options_.kind, static_cast<int>(argv.size()), argv.data(), hooks);
+  });
+  Tell("ready");
+}
+
+void Worker::OnLine(Process& process, bool is_error, const std::string& line) {
+  journal::LogEvent log;
+  log.what = is_error ? "stderr" : "stdout";
+  log.process = options_.name;
+  log.line = line;
+  journal_.Append(source_, std::move(log));
+  if (!is_error) {
+    if (auto event = ReadLine(line)) {
+      event->worker = options_.name;
+      if (event->pid == 0) event->pid = process.id;
+      if (event->task_queue.empty()) event->task_queue = options_.task_queue;
+      journal_.Append(source_, *std::move(event));
+    }
+  }
+}
+
+void Worker::OnEnd(Process& process) {
+  if (&process != process_) return;
+  const std::string reason = intent_.empty() ? "unexpected" : intent_;
+  Tell("exited", [&](journal::ProcessEvent& event) {
+    if (process.killed_by != 0) {
+      event.signal = process.killed_by;
+    } else {
+      event.exit_code = process.exit_code;
+    }
+    event.reason = reason;
+  });
+  if (options_.on_exit) options_.on_exit(process, reason);
+}
+
+void Worker::Signal(int number, const std::string& reason) {
+  if (!alive()) return;
+  if (intent_.empty()) intent_ = reason;
+  Tell("signalled", [&](journal::ProcessEvent& event) {
+    event.signal = number;
+    event.reason = reason;
+  });
+  Scheduler& scheduler = TheScheduler();
+  if (number == SIGKILL) {
+    scheduler.EndProcess(*process_, 0, SIGKILL);
+    return;
+  }
+  process_->signals.push_back(number);
+  scheduler.Wake(WaitOn::kSignal, process_, 1);
+}
+
+void Worker::Pause() {
+  if (!alive() || process_->stopped) return;
+  process_->stopped = true;
+  Tell("paused");
+}
+
+void Worker::Resume() {
+  if (!alive() || !process_->stopped) return;
+  TheScheduler().Resume(*process_);
+  Tell("resumed");
+}
+
+}  // namespace squall::sim
