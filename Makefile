@@ -74,6 +74,10 @@ prove-proxy: configure ## Toxics in force from byte 0 on 10,000 connections; 1,0
 	@SQUALL_PROOF_CONNECTIONS=$${CONNECTIONS:-10000} SQUALL_PROOF_CYCLES=$${CYCLES:-1000} SQUALL_TIMEOUT_SCALE=10 \
 	  $(BUILD)/tests/proxy_server_test --gtest_filter='ProxyProofTest.*'
 
+check-determinism: configure ## SEEDS (10000) seeds, each in a forked child and in a fresh process: the same run?
+	@cmake --build --preset $(PRESET) --target squall-sim
+	@$(BUILD)/bin/squall-sim --seeds 1..$${SEEDS:-10000} --jobs $(JOBS) --check-determinism
+
 bench: bench-server bench-proxy ## All figures
 
 bench-server: ## Speed and memory, side by side with the real dev server (release build)

@@ -41,18 +41,23 @@ bool EpollSet::Due(const Interest& interest) const {
   return (object->Ready() & (interest.events | EPOLLERR | EPOLLHUP)) != 0;
 }
 
-int EpollSet::Control(int operation, const std::shared_ptr<Object>& object, const epoll_event* event) {
-  const auto it = std::find_if(interests_.begin(), interests_.end(),
-                               [&](const Interest& interest) { return interest.address == object.get(); });
+int EpollSet::Control(int operation, const std::shared_ptr<Object>& object,
+                      const epoll_event* event) {
+  const auto it = std::find_if(interests_.begin(), interests_.end(), [&](const Interest& interest) {
+    return interest.address == object.get();
+  });
   if (operation == EPOLL_CTL_DEL) {
     if (it == interests_.end()) return FailWith(ENOENT);
     interests_.erase(it);
     auto& watchers = object->watchers_;
-    watchers.erase(std::remove_if(watchers.begin(), watchers.end(), [this](const auto& watcher) { return watcher.lock().get() == this; }),
-                   watchers.end());
+    watchers.erase(
+        std::remove_if(watchers.begin(), watchers.end(),
+                       [this](const auto& watcher) { return watcher.lock().get() == this; }),
+        watchers.end());
     return 0;
   }
-  if ((event->events & (EPOLLONESHOT | EPOLLEXCLUSIVE)) != 0) Escaped("epoll_ctl with EPOLLONESHOT or EPOLLEXCLUSIVE");
+  if ((event->events & (EPOLLONESHOT | EPOLLEXCLUSIVE)) != 0)
+    Escaped("epoll_ctl with EPOLLONESHOT or EPOLLEXCLUSIVE");
   Interest interest{object, object.get(), event->events, event->data.u64, true};
   if (operation == EPOLL_CTL_ADD) {
     if (it != interests_.end()) return FailWith(EEXIST);
@@ -95,7 +100,9 @@ int EpollSet::Collect(epoll_event* events, int size) {
 long EpollSet::Read(void*, std::size_t) { return FailWith(EINVAL); }
 long EpollSet::Write(const void*, std::size_t) { return FailWith(EINVAL); }
 
-std::shared_ptr<Object> ObjectOf(int fd) { return InTable(fd) ? Table()[static_cast<std::size_t>(fd)] : nullptr; }
+std::shared_ptr<Object> ObjectOf(int fd) {
+  return InTable(fd) ? Table()[static_cast<std::size_t>(fd)] : nullptr;
+}
 
 int NewDescriptor(std::shared_ptr<Object> object) {
   const int fd = static_cast<int>(WithErrno(Raw(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK)));
@@ -114,7 +121,8 @@ void ShareDescriptor(int fd, int other) {
 
 bool DropDescriptor(int fd) {
   if (!InTable(fd)) return false;
-  const std::shared_ptr<Object> object = std::exchange(Table()[static_cast<std::size_t>(fd)], nullptr);
+  const std::shared_ptr<Object> object =
+      std::exchange(Table()[static_cast<std::size_t>(fd)], nullptr);
   if (object == nullptr) return false;
   for (int other = 0; other <= highest; ++other) {
     if (Table()[static_cast<std::size_t>(other)] == object) return true;

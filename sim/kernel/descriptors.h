@@ -1,6 +1,7 @@
 #pragma once
-// Simulated descriptors. Each is a real number that the machine's kernel gave out (so that nothing else gets it) with a record
-// beside it; no byte passes the kernel. What is not in the table is the machine's own: files.
+// Simulated descriptors. Each is a real number that the machine's kernel gave out (so that nothing
+// else gets it) with a record beside it; no byte passes the kernel. What is not in the table is the
+// machine's own: files.
 
 #include <sys/epoll.h>
 

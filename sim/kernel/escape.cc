@@ -17,7 +17,9 @@ bool failing = false;
 
 }  // namespace
 
-void OnFailure(std::function<void(FailureKind, const std::string&)> callback) { Callback() = std::move(callback); }
+void OnFailure(std::function<void(FailureKind, const std::string&)> callback) {
+  Callback() = std::move(callback);
+}
 
 void FailRun(FailureKind kind, const std::string& story) {
   const int code = kind == FailureKind::kEscape ? kExitEscape : kExitStuck;

@@ -16,7 +16,8 @@ inline constexpr int kExitStuck = 72;
 void OnFailure(std::function<void(FailureKind kind, const std::string& story)> callback);
 
 [[noreturn]] void FailRun(FailureKind kind, const std::string& story);
-// A call that the simulation does not have, by its name: it would have reached the machine's clock, network or luck.
+// A call that the simulation does not have, by its name: it would have reached the machine's clock,
+// network or luck.
 [[noreturn]] void Escaped(const std::string& call);
 
 }  // namespace squall::sim

@@ -1,9 +1,11 @@
 #pragma once
-// A simulated process: some of the program's threads, with an identity, an environment and an output of their own.
+// A simulated process: some of the program's threads, with an identity, an environment and an
+// output of their own.
 //
-// A thread belongs to the process of the thread that started it. Process 0 is the world itself: the step machine, the servers
-// and the network. A process that is dead or stopped keeps its threads, which are never chosen again: what SIGKILL and
-// SIGSTOP do, in the middle of whatever they were at.
+// A thread belongs to the process of the thread that started it. Process 0 is the world itself: the
+// step machine, the servers and the network. A process that is dead or stopped keeps its threads,
+// which are never chosen again: what SIGKILL and SIGSTOP do, in the middle of whatever they were
+// at.
 
 #include <cstdint>
 #include <deque>
@@ -23,8 +25,8 @@ struct Process {
 
   bool dead = false;
   bool stopped = false;
-  int exit_code = 0;  // once dead, when it ended by itself
-  int killed_by = 0;  // once dead, when a signal ended it
+  int exit_code = 0;        // once dead, when it ended by itself
+  int killed_by = 0;        // once dead, when a signal ended it
   std::deque<int> signals;  // sent, and not yet taken by sigwait
 
   // Whole lines of standard output and error. Called with the baton, on the writer's thread.

@@ -23,17 +23,18 @@ void* NextDefinition(const char* name);
 }  // namespace squall::sim
 
 // Calls libc's own `name`. Looked up once; no guard variable, since guards may lock.
-#define SQUALL_LIBC(name)                                                        \
-  ([]() -> decltype(&::name) {                                                   \
-    static constinit decltype(&::name) found = nullptr;                          \
-    if (found == nullptr)                                                        \
+#define SQUALL_LIBC(name)                                                                \
+  ([]() -> decltype(&::name) {                                                           \
+    static constinit decltype(&::name) found = nullptr;                                  \
+    if (found == nullptr)                                                                \
       found = reinterpret_cast<decltype(&::name)>(::squall::sim::NextDefinition(#name)); \
-    return found;                                                                \
+    return found;                                                                        \
   }())
 
-// Opens the definition of the function that takes the place of libc's `name`, for this program and for every library in it. It
-// has a C++ name of its own, so that libc's declaration, with its exception specification and attributes, does not collide.
-#define SQUALL_REPLACES(result, name, ...)                             \
-  extern "C" __attribute__((visibility("default"))) result             \
-  squall_libc_##name(__VA_ARGS__) __asm__(#name);                      \
+// Opens the definition of the function that takes the place of libc's `name`, for this program and
+// for every library in it. It has a C++ name of its own, so that libc's declaration, with its
+// exception specification and attributes, does not collide.
+#define SQUALL_REPLACES(result, name, ...)               \
+  extern "C" __attribute__((visibility("default")))      \
+  result squall_libc_##name(__VA_ARGS__) __asm__(#name); \
   extern "C" result squall_libc_##name(__VA_ARGS__)

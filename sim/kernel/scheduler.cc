@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "base/util/status.h"
-
 #include "sim/kernel/escape.h"
 #include "sim/kernel/raw.h"
 
@@ -23,8 +22,9 @@ constinit Scheduler* the_scheduler = nullptr;
 }  // namespace
 
 const char* WaitName(WaitOn on) {
-  static constexpr const char* kNames[] = {"sleep", "futex", "mutex", "condition", "rwlock", "semaphore",
-                                           "once",  "join",  "epoll", "signal",    "loop",   "answer"};
+  static constexpr const char* kNames[] = {"sleep",  "futex",     "mutex", "condition",
+                                           "rwlock", "semaphore", "once",  "join",
+                                           "epoll",  "signal",    "loop",  "answer"};
   return kNames[static_cast<std::size_t>(on)];
 }
 
@@ -86,12 +86,15 @@ void Scheduler::Note(const char* what, std::int64_t detail) {
   mix(thread == nullptr ? ~0ULL : static_cast<std::uint64_t>(thread->id));
   if (!options_.trace) return;
   trace_ += fmt::format("{:14.9f} {}.{} {} {}\n", static_cast<double>(now_) / 1e9,
-                        thread == nullptr ? "?" : thread->process->name, thread == nullptr ? -1 : thread->id, what, detail);
+                        thread == nullptr ? "?" : thread->process->name,
+                        thread == nullptr ? -1 : thread->id, what, detail);
 }
 
 void Scheduler::Expire() {
   for (Thread* thread : threads_) {
-    if (thread->state != Thread::State::kWaiting || thread->deadline > now_ || thread->process->frozen()) continue;
+    if (thread->state != Thread::State::kWaiting || thread->deadline > now_ ||
+        thread->process->frozen())
+      continue;
     thread->state = Thread::State::kReady;
     --waiting_[static_cast<std::size_t>(thread->on)];
   }
@@ -151,10 +154,13 @@ int Scheduler::Wake(WaitOn on, const void* key, int count) {
   while (woken < count) {
     ready_.clear();
     for (Thread* thread : threads_) {
-      if (thread->state == Thread::State::kWaiting && thread->on == on && thread->key == key) ready_.push_back(thread);
+      if (thread->state == Thread::State::kWaiting && thread->on == on && thread->key == key)
+        ready_.push_back(thread);
     }
     if (ready_.empty()) break;
-    Thread* chosen = ready_[ready_.size() == 1 || count >= static_cast<int>(ready_.size()) ? 0 : choices_rng_.Below(ready_.size())];
+    Thread* chosen = ready_[ready_.size() == 1 || count >= static_cast<int>(ready_.size())
+                                ? 0
+                                : choices_rng_.Below(ready_.size())];
     chosen->state = Thread::State::kReady;
     chosen->woken = true;
     --waiting_[static_cast<std::size_t>(on)];
@@ -253,7 +259,9 @@ std::string Scheduler::Describe() const {
   std::string text;
   for (const Thread* thread : threads_) {
     text += fmt::format("  {} thread {}: {}", thread->process->name, thread->id,
-                        thread->state == Thread::State::kReady ? "can run" : fmt::format("waits for a {}", WaitName(thread->on)));
+                        thread->state == Thread::State::kReady
+                            ? "can run"
+                            : fmt::format("waits for a {}", WaitName(thread->on)));
     if (thread->state == Thread::State::kWaiting && thread->deadline != kNever) {
       text += fmt::format(" until {:.9f}", static_cast<double>(thread->deadline) / 1e9);
     }
@@ -265,7 +273,8 @@ std::string Scheduler::Describe() const {
 }
 
 void Scheduler::Stuck(const char* why) {
-  FailRun(FailureKind::kStuck, fmt::format("{} at {:.9f} s\n{}", why, static_cast<double>(now_) / 1e9, Describe()));
+  FailRun(FailureKind::kStuck,
+          fmt::format("{} at {:.9f} s\n{}", why, static_cast<double>(now_) / 1e9, Describe()));
 }
 
 }  // namespace squall::sim

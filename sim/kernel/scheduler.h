@@ -1,12 +1,14 @@
 #pragma once
-// Virtual time: exactly one of the program's threads runs, chosen by the seed, and the clock jumps when none can.
+// Virtual time: exactly one of the program's threads runs, chosen by the seed, and the clock jumps
+// when none can.
 //
-// A thread that would wait (in one of the functions of sim/libc) calls Wait, which hands the baton to another; a thread that
-// makes others runnable calls Wake. When no thread can run, time moves to the earliest deadline; when there is none either,
-// the run has deadlocked, and that is told with what each thread waits for. Nothing ever sleeps, and between two such calls
-// no time passes.
+// A thread that would wait (in one of the functions of sim/libc) calls Wait, which hands the baton
+// to another; a thread that makes others runnable calls Wake. When no thread can run, time moves to
+// the earliest deadline; when there is none either, the run has deadlocked, and that is told with
+// what each thread waits for. Nothing ever sleeps, and between two such calls no time passes.
 //
-// All functions are called by the thread that has the baton, which is therefore the only one that touches anything here.
+// All functions are called by the thread that has the baton, which is therefore the only one that
+// touches anything here.
 
 #include <pthread.h>
 
@@ -23,7 +25,18 @@ inline constexpr std::int64_t kNever = INT64_MAX;
 
 // What a thread waits for; with the address of the object, what Wake names.
 enum class WaitOn : std::uint8_t {
-  kSleep, kFutex, kMutex, kCondition, kRwLock, kSemaphore, kOnce, kJoin, kEpoll, kSignal, kLoop, kAnswer
+  kSleep,
+  kFutex,
+  kMutex,
+  kCondition,
+  kRwLock,
+  kSemaphore,
+  kOnce,
+  kJoin,
+  kEpoll,
+  kSignal,
+  kLoop,
+  kAnswer
 };
 const char* WaitName(WaitOn on);
 
@@ -54,7 +67,8 @@ struct SchedulerOptions {
 
 class Scheduler {
  public:
-  // From here on time is virtual; the calling thread becomes the first one, of process 0. Once in the life of a program.
+  // From here on time is virtual; the calling thread becomes the first one, of process 0. Once in
+  // the life of a program.
   void Begin(const SchedulerOptions& options);
   bool on() const { return on_; }
 
@@ -64,7 +78,8 @@ class Scheduler {
 
   // Waits until woken (true) or until `deadline` (false).
   bool Wait(WaitOn on, const void* key, std::int64_t deadline = kNever);
-  // Makes up to `count` threads that wait for this runnable, chosen by the seed; how many they were.
+  // Makes up to `count` threads that wait for this runnable, chosen by the seed; how many they
+  // were.
   int Wake(WaitOn on, const void* key, int count);
   // The same, and perhaps lets others run.
   int WakeAndYield(WaitOn on, const void* key, int count);
@@ -99,7 +114,8 @@ class Scheduler {
   // A number over every choice that was made, and how many they were.
   std::uint64_t digest() const { return digest_; }
   std::uint64_t choices() const { return choices_; }
-  // Adds what happened to the digest, and a line to the trace. `what` must not hold addresses or descriptors.
+  // Adds what happened to the digest, and a line to the trace. `what` must not hold addresses or
+  // descriptors.
   void Note(const char* what, std::int64_t detail = 0);
   const std::string& trace() const { return trace_; }
   // Process, thread, and what it waits for, one line each.

@@ -7,7 +7,8 @@
 
 namespace squall::sim {
 
-// The calendar at the start of every run: 2026-01-01T00:00:00Z; and how long the machine has been up by then.
+// The calendar at the start of every run: 2026-01-01T00:00:00Z; and how long the machine has been
+// up by then.
 inline constexpr std::int64_t kWallStart = std::int64_t{1'767'225'600} * 1'000'000'000;
 inline constexpr std::int64_t kUptime = std::int64_t{1000} * 1'000'000'000;
 

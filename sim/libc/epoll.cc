@@ -41,7 +41,9 @@ class EventCounter final : public Object {
   std::uint64_t count_;
 };
 
-std::shared_ptr<EpollSet> SetOf(int fd) { return std::dynamic_pointer_cast<EpollSet>(ObjectOf(fd)); }
+std::shared_ptr<EpollSet> SetOf(int fd) {
+  return std::dynamic_pointer_cast<EpollSet>(ObjectOf(fd));
+}
 
 int WaitForEvents(int fd, epoll_event* events, int size, std::int64_t deadline) {
   const std::shared_ptr<EpollSet> set = SetOf(fd);
@@ -63,7 +65,8 @@ int WaitForEvents(int fd, epoll_event* events, int size, std::int64_t deadline) 
 
 SQUALL_REPLACES(int, eventfd, unsigned count, int flags) {
   if (!Simulated()) return static_cast<int>(WithErrno(Raw(SYS_eventfd2, count, flags)));
-  if ((flags & EFD_NONBLOCK) == 0 || (flags & EFD_SEMAPHORE) != 0) Escaped("eventfd that blocks or counts down");
+  if ((flags & EFD_NONBLOCK) == 0 || (flags & EFD_SEMAPHORE) != 0)
+    Escaped("eventfd that blocks or counts down");
   return NewDescriptor(std::make_shared<EventCounter>(TheScheduler().process(), count));
 }
 
@@ -75,27 +78,39 @@ SQUALL_REPLACES(int, epoll_create1, int flags) {
 SQUALL_REPLACES(int, epoll_create, int) { return squall_libc_epoll_create1(0); }
 
 SQUALL_REPLACES(int, epoll_ctl, int set, int operation, int fd, epoll_event* event) {
-  if (!Simulated()) return static_cast<int>(WithErrno(Raw(SYS_epoll_ctl, set, operation, fd, reinterpret_cast<long>(event))));
+  if (!Simulated())
+    return static_cast<int>(
+        WithErrno(Raw(SYS_epoll_ctl, set, operation, fd, reinterpret_cast<long>(event))));
   const std::shared_ptr<EpollSet> simulated = SetOf(set);
   const std::shared_ptr<Object> object = ObjectOf(fd);
-  if (simulated == nullptr || object == nullptr) Escaped("epoll_ctl on a descriptor of the machine");
+  if (simulated == nullptr || object == nullptr)
+    Escaped("epoll_ctl on a descriptor of the machine");
   return simulated->Control(operation, object, event);
 }
 
 SQUALL_REPLACES(int, epoll_wait, int set, epoll_event* events, int size, int timeout_ms) {
-  if (!Simulated()) return static_cast<int>(WithErrno(Raw(SYS_epoll_wait, set, reinterpret_cast<long>(events), size, timeout_ms)));
-  return WaitForEvents(set, events, size, timeout_ms < 0 ? kNever : TheScheduler().now() + std::int64_t{timeout_ms} * 1'000'000);
+  if (!Simulated())
+    return static_cast<int>(
+        WithErrno(Raw(SYS_epoll_wait, set, reinterpret_cast<long>(events), size, timeout_ms)));
+  return WaitForEvents(
+      set, events, size,
+      timeout_ms < 0 ? kNever : TheScheduler().now() + std::int64_t{timeout_ms} * 1'000'000);
 }
 
-SQUALL_REPLACES(int, epoll_pwait2, int set, epoll_event* events, int size, const timespec* timeout, const void*) {
+SQUALL_REPLACES(int, epoll_pwait2, int set, epoll_event* events, int size, const timespec* timeout,
+                const void*) {
   if (!Simulated()) Escaped("epoll_pwait2");
-  const std::int64_t deadline = timeout == nullptr ? kNever : TheScheduler().now() + timeout->tv_sec * 1'000'000'000 + timeout->tv_nsec;
+  const std::int64_t deadline =
+      timeout == nullptr
+          ? kNever
+          : TheScheduler().now() + timeout->tv_sec * 1'000'000'000 + timeout->tv_nsec;
   return WaitForEvents(set, events, size, deadline);
 }
 
 SQUALL_REPLACES(int, poll, pollfd* descriptors, nfds_t count, int timeout_ms) {
   if (Simulated() && timeout_ms != 0) Escaped("poll");
-  return static_cast<int>(WithErrno(Raw(SYS_poll, reinterpret_cast<long>(descriptors), static_cast<long>(count), timeout_ms)));
+  return static_cast<int>(WithErrno(
+      Raw(SYS_poll, reinterpret_cast<long>(descriptors), static_cast<long>(count), timeout_ms)));
 }
 
 }  // namespace squall::sim

@@ -1,4 +1,5 @@
-// Calls that wait, tell the time or reach the machine, and that the simulation has no use for yet: they end the run by name.
+// Calls that wait, tell the time or reach the machine, and that the simulation has no use for yet:
+// they end the run by name.
 #include "sim/kernel/escape.h"
 #include "sim/kernel/raw.h"
 #include "sim/kernel/scheduler.h"
@@ -42,5 +43,25 @@ SQUALL_ESCAPES(clock)
 SQUALL_ESCAPES(times)
 SQUALL_ESCAPES(ftime)
 SQUALL_ESCAPES(timespec_get)
+
+SQUALL_ESCAPES(pipe)
+
+// Sockets: calls are answered in process.
+SQUALL_ESCAPES(socket)
+SQUALL_ESCAPES(connect)
+SQUALL_ESCAPES(bind)
+SQUALL_ESCAPES(send)
+SQUALL_ESCAPES(sendto)
+SQUALL_ESCAPES(sendmsg)
+SQUALL_ESCAPES(recv)
+SQUALL_ESCAPES(recvfrom)
+SQUALL_ESCAPES(recvmsg)
+SQUALL_ESCAPES(shutdown)
+SQUALL_ESCAPES(getsockopt)
+SQUALL_ESCAPES(setsockopt)
+SQUALL_ESCAPES(getsockname)
+SQUALL_ESCAPES(getpeername)
+SQUALL_ESCAPES(getaddrinfo)
+SQUALL_ESCAPES(freeaddrinfo)
 
 }  // namespace squall::sim

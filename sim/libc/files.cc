@@ -1,4 +1,5 @@
-// Reading, writing, duplicating and closing descriptors; and the files that tell of the machine and its load.
+// Reading, writing, duplicating and closing descriptors; and the files that tell of the machine and
+// its load.
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -19,8 +20,8 @@
 namespace squall::sim {
 namespace {
 
-// Both ends of a socketpair of AF_UNIX: tokio makes one for signals, which the simulation delivers otherwise. Nothing is ever
-// written to it.
+// Both ends of a socketpair of AF_UNIX: tokio makes one for signals, which the simulation delivers
+// otherwise. Nothing is ever written to it.
 class SilentPipe final : public Object {
  public:
   using Object::Object;
@@ -35,8 +36,11 @@ struct MachineFile {
 };
 constexpr MachineFile kMachine[] = {
     {"/proc/stat",
-     "cpu  1000 0 500 100000 0 0 0 0 0 0\ncpu0 500 0 250 50000 0 0 0 0 0 0\ncpu1 500 0 250 50000 0 0 0 0 0 0\nbtime 1767224600\n"},
-    {"/proc/meminfo", "MemTotal: 8000000 kB\nMemFree: 4000000 kB\nMemAvailable: 6000000 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n"},
+     "cpu  1000 0 500 100000 0 0 0 0 0 0\ncpu0 500 0 250 50000 0 0 0 0 0 0\ncpu1 500 0 250 50000 0 "
+     "0 0 0 0 0\nbtime 1767224600\n"},
+    {"/proc/meminfo",
+     "MemTotal: 8000000 kB\nMemFree: 4000000 kB\nMemAvailable: 6000000 kB\nSwapTotal: 0 "
+     "kB\nSwapFree: 0 kB\n"},
     {"/proc/loadavg", "0.10 0.10 0.10 1/100 1000\n"},
 };
 
@@ -45,29 +49,34 @@ int OpenAt(int folder, const char* path, int flags, unsigned mode) {
     const std::string_view name(path);
     for (const MachineFile& file : kMachine) {
       if (name != file.path) continue;
-      const int fd = static_cast<int>(Raw(SYS_memfd_create, reinterpret_cast<long>("sim"), MFD_CLOEXEC));
+      const int fd =
+          static_cast<int>(Raw(SYS_memfd_create, reinterpret_cast<long>("sim"), MFD_CLOEXEC));
       if (fd < 0) Escaped("memfd_create failed");
-      Raw(SYS_write, fd, reinterpret_cast<long>(file.text.data()), static_cast<long>(file.text.size()));
+      Raw(SYS_write, fd, reinterpret_cast<long>(file.text.data()),
+          static_cast<long>(file.text.size()));
       Raw(SYS_lseek, fd, 0, SEEK_SET);
       return fd;
     }
     if (name.starts_with("/sys/") || name.starts_with("/proc/")) return FailWith(ENOENT);
     if (name == "/dev/urandom" || name == "/dev/random") Escaped("open of /dev/urandom");
   }
-  return static_cast<int>(WithErrno(Raw(SYS_openat, folder, reinterpret_cast<long>(path), flags, static_cast<long>(mode))));
+  return static_cast<int>(WithErrno(
+      Raw(SYS_openat, folder, reinterpret_cast<long>(path), flags, static_cast<long>(mode))));
 }
 
-unsigned ModeOf(int flags, va_list list) { return (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(list, unsigned) : 0; }
+unsigned ModeOf(int flags, va_list list) {
+  return (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(list, unsigned) : 0;
+}
 
 }  // namespace
 
-#define SQUALL_OPEN(name)                                           \
-  SQUALL_REPLACES(int, name, const char* path, int flags, ...) {    \
-    va_list list;                                                   \
-    va_start(list, flags);                                          \
-    const unsigned mode = ModeOf(flags, list);                      \
-    va_end(list);                                                   \
-    return OpenAt(AT_FDCWD, path, flags, mode);                     \
+#define SQUALL_OPEN(name)                                        \
+  SQUALL_REPLACES(int, name, const char* path, int flags, ...) { \
+    va_list list;                                                \
+    va_start(list, flags);                                       \
+    const unsigned mode = ModeOf(flags, list);                   \
+    va_end(list);                                                \
+    return OpenAt(AT_FDCWD, path, flags, mode);                  \
   }
 SQUALL_OPEN(open)
 SQUALL_OPEN(open64)
@@ -84,7 +93,8 @@ SQUALL_OPENAT(openat)
 SQUALL_OPENAT(openat64)
 
 SQUALL_REPLACES(ssize_t, read, int fd, void* bytes, size_t size) {
-  if (const auto object = ObjectOf(fd); object != nullptr && Simulated()) return object->Read(bytes, size);
+  if (const auto object = ObjectOf(fd); object != nullptr && Simulated())
+    return object->Read(bytes, size);
   return WithErrno(Raw(SYS_read, fd, reinterpret_cast<long>(bytes), static_cast<long>(size)));
 }
 
@@ -102,7 +112,8 @@ SQUALL_REPLACES(ssize_t, write, int fd, const void* bytes, size_t size) {
 
 SQUALL_REPLACES(ssize_t, readv, int fd, const iovec* pieces, int count) {
   const auto object = ObjectOf(fd);
-  if (object == nullptr || !Simulated()) return WithErrno(Raw(SYS_readv, fd, reinterpret_cast<long>(pieces), count));
+  if (object == nullptr || !Simulated())
+    return WithErrno(Raw(SYS_readv, fd, reinterpret_cast<long>(pieces), count));
   ssize_t total = 0;
   for (int i = 0; i < count; ++i) {
     const ssize_t n = object->Read(pieces[i].iov_base, pieces[i].iov_len);
@@ -137,7 +148,8 @@ SQUALL_REPLACES(int, fcntl, int fd, int command, ...) {
   const long argument = va_arg(list, long);
   va_end(list);
   const int result = static_cast<int>(WithErrno(Raw(SYS_fcntl, fd, command, argument)));
-  if (result >= 0 && (command == F_DUPFD || command == F_DUPFD_CLOEXEC) && ObjectOf(fd) != nullptr) ShareDescriptor(fd, result);
+  if (result >= 0 && (command == F_DUPFD || command == F_DUPFD_CLOEXEC) && ObjectOf(fd) != nullptr)
+    ShareDescriptor(fd, result);
   return result;
 }
 
@@ -166,8 +178,11 @@ SQUALL_REPLACES(int, dup, int fd) {
 }
 
 SQUALL_REPLACES(int, socketpair, int domain, int type, int protocol, int* pair) {
-  if (!Simulated()) return static_cast<int>(WithErrno(Raw(SYS_socketpair, domain, type, protocol, reinterpret_cast<long>(pair))));
-  for (int i = 0; i < 2; ++i) pair[i] = NewDescriptor(std::make_shared<SilentPipe>(TheScheduler().process()));
+  if (!Simulated())
+    return static_cast<int>(
+        WithErrno(Raw(SYS_socketpair, domain, type, protocol, reinterpret_cast<long>(pair))));
+  for (int i = 0; i < 2; ++i)
+    pair[i] = NewDescriptor(std::make_shared<SilentPipe>(TheScheduler().process()));
   return 0;
 }
 

@@ -1,7 +1,9 @@
-// Mutexes, conditions, read-write locks and semaphores: libc's would wait on futexes of their own, past the scheduler.
+// Mutexes, conditions, read-write locks and semaphores: libc's would wait on futexes of their own,
+// past the scheduler.
 //
-// The objects stay libc's (what was locked before time became virtual is still locked); only waiting is ours: a lock is tried,
-// and whoever does not get it waits until it is released. The try functions themselves are therefore libc's.
+// The objects stay libc's (what was locked before time became virtual is still locked); only
+// waiting is ours: a lock is tried, and whoever does not get it waits until it is released. The try
+// functions themselves are therefore libc's.
 #include <pthread.h>
 #include <semaphore.h>
 
@@ -21,7 +23,8 @@ int LockMutex(pthread_mutex_t* mutex, std::int64_t deadline = kNever) {
   for (;;) {
     const int failed = SQUALL_LIBC(pthread_mutex_trylock)(mutex);
     if (failed != EBUSY) return failed;
-    if (!TheScheduler().Wait(WaitOn::kMutex, mutex, deadline) && TheScheduler().now() >= deadline) return ETIMEDOUT;
+    if (!TheScheduler().Wait(WaitOn::kMutex, mutex, deadline) && TheScheduler().now() >= deadline)
+      return ETIMEDOUT;
   }
 }
 
@@ -34,14 +37,17 @@ int WaitForCondition(pthread_cond_t* condition, pthread_mutex_t* mutex, std::int
 }
 
 // libc keeps the clock that pthread_cond_timedwait goes by in this bit.
-bool GoesByMonotonic(const pthread_cond_t* condition) { return (condition->__data.__wrefs & 2U) != 0; }
+bool GoesByMonotonic(const pthread_cond_t* condition) {
+  return (condition->__data.__wrefs & 2U) != 0;
+}
 
 template <typename Try>
 int LockReadWrite(pthread_rwlock_t* lock, Try attempt, std::int64_t deadline = kNever) {
   for (;;) {
     const int failed = attempt(lock);
     if (failed != EBUSY) return failed;
-    if (!TheScheduler().Wait(WaitOn::kRwLock, lock, deadline) && TheScheduler().now() >= deadline) return ETIMEDOUT;
+    if (!TheScheduler().Wait(WaitOn::kRwLock, lock, deadline) && TheScheduler().now() >= deadline)
+      return ETIMEDOUT;
   }
 }
 
@@ -62,7 +68,8 @@ SQUALL_REPLACES(int, pthread_mutex_timedlock, pthread_mutex_t* mutex, const time
   if (!Simulated()) Escaped("pthread_mutex_timedlock");
   return LockMutex(mutex, DeadlineOf(CLOCK_REALTIME, *until));
 }
-SQUALL_REPLACES(int, pthread_mutex_clocklock, pthread_mutex_t* mutex, clockid_t clock, const timespec* until) {
+SQUALL_REPLACES(int, pthread_mutex_clocklock, pthread_mutex_t* mutex, clockid_t clock,
+                const timespec* until) {
   if (!Simulated()) Escaped("pthread_mutex_clocklock");
   return LockMutex(mutex, DeadlineOf(clock, *until));
 }
@@ -77,12 +84,15 @@ SQUALL_REPLACES(int, pthread_cond_wait, pthread_cond_t* condition, pthread_mutex
   if (!Simulated()) Escaped("pthread_cond_wait");
   return WaitForCondition(condition, mutex, kNever);
 }
-SQUALL_REPLACES(int, pthread_cond_timedwait, pthread_cond_t* condition, pthread_mutex_t* mutex, const timespec* until) {
-  if (!Simulated()) Escaped("pthread_cond_timedwait");
-  return WaitForCondition(condition, mutex, DeadlineOf(GoesByMonotonic(condition) ? CLOCK_MONOTONIC : CLOCK_REALTIME, *until));
-}
-SQUALL_REPLACES(int, pthread_cond_clockwait, pthread_cond_t* condition, pthread_mutex_t* mutex, clockid_t clock,
+SQUALL_REPLACES(int, pthread_cond_timedwait, pthread_cond_t* condition, pthread_mutex_t* mutex,
                 const timespec* until) {
+  if (!Simulated()) Escaped("pthread_cond_timedwait");
+  return WaitForCondition(
+      condition, mutex,
+      DeadlineOf(GoesByMonotonic(condition) ? CLOCK_MONOTONIC : CLOCK_REALTIME, *until));
+}
+SQUALL_REPLACES(int, pthread_cond_clockwait, pthread_cond_t* condition, pthread_mutex_t* mutex,
+                clockid_t clock, const timespec* until) {
   if (!Simulated()) Escaped("pthread_cond_clockwait");
   return WaitForCondition(condition, mutex, DeadlineOf(clock, *until));
 }
@@ -105,11 +115,13 @@ SQUALL_REPLACES(int, pthread_rwlock_wrlock, pthread_rwlock_t* lock) {
 }
 SQUALL_REPLACES(int, pthread_rwlock_timedrdlock, pthread_rwlock_t* lock, const timespec* until) {
   if (!Simulated()) Escaped("pthread_rwlock_timedrdlock");
-  return LockReadWrite(lock, SQUALL_LIBC(pthread_rwlock_tryrdlock), DeadlineOf(CLOCK_REALTIME, *until));
+  return LockReadWrite(lock, SQUALL_LIBC(pthread_rwlock_tryrdlock),
+                       DeadlineOf(CLOCK_REALTIME, *until));
 }
 SQUALL_REPLACES(int, pthread_rwlock_timedwrlock, pthread_rwlock_t* lock, const timespec* until) {
   if (!Simulated()) Escaped("pthread_rwlock_timedwrlock");
-  return LockReadWrite(lock, SQUALL_LIBC(pthread_rwlock_trywrlock), DeadlineOf(CLOCK_REALTIME, *until));
+  return LockReadWrite(lock, SQUALL_LIBC(pthread_rwlock_trywrlock),
+                       DeadlineOf(CLOCK_REALTIME, *until));
 }
 SQUALL_REPLACES(int, pthread_rwlock_unlock, pthread_rwlock_t* lock) {
   const int failed = SQUALL_LIBC(pthread_rwlock_unlock)(lock);

@@ -27,8 +27,11 @@ long Futex(int* word, int operation, int value, const timespec* time) {
       std::int64_t deadline = kNever;
       if (time != nullptr) {
         // WAIT is given how long, WAIT_BITSET until when.
-        deadline = command == FUTEX_WAIT ? DeadlineAfter(*time)
-                                         : DeadlineOf((operation & FUTEX_CLOCK_REALTIME) != 0 ? CLOCK_REALTIME : CLOCK_MONOTONIC, *time);
+        deadline = command == FUTEX_WAIT
+                       ? DeadlineAfter(*time)
+                       : DeadlineOf((operation & FUTEX_CLOCK_REALTIME) != 0 ? CLOCK_REALTIME
+                                                                            : CLOCK_MONOTONIC,
+                                    *time);
       }
       return scheduler.Wait(WaitOn::kFutex, word, deadline) ? 0 : FailWith(ETIMEDOUT);
     }
@@ -51,7 +54,8 @@ SQUALL_REPLACES(long, syscall, long number, ...) {
   if (!Simulated()) return WithErrno(Raw(number, a[0], a[1], a[2], a[3], a[4], a[5]));
   switch (number) {
     case SYS_futex:
-      return Futex(reinterpret_cast<int*>(a[0]), static_cast<int>(a[1]), static_cast<int>(a[2]), reinterpret_cast<const timespec*>(a[3]));
+      return Futex(reinterpret_cast<int*>(a[0]), static_cast<int>(a[1]), static_cast<int>(a[2]),
+                   reinterpret_cast<const timespec*>(a[3]));
     case SYS_getrandom:
       TheScheduler().FillEntropy(reinterpret_cast<void*>(a[0]), static_cast<std::size_t>(a[1]));
       return a[1];

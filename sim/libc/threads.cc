@@ -17,8 +17,8 @@ struct Start {
   Thread* thread;
 };
 
-// libc runs the destructors of a thread's keys after those of its thread-local variables, in rounds as long as some key is set
-// again; this one lets all others go first.
+// libc runs the destructors of a thread's keys after those of its thread-local variables, in rounds
+// as long as some key is set again; this one lets all others go first.
 pthread_key_t end_key;
 pthread_once_t end_key_once = PTHREAD_ONCE_INIT;
 constexpr std::uintptr_t kRounds = 4;  // PTHREAD_DESTRUCTOR_ITERATIONS
@@ -43,7 +43,8 @@ void* Body(void* argument) {
 
 }  // namespace
 
-SQUALL_REPLACES(int, pthread_create, pthread_t* handle, const pthread_attr_t* attributes, void* (*body)(void*), void* argument) {
+SQUALL_REPLACES(int, pthread_create, pthread_t* handle, const pthread_attr_t* attributes,
+                void* (*body)(void*), void* argument) {
   if (!Simulated()) return SQUALL_LIBC(pthread_create)(handle, attributes, body, argument);
   ::pthread_once(&end_key_once, [] { ::pthread_key_create(&end_key, &AtEnd); });
   Scheduler& scheduler = TheScheduler();

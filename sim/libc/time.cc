@@ -22,7 +22,8 @@ void SleepUntil(std::int64_t deadline) {
 }  // namespace
 
 SQUALL_REPLACES(int, clock_gettime, clockid_t clock, timespec* time) {
-  if (!Simulated()) return static_cast<int>(WithErrno(Raw(SYS_clock_gettime, clock, reinterpret_cast<long>(time))));
+  if (!Simulated())
+    return static_cast<int>(WithErrno(Raw(SYS_clock_gettime, clock, reinterpret_cast<long>(time))));
   const std::int64_t now = ReadVirtualClock(clock);
   time->tv_sec = now / 1'000'000'000;
   time->tv_nsec = now % 1'000'000'000;
@@ -45,19 +46,23 @@ SQUALL_REPLACES(time_t, time, time_t* result) {
 }
 
 SQUALL_REPLACES(int, clock_nanosleep, clockid_t clock, int flags, const timespec* time, timespec*) {
-  if (!Simulated()) return static_cast<int>(-Raw(SYS_clock_nanosleep, clock, flags, reinterpret_cast<long>(time), 0));
+  if (!Simulated())
+    return static_cast<int>(
+        -Raw(SYS_clock_nanosleep, clock, flags, reinterpret_cast<long>(time), 0));
   SleepUntil((flags & TIMER_ABSTIME) != 0 ? DeadlineOf(clock, *time) : DeadlineAfter(*time));
   return 0;
 }
 
 SQUALL_REPLACES(int, nanosleep, const timespec* time, timespec*) {
-  if (!Simulated()) return static_cast<int>(WithErrno(Raw(SYS_nanosleep, reinterpret_cast<long>(time), 0)));
+  if (!Simulated())
+    return static_cast<int>(WithErrno(Raw(SYS_nanosleep, reinterpret_cast<long>(time), 0)));
   SleepUntil(DeadlineAfter(*time));
   return 0;
 }
 
 SQUALL_REPLACES(int, usleep, useconds_t microseconds) {
-  const timespec time{static_cast<time_t>(microseconds / 1'000'000), static_cast<long>(microseconds % 1'000'000) * 1000};
+  const timespec time{static_cast<time_t>(microseconds / 1'000'000),
+                      static_cast<long>(microseconds % 1'000'000) * 1000};
   return squall_libc_nanosleep(&time, nullptr);
 }
 

@@ -40,7 +40,8 @@ struct Children::Child {
   std::function<void(const ChildResult&)> done;
 };
 
-Children::Children(int at_once, int limit_ms) : at_once_(static_cast<std::size_t>(at_once)), limit_ms_(limit_ms) {}
+Children::Children(int at_once, int limit_ms)
+    : at_once_(static_cast<std::size_t>(at_once)), limit_ms_(limit_ms) {}
 
 Children::~Children() {
   for (const Child& child : children_) {
@@ -51,7 +52,8 @@ Children::~Children() {
   }
 }
 
-void Children::Start(const std::function<void(int)>& body, std::function<void(const ChildResult&)> done) {
+void Children::Start(const std::function<void(int)>& body,
+                     std::function<void(const ChildResult&)> done) {
   while (children_.size() >= at_once_) Reap();
   Child child;
   child.output = ::memfd_create("result", 0);
@@ -69,17 +71,21 @@ void Children::Start(const std::function<void(int)>& body, std::function<void(co
   children_.push_back(std::move(child));
 }
 
-void Children::Fork(std::function<std::string()> work, std::function<void(const ChildResult&)> done) {
+void Children::Fork(std::function<std::string()> work,
+                    std::function<void(const ChildResult&)> done) {
   Start(
       [&work](int output) {
-        OnFailure([output](FailureKind, const std::string& story) { RawWrite(output, story.data(), story.size()); });
+        OnFailure([output](FailureKind, const std::string& story) {
+          RawWrite(output, story.data(), story.size());
+        });
         const std::string text = work();
         RawWrite(output, text.data(), text.size());
       },
       std::move(done));
 }
 
-void Children::Execute(std::vector<std::string> arguments, std::function<void(const ChildResult&)> done) {
+void Children::Execute(std::vector<std::string> arguments,
+                       std::function<void(const ChildResult&)> done) {
   Start(
       [&arguments](int output) {
         std::vector<char*> argv;

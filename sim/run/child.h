@@ -1,8 +1,9 @@
 #pragma once
-// Runs in processes of their own: forked from this one before anything of a simulation has begun here, or freshly executed.
+// Runs in processes of their own: forked from this one before anything of a simulation has begun
+// here, or freshly executed.
 //
-// A forked child starts in milliseconds and has everything that a new process has anew: hash seeds, generators, descriptors. A
-// fresh one also gets other addresses. Both end when this process does.
+// A forked child starts in milliseconds and has everything that a new process has anew: hash seeds,
+// generators, descriptors. A fresh one also gets other addresses. Both end when this process does.
 
 #include <cstdint>
 #include <functional>
@@ -16,15 +17,16 @@ namespace squall::sim {
 inline constexpr int kRunLimitMs = 120'000;
 
 struct ChildResult {
-  std::string text;    // what the child's work returned, or what was said when it failed
-  int exit_code = 0;   // 0 when the work returned
-  int signal = 0;      // that ended it
+  std::string text;   // what the child's work returned, or what was said when it failed
+  int exit_code = 0;  // 0 when the work returned
+  int signal = 0;     // that ended it
   bool timed_out = false;
 };
 
 class Children {
  public:
-  // `at_once`: how many run side by side. A child that takes longer than `limit_ms` of real time is killed.
+  // `at_once`: how many run side by side. A child that takes longer than `limit_ms` of real time is
+  // killed.
   Children(int at_once, int limit_ms);
   ~Children();
   Children(const Children&) = delete;
@@ -32,14 +34,16 @@ class Children {
 
   // Forks a child that returns what `work` returns. Waits while too many run.
   void Fork(std::function<std::string()> work, std::function<void(const ChildResult&)> done);
-  // Executes this program anew with these arguments; what it writes to its standard output is the result.
+  // Executes this program anew with these arguments; what it writes to its standard output is the
+  // result.
   void Execute(std::vector<std::string> arguments, std::function<void(const ChildResult&)> done);
   // Until all have ended.
   void Wait();
 
  private:
   struct Child;
-  void Start(const std::function<void(int output)>& body, std::function<void(const ChildResult&)> done);
+  void Start(const std::function<void(int output)>& body,
+             std::function<void(const ChildResult&)> done);
   // Until one has ended.
   void Reap();
 

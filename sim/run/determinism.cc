@@ -12,15 +12,18 @@ namespace squall::sim {
 namespace {
 
 std::vector<std::string> Arguments(const SeedRunOptions& options, std::uint64_t seed) {
-  std::vector<std::string> arguments = {"--seed", std::to_string(seed), "--report", "--threads", std::to_string(options.run.core_threads)};
-  if (!options.scenario_file.empty()) arguments.insert(arguments.end(), {"--scenario", options.scenario_file});
+  std::vector<std::string> arguments = {"--seed", std::to_string(seed), "--report", "--threads",
+                                        std::to_string(options.run.core_threads)};
+  if (!options.scenario_file.empty())
+    arguments.insert(arguments.end(), {"--scenario", options.scenario_file});
   if (!options.subject.empty()) arguments.insert(arguments.end(), {"--subject", options.subject});
   if (!options.run.leak.empty()) arguments.insert(arguments.end(), {"--plant", options.run.leak});
   return arguments;
 }
 
 // The first line in which two texts differ, of each.
-std::pair<std::string_view, std::string_view> FirstDifference(std::string_view a, std::string_view b) {
+std::pair<std::string_view, std::string_view> FirstDifference(std::string_view a,
+                                                              std::string_view b) {
   for (;;) {
     const std::string_view line_a = a.substr(0, a.find('\n')), line_b = b.substr(0, b.find('\n'));
     if (line_a != line_b || a.empty() || b.empty()) return {line_a, line_b};
@@ -31,7 +34,8 @@ std::pair<std::string_view, std::string_view> FirstDifference(std::string_view a
 
 }  // namespace
 
-int CheckDeterminism(std::uint64_t from, std::uint64_t to, int jobs, const SeedRunOptions& options) {
+int CheckDeterminism(std::uint64_t from, std::uint64_t to, int jobs,
+                     const SeedRunOptions& options) {
   Children children(jobs, kRunLimitMs);
   std::uint64_t same = 0, different = 0;
   std::map<std::uint64_t, ChildResult> first;
@@ -55,26 +59,34 @@ int CheckDeterminism(std::uint64_t from, std::uint64_t to, int jobs, const SeedR
         ++same;
         return;
       }
-      std::printf("seed %lu: a run did not end: %s | %s\n", seed, other.mapped().text.c_str(), result.text.c_str());
+      std::printf("seed %lu: a run did not end: %s | %s\n", seed, other.mapped().text.c_str(),
+                  result.text.c_str());
       return;
     }
     const auto [line_a, line_b] = FirstDifference(a->journal, b->journal);
     if (a->journal != b->journal) {
-      std::printf("seed %lu differs, first in\n  %.*s\n  %.*s\n", seed, static_cast<int>(line_a.size()), line_a.data(),
-                  static_cast<int>(line_b.size()), line_b.data());
+      std::printf("seed %lu differs, first in\n  %.*s\n  %.*s\n", seed,
+                  static_cast<int>(line_a.size()), line_a.data(), static_cast<int>(line_b.size()),
+                  line_b.data());
     } else {
-      std::printf("seed %lu differs in the scheduler's choices only: compare two of --seed %lu --trace FILE\n", seed, seed);
+      std::printf(
+          "seed %lu differs in the scheduler's choices only: compare two of --seed %lu --trace "
+          "FILE\n",
+          seed, seed);
     }
   };
   for (std::uint64_t seed = from; seed <= to; ++seed) {
     SeedRunOptions forked = options;
     forked.run.seed = seed;
     forked.story = true;
-    children.Fork([forked] { return ToText(RunSeed(forked)); }, [&, seed](const ChildResult& result) { compare(seed, result); });
-    children.Execute(Arguments(options, seed), [&, seed](const ChildResult& result) { compare(seed, result); });
+    children.Fork([forked] { return ToText(RunSeed(forked)); },
+                  [&, seed](const ChildResult& result) { compare(seed, result); });
+    children.Execute(Arguments(options, seed),
+                     [&, seed](const ChildResult& result) { compare(seed, result); });
   }
   children.Wait();
-  std::printf("%lu of %lu seeds are the same in a forked child and in a fresh process\n", same, same + different);
+  std::printf("%lu of %lu seeds are the same in a forked child and in a fresh process\n", same,
+              same + different);
   return different == 0 ? 0 : 1;
 }
 

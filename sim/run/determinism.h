@@ -1,5 +1,6 @@
 #pragma once
-// Whether a seed says everything: each is run in a forked child and in a freshly executed process, and both must agree.
+// Whether a seed says everything: each is run in a forked child and in a freshly executed process,
+// and both must agree.
 
 #include <cstdint>
 

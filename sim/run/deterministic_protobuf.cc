@@ -2,7 +2,8 @@
 
 #include <google/protobuf/io/coded_stream.h>
 
-// The switch is private and befriends this one function, which protobuf declares and its own tests define.
+// The switch is private and befriends this one function, which protobuf declares and its own tests
+// define.
 void google::protobuf::internal::MapTestForceDeterministic() {
   google::protobuf::io::CodedOutputStream::SetDefaultSerializationDeterministic();
 }

@@ -31,7 +31,9 @@ std::string DrawRandomness() {
 
 // Containers that hash by address iterate by it.
 struct ByAddress {
-  std::size_t operator()(const std::unique_ptr<int>& value) const { return reinterpret_cast<std::size_t>(value.get()) >> 4; }
+  std::size_t operator()(const std::unique_ptr<int>& value) const {
+    return reinterpret_cast<std::size_t>(value.get()) >> 4;
+  }
 };
 std::string HashOrder() {
   std::unordered_set<std::unique_ptr<int>, ByAddress> numbers;
@@ -51,24 +53,29 @@ std::string ThreadOrder() {
   const auto run = [](void* number) -> void* {
     const long self = reinterpret_cast<long>(number);
     for (int i = 0; i < 200'000; ++i) {
-      if (__atomic_exchange_n(&race.last, self, __ATOMIC_SEQ_CST) != self) __atomic_add_fetch(&race.changes, 1, __ATOMIC_SEQ_CST);
+      if (__atomic_exchange_n(&race.last, self, __ATOMIC_SEQ_CST) != self)
+        __atomic_add_fetch(&race.changes, 1, __ATOMIC_SEQ_CST);
     }
     return nullptr;
   };
   std::array<pthread_t, 2> threads{};
-  for (long i = 0; i < 2; ++i) SQUALL_LIBC(pthread_create)(&threads[static_cast<std::size_t>(i)], nullptr, run, reinterpret_cast<void*>(i));
+  for (long i = 0; i < 2; ++i)
+    SQUALL_LIBC(pthread_create)
+    (&threads[static_cast<std::size_t>(i)], nullptr, run, reinterpret_cast<void*>(i));
   for (const pthread_t thread : threads) SQUALL_LIBC(pthread_join)(thread, nullptr);
   return std::to_string(race.changes);
 }
 
-// Sorted by where they lie: on the stack, in the heap and in the program, which the machine places anew in every process.
+// Sorted by where they lie: on the stack, in the heap and in the program, which the machine places
+// anew in every process.
 std::string AddressOrder() {
   static int in_program = 0;
   int on_stack = 0;
   const auto in_heap = std::make_unique<int>(0);
   const std::array<const int*, 3> places = {&in_program, &on_stack, in_heap.get()};
   std::string order;
-  for (const int* place : places) order += std::to_string((reinterpret_cast<std::size_t>(place) >> 12) % 1024) + " ";
+  for (const int* place : places)
+    order += std::to_string((reinterpret_cast<std::size_t>(place) >> 12) % 1024) + " ";
   return order;
 }
 

@@ -31,10 +31,11 @@ struct Flags {
 void Print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
 std::string Line(const SeedReport& report) {
-  return fmt::format("seed {}: {}{}{} ({:.1f} s of virtual time, {} choices, journal {:016x})\n", report.seed, report.verdict,
-                     report.failed.empty() ? "" : " [" + report.failed + "]",
-                     report.explanation.empty() ? "" : ": " + report.explanation, static_cast<double>(report.virtual_ns) / 1e9,
-                     report.choices, report.journal_digest);
+  return fmt::format(
+      "seed {}: {}{}{} ({:.1f} s of virtual time, {} choices, journal {:016x})\n", report.seed,
+      report.verdict, report.failed.empty() ? "" : " [" + report.failed + "]",
+      report.explanation.empty() ? "" : ": " + report.explanation,
+      static_cast<double>(report.virtual_ns) / 1e9, report.choices, report.journal_digest);
 }
 
 // A child's result; what a run that did not end has said becomes its report.
@@ -44,7 +45,9 @@ SeedReport ReportOf(std::uint64_t seed, const ChildResult& result) {
   }
   SeedReport report;
   report.seed = seed;
-  report.verdict = result.exit_code == kExitStuck ? "stuck" : result.exit_code == kExitEscape ? "escape" : "died";
+  report.verdict = result.exit_code == kExitStuck    ? "stuck"
+                   : result.exit_code == kExitEscape ? "escape"
+                                                     : "died";
   report.explanation = result.timed_out     ? "no end in real time"
                        : result.signal != 0 ? fmt::format("killed by signal {}", result.signal)
                                             : result.text;
@@ -54,8 +57,10 @@ SeedReport ReportOf(std::uint64_t seed, const ChildResult& result) {
 StatusOr<std::pair<std::uint64_t, std::uint64_t>> ParseRange(const std::string& text) {
   std::uint64_t from = 0, to = 0;
   char rest = 0;
-  if (std::sscanf(text.c_str(), "%lu..%lu%c", &from, &to, &rest) == 2 && from <= to) return std::pair(from, to);
-  return MakeStatus(StatusCode::kInvalidArgument, "--seeds {}: write FROM..TO, as in 1..1000", text);
+  if (std::sscanf(text.c_str(), "%lu..%lu%c", &from, &to, &rest) == 2 && from <= to)
+    return std::pair(from, to);
+  return MakeStatus(StatusCode::kInvalidArgument, "--seeds {}: write FROM..TO, as in 1..1000",
+                    text);
 }
 
 int RunSwarm(const Flags& flags) {
@@ -72,23 +77,27 @@ int RunSwarm(const Flags& flags) {
   for (std::uint64_t seed = range->first; seed <= range->second; ++seed) {
     SeedRunOptions options = flags.run;
     options.run.seed = seed;
-    children.Fork([options] { return ToText(RunSeed(options)); },
-                  [&, seed](const ChildResult& result) {
-                    const SeedReport report = ReportOf(seed, result);
-                    virtual_seconds += static_cast<double>(report.virtual_ns) / 1e9;
-                    if (report.verdict == "pass") {
-                      ++passed;
-                      return;
-                    }
-                    ++bad;
-                    Print(Line(report) + fmt::format("  repeat: squall-sim --seed {} --story\n", seed));
-                    std::fflush(stdout);
-                  });
+    children.Fork(
+        [options] { return ToText(RunSeed(options)); },
+        [&, seed](const ChildResult& result) {
+          const SeedReport report = ReportOf(seed, result);
+          virtual_seconds += static_cast<double>(report.virtual_ns) / 1e9;
+          if (report.verdict == "pass") {
+            ++passed;
+            return;
+          }
+          ++bad;
+          Print(Line(report) + fmt::format("  repeat: squall-sim --seed {} --story\n", seed));
+          std::fflush(stdout);
+        });
   }
   children.Wait();
   const double real = std::chrono::duration<double>(clock.Now() - begun).count();
-  Print(fmt::format("{} of {} seeds passed in {:.1f} s ({:.1f} a second; {:.0f} s of virtual time, {:.0f} times real)\n", passed,
-                    passed + bad, real, static_cast<double>(passed + bad) / real, virtual_seconds, virtual_seconds / real));
+  Print(
+      fmt::format("{} of {} seeds passed in {:.1f} s ({:.1f} a second; {:.0f} s of virtual time, "
+                  "{:.0f} times real)\n",
+                  passed, passed + bad, real, static_cast<double>(passed + bad) / real,
+                  virtual_seconds, virtual_seconds / real));
   return bad == 0 ? 0 : 1;
 }
 
@@ -114,20 +123,29 @@ int RunOne(Flags& flags) {
 
 int RunProgram(int argc, char** argv) {
   Flags flags;
-  CLI::App app("Runs Temporal workers on the production core in virtual time, by seed.", "squall-sim");
+  CLI::App app("Runs Temporal workers on the production core in virtual time, by seed.",
+               "squall-sim");
   app.add_option("--seed", flags.seed, "one run, in this process");
-  app.add_option("--seeds", flags.seeds, "a run for each seed FROM..TO, each in a process of its own");
-  app.add_option("--jobs", flags.jobs, "runs side by side")->check(CLI::Range(1, 256))->capture_default_str();
-  app.add_flag("--check-determinism", flags.determinism, "with --seeds: each seed twice, forked and freshly executed");
-  app.add_option("--scenario", flags.run.scenario_file, "a scenario file instead of the seed's own");
+  app.add_option("--seeds", flags.seeds,
+                 "a run for each seed FROM..TO, each in a process of its own");
+  app.add_option("--jobs", flags.jobs, "runs side by side")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  app.add_flag("--check-determinism", flags.determinism,
+               "with --seeds: each seed twice, forked and freshly executed");
+  app.add_option("--scenario", flags.run.scenario_file,
+                 "a scenario file instead of the seed's own");
   app.add_option("--subject", flags.run.subject, "its subject (default: the first)");
   app.add_flag("--story", flags.story, "print the journal");
   app.add_option("--journal", flags.journal, "write the journal to this file");
   app.add_option("--trace", flags.trace, "write every choice of the scheduler to this file");
-  app.add_flag("--print-scenario", flags.print_scenario, "print the seed's scenario and run nothing");
+  app.add_flag("--print-scenario", flags.print_scenario,
+               "print the seed's scenario and run nothing");
   app.add_flag("--report", flags.report, "print the result as JSON");
-  app.add_option("--threads", flags.run.run.core_threads, "tokio threads of each worker's core")->capture_default_str();
-  app.add_option("--plant", flags.run.run.leak, "let luck in, to prove that it is found")->check(CLI::IsMember(PlantedLeaks()));
+  app.add_option("--threads", flags.run.run.core_threads, "tokio threads of each worker's core")
+      ->capture_default_str();
+  app.add_option("--plant", flags.run.run.leak, "let luck in, to prove that it is found")
+      ->check(CLI::IsMember(PlantedLeaks()));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -20,15 +20,16 @@ struct SeedRunOptions {
 // The result of a run as the parent needs it.
 struct SeedReport {
   std::uint64_t seed = 0;
-  std::string verdict;      // pass, unknown, fail; or "stuck", "escape", "died": the run did not end
+  std::string verdict;  // pass, unknown, fail; or "stuck", "escape", "died": the run did not end
   std::string explanation;
-  std::string failed;       // names of the checks that failed, with commas
+  std::string failed;  // names of the checks that failed, with commas
   std::uint64_t journal_digest = 0, schedule_digest = 0, choices = 0;
   std::int64_t virtual_ns = 0;
   std::string journal, trace;  // with `story`
 
   bool SameAs(const SeedReport& other) const {
-    return verdict == other.verdict && journal_digest == other.journal_digest && schedule_digest == other.schedule_digest;
+    return verdict == other.verdict && journal_digest == other.journal_digest &&
+           schedule_digest == other.schedule_digest;
   }
 };
 

@@ -15,10 +15,12 @@
 namespace squall::sim {
 namespace {
 
-scenarios::Conclusion Conclude(std::span<const scenarios::CheckResult> results, const scenarios::Expectation& expectation, bool& caught) {
+scenarios::Conclusion Conclude(std::span<const scenarios::CheckResult> results,
+                               const scenarios::Expectation& expectation, bool& caught) {
   for (const scenarios::CheckResult& result : results) {
     if (result.check == scenarios::kInfrastructureCheck)
-      return {scenarios::Outcome::kUnknown, fmt::format("infrastructure: {}: {}", result.expected, result.happened)};
+      return {scenarios::Outcome::kUnknown,
+              fmt::format("infrastructure: {}: {}", result.expected, result.happened)};
   }
   const scenarios::SubjectJudgement judgement = scenarios::JudgeSubject(results, expectation);
   caught = judgement.caught;
@@ -36,8 +38,10 @@ std::uint64_t Digest(const std::vector<std::string>& lines) {
   return hash;
 }
 
-StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario, const scenarios::Subject& subject, const RunOptions& options) {
-  SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<scenarios::ChecksJudge> judge, scenarios::ChecksJudge::Create(subject.checks));
+StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario,
+                               const scenarios::Subject& subject, const RunOptions& options) {
+  SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<scenarios::ChecksJudge> judge,
+                          scenarios::ChecksJudge::Create(subject.checks));
   SerializeMapsInOrder();
   SchedulerOptions scheduler;
   scheduler.seed = options.seed;
@@ -62,7 +66,8 @@ StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario, const scenar
   machine_options.conclude = [&](std::span<const scenarios::CheckResult> results) {
     return Conclude(results, subject.expect, result.caught);
   };
-  scenarios::StepMachine machine(*loop, *world, *judge, *journal, scenario, subject, machine_options);
+  scenarios::StepMachine machine(*loop, *world, *judge, *journal, scenario, subject,
+                                 machine_options);
   journal->SetObserver([&, loop, world](const journal::Event& event) {
     loop->Post([&machine, world, event] {
       machine.OnEvent(event);
@@ -82,7 +87,8 @@ StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario, const scenar
   result.verdict = finished->conclusion.verdict;
   result.explanation = finished->conclusion.explanation;
   result.checks = finished->checks;
-  for (const journal::Event& event : journal->Events()) result.journal.push_back(journal::ToJson(event));
+  for (const journal::Event& event : journal->Events())
+    result.journal.push_back(journal::ToJson(event));
   result.journal_digest = Digest(result.journal);
   result.schedule_digest = TheScheduler().digest();
   result.choices = TheScheduler().choices();

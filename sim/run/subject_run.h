@@ -16,7 +16,7 @@ struct RunOptions {
   std::uint64_t seed = 1;
   int core_threads = 2;  // of each worker's core
   double preemption = 0.1;
-  bool trace = false;    // keep the scheduler's choices as text
+  bool trace = false;  // keep the scheduler's choices as text
   // What is planted to prove that it is found: "" or one of PlantedLeaks().
   std::string leak;
 };
@@ -34,9 +34,10 @@ struct RunResult {
   std::string trace;
 };
 
-// Once in the life of a process; time is virtual from then on. Not finding its way out (a deadlock, an escape) ends the program
-// with FailRun.
-StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario, const scenarios::Subject& subject, const RunOptions& options);
+// Once in the life of a process; time is virtual from then on. Not finding its way out (a deadlock,
+// an escape) ends the program with FailRun.
+StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario,
+                               const scenarios::Subject& subject, const RunOptions& options);
 
 // FNV-1a.
 std::uint64_t Digest(const std::vector<std::string>& lines);

@@ -48,18 +48,20 @@ Plan PlanOf(std::uint64_t seed) {
   const std::uint64_t workers = 1 + rng.Below(2);
   for (std::uint64_t i = 1; i <= workers; ++i) {
     const bool supervising = rng.Chance(0.7);
-    plan.workers.push_back({fmt::format("w{}", i), supervising ? "supervising" : "", supervising ? static_cast<int>(1 + rng.Below(2)) : 1});
+    plan.workers.push_back({fmt::format("w{}", i), supervising ? "supervising" : "",
+                            supervising ? static_cast<int>(1 + rng.Below(2)) : 1});
   }
   const std::uint64_t workflows = 3 + rng.Below(8);
   for (std::uint64_t i = 1; i <= workflows; ++i) {
     struct Load {
       const char *type, *input, *result;
     };
-    static constexpr Load kLoads[] = {{"Ping", "7", "7"},       {"Echo", "\"x\"", "\"x\""}, {"Chain", "3", "3"},
-                                      {"Timer", "2000", "\"done\""}, {"Parent", "5", "5"},      {"Loop", "2", "2"}};
+    static constexpr Load kLoads[] = {{"Ping", "7", "7"},   {"Echo", "\"x\"", "\"x\""},
+                                      {"Chain", "3", "3"},  {"Timer", "2000", "\"done\""},
+                                      {"Parent", "5", "5"}, {"Loop", "2", "2"}};
     const Load& load = kLoads[rng.Below(std::size(kLoads))];
-    plan.workflows.push_back({load.type, fmt::format("{}-{}", load.type, i), load.input, load.result,
-                              static_cast<std::int64_t>(rng.Below(kWindowMs))});
+    plan.workflows.push_back({load.type, fmt::format("{}-{}", load.type, i), load.input,
+                              load.result, static_cast<std::int64_t>(rng.Below(kWindowMs))});
   }
   // Which kinds there are in this run, and how likely each is.
   std::array<double, std::size(kKinds)> weights{};
@@ -76,12 +78,17 @@ Plan PlanOf(std::uint64_t seed) {
     const FaultKind& chosen = kKinds[kind];
     PlannedFault fault;
     const std::string& worker = plan.workers[rng.Below(plan.workers.size())].name;
-    fault.target = chosen.on == FaultKind::On::kServer ? "temporal" : chosen.on == FaultKind::On::kLink ? "link-" + worker : worker;
+    fault.target = chosen.on == FaultKind::On::kServer ? "temporal"
+                   : chosen.on == FaultKind::On::kLink ? "link-" + worker
+                                                       : worker;
     fault.fault = chosen.fault;
     fault.params = fmt::format(fmt::runtime(chosen.params), 10 + rng.Below(2000));
     fault.at_ms = static_cast<std::int64_t>(rng.Below(kWindowMs));
     // Many short, some long.
-    fault.for_ms = chosen.one_shot ? 0 : static_cast<std::int64_t>(rng.Chance(0.3) ? 1000 + rng.Below(90'000) : 20 + rng.Below(5000));
+    fault.for_ms = chosen.one_shot
+                       ? 0
+                       : static_cast<std::int64_t>(rng.Chance(0.3) ? 1000 + rng.Below(90'000)
+                                                                   : 20 + rng.Below(5000));
     plan.faults.push_back(std::move(fault));
   }
   return plan;
@@ -89,18 +96,23 @@ Plan PlanOf(std::uint64_t seed) {
 
 std::string ScenarioOf(const Plan& plan) {
   std::string text = fmt::format(
-      "id: S{0}\ntitle: Swarm, seed {0}\nwhy: Drawn by the seed.\nneeds: {{worlds: [sim, fake]}}\nseed: {0}\ntimeout: 20m\ntopology:\n"
+      "id: S{0}\ntitle: Swarm, seed {0}\nwhy: Drawn by the seed.\nneeds: {{worlds: [sim, "
+      "fake]}}\nseed: {0}\ntimeout: 20m\ntopology:\n"
       "  servers: {{temporal: {{data: kept}}}}\n  links:\n",
       plan.seed);
-  for (const PlannedWorker& worker : plan.workers) text += fmt::format("    link-{}: temporal\n", worker.name);
+  for (const PlannedWorker& worker : plan.workers)
+    text += fmt::format("    link-{}: temporal\n", worker.name);
   text += "  workers:\n";
   for (const PlannedWorker& worker : plan.workers) {
     text += fmt::format("    {}: {{", worker.name);
-    if (!worker.host.empty()) text += fmt::format("kind: host, host: {}, args: [--workers, \"{}\"], ", worker.host, worker.workers);
+    if (!worker.host.empty())
+      text += fmt::format("kind: host, host: {}, args: [--workers, \"{}\"], ", worker.host,
+                          worker.workers);
     text += fmt::format("connect: {{to: link-{}}}}}\n", worker.name);
   }
   text += "steps:\n";
-  for (const PlannedWorker& worker : plan.workers) text += fmt::format("  - wait_healthy: {}\n    within: 60s\n", worker.name);
+  for (const PlannedWorker& worker : plan.workers)
+    text += fmt::format("  - wait_healthy: {}\n    within: 60s\n", worker.name);
 
   // In the order of their times; what comes between is waiting.
   struct Moment {
@@ -109,31 +121,43 @@ std::string ScenarioOf(const Plan& plan) {
   };
   std::vector<Moment> moments;
   for (const PlannedWorkflow& workflow : plan.workflows) {
-    moments.push_back({workflow.at_ms, fmt::format("  - start_workflow: {{workflow: {}, id: {}, input: {}}}\n    may_be_refused: true\n",
-                                                   workflow.type, workflow.id, workflow.input)});
-    moments.back().step = fmt::format("  - start_workflow: {{workflow: {}, id: {}, input: {}, may_be_refused: true}}\n    within: 60s\n",
-                                      workflow.type, workflow.id, workflow.input);
+    moments.push_back(
+        {workflow.at_ms,
+         fmt::format(
+             "  - start_workflow: {{workflow: {}, id: {}, input: {}}}\n    may_be_refused: true\n",
+             workflow.type, workflow.id, workflow.input)});
+    moments.back().step = fmt::format(
+        "  - start_workflow: {{workflow: {}, id: {}, input: {}, may_be_refused: true}}\n    "
+        "within: 60s\n",
+        workflow.type, workflow.id, workflow.input);
   }
   int number = 0;
   for (const PlannedFault& fault : plan.faults) {
-    std::string step = fmt::format("  - inject: {{fault: {}, on: {}, as: f{}", fault.fault, fault.target, ++number);
+    std::string step = fmt::format("  - inject: {{fault: {}, on: {}, as: f{}", fault.fault,
+                                   fault.target, ++number);
     if (fault.for_ms > 0) step += fmt::format(", for: {}ms", fault.for_ms);
     if (!fault.params.empty()) step += ", " + fault.params;
     moments.push_back({fault.at_ms, step + "}\n    within: 60s\n"});
   }
-  std::stable_sort(moments.begin(), moments.end(), [](const Moment& a, const Moment& b) { return a.at_ms < b.at_ms; });
+  std::stable_sort(moments.begin(), moments.end(),
+                   [](const Moment& a, const Moment& b) { return a.at_ms < b.at_ms; });
   std::int64_t now = 0;
   for (const Moment& moment : moments) {
-    if (moment.at_ms > now) text += fmt::format("  - for: {}ms\n    within: 120s\n", moment.at_ms - now);
+    if (moment.at_ms > now)
+      text += fmt::format("  - for: {}ms\n    within: 120s\n", moment.at_ms - now);
     now = moment.at_ms;
     text += moment.step;
   }
   // Everything heals, and then whatever was accepted must end, and new work must be done.
   text += "  - heal: all\n    within: 120s\n  - for: 150s\n    within: 200s\n";
   text += "  - run: {workflow: Echo, id: after-all, input: 1, result: 1}\n    within: 120s\n";
-  for (const PlannedWorker& worker : plan.workers) text += fmt::format("  - stop: {}\n    within: 60s\n", worker.name);
+  for (const PlannedWorker& worker : plan.workers)
+    text += fmt::format("  - stop: {}\n    within: 60s\n", worker.name);
   text += "expect:\n  - no_workflow_lost: {within: 60s}\n";
-  for (const PlannedWorker& worker : plan.workers) text += fmt::format("  - exits: {{id: exits-{0}, worker: {0}, code: 0, reason: asked, within: 30m}}\n", worker.name);
+  for (const PlannedWorker& worker : plan.workers)
+    text += fmt::format(
+        "  - exits: {{id: exits-{0}, worker: {0}, code: 0, reason: asked, within: 30m}}\n",
+        worker.name);
   return text;
 }
 

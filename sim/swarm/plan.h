@@ -1,8 +1,10 @@
 #pragma once
-// What a seed of the swarm stands for: a topology, load, and faults that start and heal, as a scenario.
+// What a seed of the swarm stands for: a topology, load, and faults that start and heal, as a
+// scenario.
 //
-// Each seed first draws which kinds of fault there are at all and how likely each is (so that some runs are all about one kind),
-// then the faults themselves. Everything is in the plan; the scenario made from it is an ordinary file.
+// Each seed first draws which kinds of fault there are at all and how likely each is (so that some
+// runs are all about one kind), then the faults themselves. Everything is in the plan; the scenario
+// made from it is an ordinary file.
 
 #include <cstdint>
 #include <string>

@@ -36,19 +36,28 @@ MethodName Resolve(const std::string& method) {
     const std::size_t slash = method.rfind('/');
     return {method.substr(1, slash - 1), method.substr(slash + 1)};
   }
-  if (method.starts_with("operator/")) return {std::string(fakes::kOperatorService), method.substr(method.find('/') + 1)};
+  if (method.starts_with("operator/"))
+    return {std::string(fakes::kOperatorService), method.substr(method.find('/') + 1)};
   return {std::string(fakes::kWorkflowService), method};
 }
 
-StatusOr<std::unique_ptr<google::protobuf::Message>> MessageOf(const MethodName& name, const std::string& suffix) {
-  const std::string full = name.service.substr(0, name.service.rfind('.')) + "." + name.method + suffix;
-  const auto* descriptor = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(full);
-  if (descriptor == nullptr) return MakeStatus(StatusCode::kInvalidArgument, "no method '{}' (there is no message {})", name.method, full);
-  return std::unique_ptr<google::protobuf::Message>(google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor)->New());
+StatusOr<std::unique_ptr<google::protobuf::Message>> MessageOf(const MethodName& name,
+                                                               const std::string& suffix) {
+  const std::string full =
+      name.service.substr(0, name.service.rfind('.')) + "." + name.method + suffix;
+  const auto* descriptor =
+      google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(full);
+  if (descriptor == nullptr)
+    return MakeStatus(StatusCode::kInvalidArgument, "no method '{}' (there is no message {})",
+                      name.method, full);
+  return std::unique_ptr<google::protobuf::Message>(
+      google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor)->New());
 }
 
 std::string JsonOf(const temporal::api::common::v1::Payloads& payloads) {
-  return payloads.payloads_size() == 0 || payloads.payloads(0).data().empty() ? "null" : payloads.payloads(0).data();
+  return payloads.payloads_size() == 0 || payloads.payloads(0).data().empty()
+             ? "null"
+             : payloads.payloads(0).data();
 }
 
 std::string TextOf(const temporal::api::failure::v1::Failure& failure) {
@@ -104,9 +113,12 @@ std::optional<RunEnd> ReadEnd(const HistoryEvent& event) {
     case HistoryEvent::kWorkflowExecutionCanceledEventAttributes:
       return RunEnd{{"cancelled", "", ""}, ""};
     case HistoryEvent::kWorkflowExecutionTerminatedEventAttributes:
-      return RunEnd{{"terminated", "", event.workflow_execution_terminated_event_attributes().reason()}, ""};
+      return RunEnd{
+          {"terminated", "", event.workflow_execution_terminated_event_attributes().reason()}, ""};
     case HistoryEvent::kWorkflowExecutionContinuedAsNewEventAttributes:
-      return RunEnd{{"continued", "", ""}, event.workflow_execution_continued_as_new_event_attributes().new_execution_run_id()};
+      return RunEnd{
+          {"continued", "", ""},
+          event.workflow_execution_continued_as_new_event_attributes().new_execution_run_id()};
     default:
       return std::nullopt;
   }
@@ -116,7 +128,8 @@ std::optional<RunEnd> ReadEnd(const HistoryEvent& event) {
 
 // Kept alive by the calls that are open; `closed` once the client is gone.
 struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
-  Impl(Executor& the_loop, journal::Sink& the_journal, Server& the_server) : loop(the_loop), journal(the_journal), server(the_server) {}
+  Impl(Executor& the_loop, journal::Sink& the_journal, Server& the_server)
+      : loop(the_loop), journal(the_journal), server(the_server) {}
 
   Executor& loop;
   journal::Sink& journal;
@@ -128,8 +141,8 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
 
   using Bytes = std::function<void(StatusOr<std::string>)>;
 
-  void Call(const MethodName& method, std::string request, const std::string& of_ns, const std::string& workflow_id, Duration limit,
-            Bytes done) {
+  void Call(const MethodName& method, std::string request, const std::string& of_ns,
+            const std::string& workflow_id, Duration limit, Bytes done) {
     struct State {
       bool over = false;
       TimerId timer = 0;
@@ -139,7 +152,8 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
     const SteadyTime begun = loop.clock().Now();
     const std::uint64_t number = ++calls;
     auto finish = [self = shared_from_this(), state, begun, number, method, of_ns, workflow_id,
-                   done = std::move(done)](const fakes::RpcStatus& status, const std::string& message) {
+                   done = std::move(done)](const fakes::RpcStatus& status,
+                                           const std::string& message) {
       if (std::exchange(state->over, true) || self->closed) return;
       self->loop.Cancel(state->timer);
       journal::RpcEvent event;
@@ -164,23 +178,27 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
     rpc.method = method.method;
     rpc.message = std::move(request);
     rpc.deadline = begun + limit;
-    rpc.metadata = {{"client-name", "squall"}, {"client-version", "0.1.0"}, {"temporal-namespace", of_ns}};
+    rpc.metadata = {
+        {"client-name", "squall"}, {"client-version", "0.1.0"}, {"temporal-namespace", of_ns}};
     state->timer = loop.After(limit, [self = shared_from_this(), state, finish] {
       if (!state->over) self->server.Cancel(state->call);
       finish({4, "Deadline Exceeded", ""}, "");
     });
-    state->call = server.Call(std::move(rpc), [self = shared_from_this(), finish](const fakes::RpcResponse& response) {
-      // Never inside the call that asked.
-      self->loop.Post([finish, response] { finish(response.status, response.message); });
-    });
+    state->call = server.Call(
+        std::move(rpc), [self = shared_from_this(), finish](const fakes::RpcResponse& response) {
+          // Never inside the call that asked.
+          self->loop.Post([finish, response] { finish(response.status, response.message); });
+        });
   }
 
-  void Await(const std::string& id, std::string run_id, const std::string& of_ns, SteadyTime end, Duration pause, std::string token,
+  void Await(const std::string& id, std::string run_id, const std::string& of_ns, SteadyTime end,
+             Duration pause, std::string token,
              std::function<void(StatusOr<scenarios::WorkflowEnd>)> done) {
     const Duration left = end - loop.clock().Now();
     if (closed) return;
     if (left <= Duration::zero()) {
-      return done(MakeStatus(StatusCode::kDeadlineExceeded, "workflow {} has not ended in time", id));
+      return done(
+          MakeStatus(StatusCode::kDeadlineExceeded, "workflow {} has not ended in time", id));
     }
     service::GetWorkflowExecutionHistoryRequest request;
     request.set_namespace_(of_ns);
@@ -189,12 +207,15 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
     request.set_wait_new_event(true);
     request.set_history_event_filter_type(enums::HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT);
     request.set_next_page_token(token);
-    Call({std::string(fakes::kWorkflowService), "GetWorkflowExecutionHistory"}, request.SerializeAsString(), of_ns, id,
-         std::min<Duration>(left, std::chrono::seconds(30)),
-         [self = shared_from_this(), id, run_id, of_ns, end, pause, done](const StatusOr<std::string>& bytes) {
+    Call({std::string(fakes::kWorkflowService), "GetWorkflowExecutionHistory"},
+         request.SerializeAsString(), of_ns, id, std::min<Duration>(left, std::chrono::seconds(30)),
+         [self = shared_from_this(), id, run_id, of_ns, end, pause,
+          done](const StatusOr<std::string>& bytes) {
            if (!bytes.ok()) {
              if (!Retryable(bytes.status())) {
-               if (bytes.status().code() == StatusCode::kNotFound) self->Tell("lost", id, run_id, of_ns, {"", "", std::string(Message(bytes.status()))});
+               if (bytes.status().code() == StatusCode::kNotFound)
+                 self->Tell("lost", id, run_id, of_ns,
+                            {"", "", std::string(Message(bytes.status()))});
                return done(bytes.status());
              }
              self->loop.After(pause, [self, id, run_id, of_ns, end, pause, done] {
@@ -211,7 +232,8 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
                  self->Tell(ended->end.status, id, run_id, of_ns, ended->end);
                  return done(ended->end);
                }
-               self->Tell("continued", id, run_id, of_ns, {"", ended->end.result, "next run " + ended->next});
+               self->Tell("continued", id, run_id, of_ns,
+                          {"", ended->end.result, "next run " + ended->next});
                next = ended->next;
                page.clear();
              }
@@ -220,8 +242,8 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
          });
   }
 
-  void Tell(const std::string& what, const std::string& id, const std::string& run_id, const std::string& of_ns,
-            const scenarios::WorkflowEnd& end) {
+  void Tell(const std::string& what, const std::string& id, const std::string& run_id,
+            const std::string& of_ns, const scenarios::WorkflowEnd& end) {
     journal::WorkflowEvent event;
     event.what = what;
     event.workflow_id = id;
@@ -235,7 +257,8 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
   const std::string& Or(const std::string& given) const { return given.empty() ? ns : given; }
 };
 
-Client::Client(Executor& loop, journal::Sink& journal, Server& server, std::string name, std::string ns, Duration deadline)
+Client::Client(Executor& loop, journal::Sink& journal, Server& server, std::string name,
+               std::string ns, Duration deadline)
     : impl_(std::make_shared<Impl>(loop, journal, server)) {
   impl_->source = "client:" + name;
   impl_->name = std::move(name);
@@ -245,7 +268,8 @@ Client::Client(Executor& loop, journal::Sink& journal, Server& server, std::stri
 
 Client::~Client() { impl_->closed = true; }
 
-void Client::StartWorkflow(const scenarios::WorkflowRequest& start, std::function<void(StatusOr<RunId>)> done) {
+void Client::StartWorkflow(const scenarios::WorkflowRequest& start,
+                           std::function<void(StatusOr<RunId>)> done) {
   Impl& impl = *impl_;
   const std::string ns = impl.Or(start.ns);
   service::StartWorkflowExecutionRequest request;
@@ -267,8 +291,10 @@ void Client::StartWorkflow(const scenarios::WorkflowRequest& start, std::functio
   event.ns = ns;
   event.task_queue = start.task_queue;
   impl.journal.Append(impl.source, event);
-  impl.Call({std::string(fakes::kWorkflowService), "StartWorkflowExecution"}, request.SerializeAsString(), ns, start.id, impl.deadline,
-            [self = impl_, event, begun = impl.loop.clock().Now(), done = std::move(done)](const StatusOr<std::string>& bytes) mutable {
+  impl.Call({std::string(fakes::kWorkflowService), "StartWorkflowExecution"},
+            request.SerializeAsString(), ns, start.id, impl.deadline,
+            [self = impl_, event, begun = impl.loop.clock().Now(),
+             done = std::move(done)](const StatusOr<std::string>& bytes) mutable {
               event.latency = self->loop.clock().Now() - begun;
               event.what = bytes.ok() ? "accepted" : "refused";
               service::StartWorkflowExecutionResponse answer;
@@ -285,37 +311,48 @@ void Client::StartWorkflow(const scenarios::WorkflowRequest& start, std::functio
             });
 }
 
-void Client::AwaitWorkflow(const std::string& id, const RunId& run_id, const std::string& ns, Duration limit,
+void Client::AwaitWorkflow(const std::string& id, const RunId& run_id, const std::string& ns,
+                           Duration limit,
                            std::function<void(StatusOr<scenarios::WorkflowEnd>)> done) {
-  impl_->Await(id, run_id, impl_->Or(ns), impl_->loop.clock().Now() + limit, kFirstRetry, "", std::move(done));
+  impl_->Await(id, run_id, impl_->Or(ns), impl_->loop.clock().Now() + limit, kFirstRetry, "",
+               std::move(done));
 }
 
-void Client::SignalWorkflow(const scenarios::SignalWorkflowStep& step, std::function<void(Status)> done) {
+void Client::SignalWorkflow(const scenarios::SignalWorkflowStep& step,
+                            std::function<void(Status)> done) {
   service::SignalWorkflowExecutionRequest request;
   request.set_namespace_(impl_->Or(step.ns));
   request.mutable_workflow_execution()->set_workflow_id(step.id);
   request.set_signal_name(step.signal);
   SetJson(request.mutable_input(), step.input);
   request.set_request_id(fmt::format("{}-signal-{}", impl_->name, ++impl_->requests));
-  impl_->Call({std::string(fakes::kWorkflowService), "SignalWorkflowExecution"}, request.SerializeAsString(), impl_->Or(step.ns), step.id,
-              impl_->deadline, [done = std::move(done)](const StatusOr<std::string>& bytes) { done(bytes.status()); });
+  impl_->Call(
+      {std::string(fakes::kWorkflowService), "SignalWorkflowExecution"},
+      request.SerializeAsString(), impl_->Or(step.ns), step.id, impl_->deadline,
+      [done = std::move(done)](const StatusOr<std::string>& bytes) { done(bytes.status()); });
 }
 
-void Client::CallJson(const std::string& method, const std::string& json, std::function<void(StatusOr<std::string>)> done) {
+void Client::CallJson(const std::string& method, const std::string& json,
+                      std::function<void(StatusOr<std::string>)> done) {
   const MethodName name = Resolve(method);
   auto request = MessageOf(name, "Request");
   Status bad = request.status();
   if (bad.ok()) {
-    const auto parsed = google::protobuf::util::JsonStringToMessage(json.empty() ? "{}" : json, request->get());
-    if (!parsed.ok()) bad = MakeStatus(StatusCode::kInvalidArgument, "request of {}: {}", method, parsed.ToString());
+    const auto parsed =
+        google::protobuf::util::JsonStringToMessage(json.empty() ? "{}" : json, request->get());
+    if (!parsed.ok())
+      bad =
+          MakeStatus(StatusCode::kInvalidArgument, "request of {}: {}", method, parsed.ToString());
   }
   if (!bad.ok()) return impl_->loop.Post([bad, done = std::move(done)] { done(bad); });
   const auto* field = (*request)->GetDescriptor()->FindFieldByName("namespace");
-  if (field != nullptr && !field->is_repeated() && field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_STRING &&
+  if (field != nullptr && !field->is_repeated() &&
+      field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_STRING &&
       (*request)->GetReflection()->GetString(**request, field).empty()) {
     (*request)->GetReflection()->SetString(request->get(), field, impl_->ns);
   }
-  impl_->Call(name, (*request)->SerializeAsString(), impl_->ns, "", impl_->deadline, std::move(done));
+  impl_->Call(name, (*request)->SerializeAsString(), impl_->ns, "", impl_->deadline,
+              std::move(done));
 }
 
 }  // namespace squall::sim

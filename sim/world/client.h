@@ -1,6 +1,6 @@
 #pragma once
-// A client of the world's own: starts workflows, watches how they end, makes calls. It stands beside the server (no link), and
-// tells the journal what harness's grpc++ client tells.
+// A client of the world's own: starts workflows, watches how they end, makes calls. It stands
+// beside the server (no link), and tells the journal what harness's grpc++ client tells.
 
 #include <functional>
 #include <memory>
@@ -16,17 +16,21 @@ namespace squall::sim {
 
 class Client {
  public:
-  Client(Executor& loop, journal::Sink& journal, Server& server, std::string name, std::string ns, Duration deadline);
+  Client(Executor& loop, journal::Sink& journal, Server& server, std::string name, std::string ns,
+         Duration deadline);
   ~Client();
 
   using RunId = std::string;
-  void StartWorkflow(const scenarios::WorkflowRequest& request, std::function<void(StatusOr<RunId>)> done);
+  void StartWorkflow(const scenarios::WorkflowRequest& request,
+                     std::function<void(StatusOr<RunId>)> done);
   // Over however many long polls, outages and runs it takes, for `limit`.
-  void AwaitWorkflow(const std::string& id, const RunId& run_id, const std::string& ns, Duration limit,
-                     std::function<void(StatusOr<scenarios::WorkflowEnd>)> done);
+  void AwaitWorkflow(const std::string& id, const RunId& run_id, const std::string& ns,
+                     Duration limit, std::function<void(StatusOr<scenarios::WorkflowEnd>)> done);
   void SignalWorkflow(const scenarios::SignalWorkflowStep& step, std::function<void(Status)> done);
-  // `method` as scenarios write it: DescribeNamespace, operator/DeleteNamespace, /full.Service/Method.
-  void CallJson(const std::string& method, const std::string& request, std::function<void(StatusOr<std::string>)> done);
+  // `method` as scenarios write it: DescribeNamespace, operator/DeleteNamespace,
+  // /full.Service/Method.
+  void CallJson(const std::string& method, const std::string& request,
+                std::function<void(StatusOr<std::string>)> done);
 
  private:
   struct Impl;

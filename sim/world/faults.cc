@@ -56,9 +56,13 @@ Action LinkAction(SimWorld& world, SimWorld::Link& link, const InjectRequest& re
   }
   if (request.fault == "latency") {
     const Duration delay = request.params.Time("delay");
-    return Now(world, [&state, delay] { state.extra_latency += delay; }, [&state, delay] { state.extra_latency -= delay; });
+    return Now(
+        world, [&state, delay] { state.extra_latency += delay; },
+        [&state, delay] { state.extra_latency -= delay; });
   }
-  if (request.fault == "drop_connections") return Now(world, [&link] { CutPaths(link); }, nullptr);
+  if (request.fault == "drop_connections")
+    return Now(
+        world, [&link] { CutPaths(link); }, nullptr);
   // stall, black_hole, never_accept: nothing passes, and flows on when it is healed.
   return Now(
       world, [&state] { ++state.holding; },
@@ -70,11 +74,19 @@ Action LinkAction(SimWorld& world, SimWorld::Link& link, const InjectRequest& re
 
 Action ServerAction(SimWorld& world, Server& server, const InjectRequest& request) {
   const auto* spec = world.topology().Server(request.target);
-  const bool keep = request.params.Has("keep_data") ? request.params.Bool("keep_data", spec->keep_data) : spec->keep_data;
+  const bool keep = request.params.Has("keep_data")
+                        ? request.params.Bool("keep_data", spec->keep_data)
+                        : spec->keep_data;
   const auto start = [&server, keep] { server.Start(keep); };
-  if (request.fault == "kill" || request.fault == "server_down") return Now(world, [&server] { server.End(SIGKILL, "injected"); }, start);
-  if (request.fault == "stop") return Now(world, [&server] { server.End(0, "injected"); }, start);
-  if (request.fault == "pause") return Now(world, [&server] { server.Pause(); }, [&server] { server.Resume(); });
+  if (request.fault == "kill" || request.fault == "server_down")
+    return Now(
+        world, [&server] { server.End(SIGKILL, "injected"); }, start);
+  if (request.fault == "stop")
+    return Now(
+        world, [&server] { server.End(0, "injected"); }, start);
+  if (request.fault == "pause")
+    return Now(
+        world, [&server] { server.Pause(); }, [&server] { server.Resume(); });
   if (request.fault == "data_lost") {
     return Now(
         world,
@@ -92,17 +104,24 @@ Action ServerAction(SimWorld& world, Server& server, const InjectRequest& reques
           for (int candidate = 1; candidate <= 16; ++candidate) {
             if (CodeName(candidate) == request.params.Text("code")) code = candidate;
           }
-          server.RefuseRpcs(request.fault_id, request.params.Texts("methods"), {code, request.params.Text("message"), ""});
+          server.RefuseRpcs(request.fault_id, request.params.Texts("methods"),
+                            {code, request.params.Text("message"), ""});
         },
         [&server, id = request.fault_id] { server.AcceptRpcs(id); });
   }
   if (request.fault == "namespace_delete") {
     const std::string ns = request.params.Text("namespace");
-    return {[&world, target = request.target, ns](Done done) { world.DeleteNamespace(target, ns, std::move(done)); },
-            [&world, target = request.target, ns](Done done) { world.RegisterNamespace(target, ns, std::move(done)); }};
+    return {[&world, target = request.target, ns](Done done) {
+              world.DeleteNamespace(target, ns, std::move(done));
+            },
+            [&world, target = request.target, ns](Done done) {
+              world.RegisterNamespace(target, ns, std::move(done));
+            }};
   }
   // restart
-  scenarios::RestartRequest restart{.node = request.target, .keep_data = keep, .down_for = request.params.Time("down_for"),
+  scenarios::RestartRequest restart{.node = request.target,
+                                    .keep_data = keep,
+                                    .down_for = request.params.Time("down_for"),
                                     .kill = request.params.Bool("kill")};
   return {[&world, restart](Done done) { world.Restart(restart, std::move(done)); }, nullptr};
 }
@@ -113,12 +132,14 @@ Action WorkerAction(SimWorld& world, const InjectRequest& request) {
     return {[&world, name](Done done) { world.Pause(name, std::move(done)); },
             [&world, name](Done done) { world.Resume(name, std::move(done)); }};
   }
-  if (request.fault == "kill") return {[&world, name](Done done) { world.Kill(name, std::move(done)); }, nullptr};
+  if (request.fault == "kill")
+    return {[&world, name](Done done) { world.Kill(name, std::move(done)); }, nullptr};
   const int number = request.fault == "interrupt" ? SIGINT : SIGTERM;
   return {[&world, name, number](Done done) {
             Worker* worker = world.FindWorker(name);
             if (worker == nullptr || !worker->alive()) {
-              return world.Later(std::move(done), MakeStatus(StatusCode::kFailedPrecondition, "worker {} does not run", name));
+              return world.Later(std::move(done), MakeStatus(StatusCode::kFailedPrecondition,
+                                                             "worker {} does not run", name));
             }
             worker->Signal(number, "injected");
             world.Later(std::move(done), absl::OkStatus());
@@ -126,19 +147,24 @@ Action WorkerAction(SimWorld& world, const InjectRequest& request) {
           nullptr};
 }
 
-class SimFault final : public scenarios::FaultHandle, public std::enable_shared_from_this<SimFault> {
+class SimFault final : public scenarios::FaultHandle,
+                       public std::enable_shared_from_this<SimFault> {
  public:
   SimFault(SimWorld& world, InjectRequest request, bool one_shot, Action action)
-      : world_(world), request_(std::move(request)), one_shot_(one_shot), action_(std::move(action)) {}
+      : world_(world),
+        request_(std::move(request)),
+        one_shot_(one_shot),
+        action_(std::move(action)) {}
 
   void Inject(bool hits_at_once, Done done) {
     Tell("injecting");
-    action_.inject([self = shared_from_this(), hits_at_once, done = std::move(done)](const Status& status) {
-      self->active_ = status.ok() && !self->one_shot_;
-      self->Tell(status.ok() ? "injected" : "failed", std::string(Message(status)));
-      if (status.ok() && hits_at_once) self->Hit();
-      done(status);
-    });
+    action_.inject(
+        [self = shared_from_this(), hits_at_once, done = std::move(done)](const Status& status) {
+          self->active_ = status.ok() && !self->one_shot_;
+          self->Tell(status.ok() ? "injected" : "failed", std::string(Message(status)));
+          if (status.ok() && hits_at_once) self->Hit();
+          done(status);
+        });
   }
 
   void Heal(Done done) override {
@@ -191,23 +217,29 @@ class Handle final : public scenarios::FaultHandle {
 
 bool SimulatesFault(FaultTarget target, std::string_view fault) {
   static constexpr std::array<std::string_view, 3> kOfBytes = {"bandwidth", "cut", "slow_close"};
-  return target != FaultTarget::kLink || std::find(kOfBytes.begin(), kOfBytes.end(), fault) == kOfBytes.end();
+  return target != FaultTarget::kLink ||
+         std::find(kOfBytes.begin(), kOfBytes.end(), fault) == kOfBytes.end();
 }
 
 void InjectFault(SimWorld& world, const InjectRequest& request,
                  std::function<void(StatusOr<std::unique_ptr<scenarios::FaultHandle>>)> done) {
   SimWorld::Link* link = world.FindLink(request.target);
   Server* server = link == nullptr ? world.FindServer(request.target) : nullptr;
-  const FaultTarget kind = link != nullptr ? FaultTarget::kLink : server != nullptr ? FaultTarget::kServer : FaultTarget::kWorker;
+  const FaultTarget kind = link != nullptr     ? FaultTarget::kLink
+                           : server != nullptr ? FaultTarget::kServer
+                                               : FaultTarget::kWorker;
   const scenarios::FaultDefinition* definition = scenarios::FindFault(kind, request.fault);
   SQUALL_CHECK(definition != nullptr, "the loader checked the fault");
   Action action = link != nullptr     ? LinkAction(world, *link, request)
                   : server != nullptr ? ServerAction(world, *server, request)
                                       : WorkerAction(world, request);
-  auto fault = std::make_shared<SimFault>(world, request, definition->one_shot(), std::move(action));
-  const bool at_once = definition->evidence == scenarios::FaultEvidence::kInjection || request.fault == "drop_connections";
+  auto fault =
+      std::make_shared<SimFault>(world, request, definition->one_shot(), std::move(action));
+  const bool at_once = definition->evidence == scenarios::FaultEvidence::kInjection ||
+                       request.fault == "drop_connections";
   if (link != nullptr && !at_once) {
-    link->state->on_traffic = [weak = std::weak_ptr<SimFault>(fault), before = link->state->on_traffic] {
+    link->state->on_traffic = [weak = std::weak_ptr<SimFault>(fault),
+                               before = link->state->on_traffic] {
       if (before) before();
       if (const auto met = weak.lock(); met != nullptr && met->active()) met->Hit();
     };

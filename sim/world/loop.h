@@ -1,8 +1,8 @@
 #pragma once
 // The world's own event loop: runs on the thread that began the simulation, in virtual time.
 //
-// Everything here happens with the scheduler's baton, so nothing is locked: Post and At may be called from any simulated
-// thread (a simulated socket call hands bytes to the network with them).
+// Everything here happens with the scheduler's baton, so nothing is locked: Post and At may be
+// called from any simulated thread (a simulated socket call hands bytes to the network with them).
 
 #include <deque>
 

@@ -6,7 +6,8 @@
 namespace squall::sim {
 namespace {
 
-// What belongs to a process that is gone is not given back to it: its threads may stand in the middle of a lock.
+// What belongs to a process that is gone is not given back to it: its threads may stand in the
+// middle of a lock.
 void Leak(core::RpcReply reply) {
   static auto* leaked = new std::vector<core::RpcReply>();
   leaked->push_back(std::move(reply));
@@ -18,11 +19,13 @@ CallPath::CallPath(Executor& loop, std::shared_ptr<LinkState> link, const Proces
     : loop_(loop), link_(std::move(link)), client_(client), rng_(rng) {}
 
 Duration CallPath::Latency() {
-  return std::chrono::microseconds(200 + static_cast<std::int64_t>(rng_.Below(1800))) + link_->extra_latency;
+  return std::chrono::microseconds(200 + static_cast<std::int64_t>(rng_.Below(1800))) +
+         link_->extra_latency;
 }
 
 void CallPath::Configure(core::ConnectionOptions& options) {
-  options.rpc_handler = [self = shared_from_this()](const core::RpcRequestView& view, const core::RpcReply& reply) {
+  options.rpc_handler = [self = shared_from_this()](const core::RpcRequestView& view,
+                                                    const core::RpcReply& reply) {
     auto request = std::make_shared<fakes::RpcRequest>();
     request->service = view.service;
     request->method = view.method;
@@ -48,13 +51,17 @@ void CallPath::Forward(std::uint64_t id) {
   Open& open = it->second;
   open.held = link_->holding > 0 || link_->silent_end;
   if (open.held) return;
-  if (link_->refusing > 0 || link_->server == nullptr || !link_->server->running()) return Refuse(id, "tcp connect error");
-  open.server_call = link_->server->Call(std::move(open.request), [self = shared_from_this(), id](const fakes::RpcResponse& response) {
-    self->Answer(id, response);
-  });
+  if (link_->refusing > 0 || link_->server == nullptr || !link_->server->running())
+    return Refuse(id, "tcp connect error");
+  open.server_call = link_->server->Call(
+      std::move(open.request), [self = shared_from_this(), id](const fakes::RpcResponse& response) {
+        self->Answer(id, response);
+      });
 }
 
-void CallPath::Refuse(std::uint64_t id, const char* why) { Answer(id, {0, {kUnavailable, why, ""}, ""}); }
+void CallPath::Refuse(std::uint64_t id, const char* why) {
+  Answer(id, {0, {kUnavailable, why, ""}, ""});
+}
 
 void CallPath::Answer(std::uint64_t id, const fakes::RpcResponse& response) {
   const auto it = open_.find(id);
@@ -75,8 +82,9 @@ void CallPath::Deliver(std::uint64_t id) {
   if (open.response.status.code == 0) {
     open.reply.Succeed(open.response.message);
   } else {
-    open.reply.Fail(Status(static_cast<StatusCode>(open.response.status.code), open.response.status.message),
-                    open.response.status.details);
+    open.reply.Fail(
+        Status(static_cast<StatusCode>(open.response.status.code), open.response.status.message),
+        open.response.status.details);
   }
 }
 

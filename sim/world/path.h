@@ -1,9 +1,9 @@
 #pragma once
-// A client's way to a server where calls are answered in process (core's RPC override): what a link does to connections, done
-// to calls.
+// A client's way to a server where calls are answered in process (core's RPC override): what a link
+// does to connections, done to calls.
 //
-// Each call takes a latency up and down; a link that refuses answers UNAVAILABLE as core's own transport would, one that is
-// silent holds calls and answers back until it is healed.
+// Each call takes a latency up and down; a link that refuses answers UNAVAILABLE as core's own
+// transport would, one that is silent holds calls and answers back until it is healed.
 
 #include <cstdint>
 #include <functional>
@@ -24,7 +24,7 @@ struct LinkState {
   std::string name;
   Server* server = nullptr;  // null: leads nowhere
   bool silent_end = false;   // accepts and never answers
-  int refusing = 0;          // faults in force that refuse, that hold everything back, and what they add
+  int refusing = 0;  // faults in force that refuse, that hold everything back, and what they add
   int holding = 0;
   Duration extra_latency{};
   std::uint64_t calls = 0;  // that met the link

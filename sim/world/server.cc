@@ -8,14 +8,18 @@ namespace {
 
 bool Matches(const std::vector<std::string>& patterns, std::string_view method) {
   return std::any_of(patterns.begin(), patterns.end(), [method](std::string_view pattern) {
-    return pattern.ends_with('*') ? method.starts_with(pattern.substr(0, pattern.size() - 1)) : method == pattern;
+    return pattern.ends_with('*') ? method.starts_with(pattern.substr(0, pattern.size() - 1))
+                                  : method == pattern;
   });
 }
 
 }  // namespace
 
 Server::Server(Executor& loop, journal::Sink& journal, ServerOptions options)
-    : loop_(loop), journal_(journal), options_(std::move(options)), source_("server:" + options_.name) {}
+    : loop_(loop),
+      journal_(journal),
+      options_(std::move(options)),
+      source_("server:" + options_.name) {}
 
 Server::~Server() { loop_.Cancel(timer_); }
 
@@ -78,7 +82,8 @@ void Server::Resume() {
   Settle();
 }
 
-void Server::RefuseRpcs(std::string fault_id, std::vector<std::string> methods, fakes::RpcStatus status) {
+void Server::RefuseRpcs(std::string fault_id, std::vector<std::string> methods,
+                        fakes::RpcStatus status) {
   rules_.push_back({std::move(fault_id), std::move(methods), std::move(status)});
 }
 
@@ -108,7 +113,9 @@ std::optional<fakes::RpcStatus> Server::Refusal(const fakes::RpcRequest& request
 std::uint64_t Server::Call(fakes::RpcRequest request, Answer answer) {
   const std::uint64_t call = ++last_call_;
   if (!running_) {
-    loop_.Post([call, answer = std::move(answer)] { answer({call, {kUnavailable, "tcp connect error", ""}, ""}); });
+    loop_.Post([call, answer = std::move(answer)] {
+      answer({call, {kUnavailable, "tcp connect error", ""}, ""});
+    });
     return call;
   }
   open_.emplace(call, std::move(answer));
@@ -130,7 +137,8 @@ void Server::Cancel(std::uint64_t call) {
 void Server::Settle() {
   // Answers lead to calls, which settle what they changed themselves.
   if (!running_ || paused_ || std::exchange(settling_, true)) return;
-  for (auto responses = engine_->TakeResponses(); !responses.empty(); responses = engine_->TakeResponses()) {
+  for (auto responses = engine_->TakeResponses(); !responses.empty();
+       responses = engine_->TakeResponses()) {
     for (const fakes::RpcResponse& response : responses) {
       auto node = open_.extract(response.call);
       if (!node.empty()) node.mapped()(response);

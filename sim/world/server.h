@@ -1,7 +1,9 @@
 #pragma once
-// A fake Temporal server in the simulated world: the engine, driven by the world's loop, and the life of its process.
+// A fake Temporal server in the simulated world: the engine, driven by the world's loop, and the
+// life of its process.
 //
-// It dies, comes back with or without its data, is stopped in the middle (SIGSTOP), and refuses calls by rules. Loop thread only.
+// It dies, comes back with or without its data, is stopped in the middle (SIGSTOP), and refuses
+// calls by rules. Loop thread only.
 
 #include <cstdint>
 #include <functional>
@@ -41,7 +43,8 @@ class Server {
 
   // With its data, where it had any.
   void Start(bool keep_data);
-  // The process ends: open calls are answered by nobody, connections are closed. `signal` 0: it ended by itself.
+  // The process ends: open calls are answered by nobody, connections are closed. `signal` 0: it
+  // ended by itself.
   void End(int signal, const std::string& reason);
   void Pause();
   void Resume();
@@ -49,8 +52,8 @@ class Server {
   void RefuseRpcs(std::string fault_id, std::vector<std::string> methods, fakes::RpcStatus status);
   void AcceptRpcs(std::string_view fault_id);
 
-  // One call, from a client in this process or through CallPath; answered once unless cancelled, with UNAVAILABLE where the
-  // server goes away before. On a paused server it waits.
+  // One call, from a client in this process or through CallPath; answered once unless cancelled,
+  // with UNAVAILABLE where the server goes away before. On a paused server it waits.
   std::uint64_t Call(fakes::RpcRequest request, Answer answer);
   void Cancel(std::uint64_t call);
   // Told when connections are cut: the server ended.

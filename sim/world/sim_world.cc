@@ -20,7 +20,9 @@ Status NotRunning(const std::string& name) {
   return MakeStatus(StatusCode::kFailedPrecondition, "worker {} is not running", name);
 }
 
-std::string Seconds(Duration duration) { return fmt::format("{}s", std::chrono::duration<double>(duration).count()); }
+std::string Seconds(Duration duration) {
+  return fmt::format("{}s", std::chrono::duration<double>(duration).count());
+}
 
 }  // namespace
 
@@ -28,28 +30,40 @@ std::string Unsupported(const scenarios::Subject& subject) {
   const scenarios::Topology& topology = subject.topology;
   for (const WorkerSpec& worker : topology.workers) {
     if (worker.kind == WorkerSpec::Kind::kPython || worker.kind == WorkerSpec::Kind::kCommand)
-      return fmt::format("worker {} is a program of another kind: only a process of its own can run it", worker.name);
-    if (worker.connect.tls == scenarios::ConnectSpec::Tls::kOn) return fmt::format("worker {} speaks TLS", worker.name);
+      return fmt::format(
+          "worker {} is a program of another kind: only a process of its own can run it",
+          worker.name);
+    if (worker.connect.tls == scenarios::ConnectSpec::Tls::kOn)
+      return fmt::format("worker {} speaks TLS", worker.name);
     for (const auto* texts : {&worker.args}) {
       for (const std::string& text : *texts) {
-        if (text.find('{') != std::string::npos) return fmt::format("worker {} has an argument that is filled in: {}", worker.name, text);
+        if (text.find('{') != std::string::npos)
+          return fmt::format("worker {} has an argument that is filled in: {}", worker.name, text);
       }
     }
   }
-  if (!topology.ingresses.empty()) return "an ingress needs bytes: calls are answered in process here";
+  if (!topology.ingresses.empty())
+    return "an ingress needs bytes: calls are answered in process here";
   for (const auto& server : topology.servers) {
-    if (server.tls != scenarios::TlsMode::kNone) return fmt::format("server {} speaks TLS", server.name);
+    if (server.tls != scenarios::TlsMode::kNone)
+      return fmt::format("server {} speaks TLS", server.name);
   }
   for (const scenarios::Step& step : subject.steps) {
     const auto* inject = std::get_if<scenarios::InjectStep>(&step.action);
     if (inject != nullptr && !SimulatesFault(inject->target, inject->fault))
-      return fmt::format("the fault {} acts on bytes: calls are answered in process here", inject->fault);
+      return fmt::format("the fault {} acts on bytes: calls are answered in process here",
+                         inject->fault);
   }
   return "";
 }
 
-SimWorld::SimWorld(WorldLoop& loop, journal::Sink& journal, const scenarios::Subject& subject, SimWorldOptions options)
-    : loop_(loop), journal_(journal), subject_(subject), topology_(subject.topology), options_(options) {
+SimWorld::SimWorld(WorldLoop& loop, journal::Sink& journal, const scenarios::Subject& subject,
+                   SimWorldOptions options)
+    : loop_(loop),
+      journal_(journal),
+      subject_(subject),
+      topology_(subject.topology),
+      options_(options) {
   for (const WorkerSpec& spec : topology_.workers) workers_[spec.name].spec = &spec;
 }
 
@@ -70,7 +84,9 @@ std::vector<std::string> SimWorld::Observes() const {
 }
 
 std::map<std::string, std::string> SimWorld::Versions() const {
-  return {{"core", std::string(core::CoreVersion())}, {"server", "fake " + fakes::EngineOptions().server_version}, {"time", "virtual"}};
+  return {{"core", std::string(core::CoreVersion())},
+          {"server", "fake " + fakes::EngineOptions().server_version},
+          {"time", "virtual"}};
 }
 
 void SimWorld::Prepare(Done done) {
@@ -145,17 +161,22 @@ void SimWorld::MakeWorker(WorkerNode& node) {
   }
   options.on_start = [this, &node](Process& process) {
     Link& link = LinkTo(node.spec->connect.to);
-    auto path = std::make_shared<CallPath>(loop_, link.state, process,
-                                           Rng(options_.seed).Split(fmt::format("path {} {}", node.spec->name, process.id)));
+    auto path = std::make_shared<CallPath>(
+        loop_, link.state, process,
+        Rng(options_.seed).Split(fmt::format("path {} {}", node.spec->name, process.id)));
     std::erase_if(link.paths, [](const auto& weak) { return weak.expired(); });
     link.paths.push_back(path);
     node.paths.push_back(path);
     fakes::HostProgramHooks hooks;
     hooks.core_threads = options_.core_threads;
-    hooks.on_connection = [path](core::ConnectionOptions& connection, Executor&) { path->Configure(connection); };
+    hooks.on_connection = [path](core::ConnectionOptions& connection, Executor&) {
+      path->Configure(connection);
+    };
     return hooks;
   };
-  options.on_exit = [this, &node](Process& process, const std::string& reason) { OnWorkerExit(node, process, reason); };
+  options.on_exit = [this, &node](Process& process, const std::string& reason) {
+    OnWorkerExit(node, process, reason);
+  };
   node.worker = std::make_unique<Worker>(loop_, journal_, std::move(options));
 }
 
@@ -188,10 +209,12 @@ void SimWorld::OnWorkerExit(WorkerNode& node, Process&, const std::string& reaso
   });
 }
 
-void SimWorld::StopWorker(WorkerNode& node, int number, Duration grace, const std::string& reason, Done done) {
+void SimWorld::StopWorker(WorkerNode& node, int number, Duration grace, const std::string& reason,
+                          Done done) {
   node.wanted = node.wanted && reason != "asked";
   loop_.Cancel(std::exchange(node.restart_timer, 0));
-  if (node.worker == nullptr || !node.worker->alive()) return Later(std::move(done), absl::OkStatus());
+  if (node.worker == nullptr || !node.worker->alive())
+    return Later(std::move(done), absl::OkStatus());
   node.ended.push_back(std::move(done));
   node.worker->Signal(number, reason);
   if (number == SIGKILL || node.stop_timer != 0) return;
@@ -207,7 +230,8 @@ void SimWorld::Stop(const std::string& name, const std::string& signal, Done don
     return Later(std::move(done), absl::OkStatus());
   }
   WorkerNode& node = workers_.at(name);
-  StopWorker(node, signal == "INT" ? SIGINT : SIGTERM, node.spec->grace + kStopSlack, "asked", std::move(done));
+  StopWorker(node, signal == "INT" ? SIGINT : SIGTERM, node.spec->grace + kStopSlack, "asked",
+             std::move(done));
 }
 
 void SimWorld::Kill(const std::string& name, Done done) {
@@ -216,7 +240,8 @@ void SimWorld::Kill(const std::string& name, Done done) {
     return Later(std::move(done), absl::OkStatus());
   }
   WorkerNode& node = workers_.at(name);
-  if (node.worker == nullptr || !node.worker->alive()) return Later(std::move(done), NotRunning(name));
+  if (node.worker == nullptr || !node.worker->alive())
+    return Later(std::move(done), NotRunning(name));
   StopWorker(node, SIGKILL, {}, "injected", std::move(done));
 }
 
@@ -234,7 +259,8 @@ void SimWorld::Restart(const scenarios::RestartRequest& request, Done done) {
     });
   };
   const auto worker = workers_.find(request.node);
-  const bool running = worker == workers_.end() || (worker->second.worker != nullptr && worker->second.worker->alive());
+  const bool running = worker == workers_.end() ||
+                       (worker->second.worker != nullptr && worker->second.worker->alive());
   if (request.kill && running) return Kill(request.node, std::move(start_again));
   Stop(request.node, "TERM", std::move(start_again));
 }
@@ -245,7 +271,8 @@ void SimWorld::Pause(const std::string& name, Done done) {
     return Later(std::move(done), absl::OkStatus());
   }
   WorkerNode& node = workers_.at(name);
-  if (node.worker == nullptr || !node.worker->alive()) return Later(std::move(done), NotRunning(name));
+  if (node.worker == nullptr || !node.worker->alive())
+    return Later(std::move(done), NotRunning(name));
   node.worker->Pause();
   Later(std::move(done), absl::OkStatus());
 }
@@ -264,7 +291,8 @@ void SimWorld::Resume(const std::string& name, Done done) {
 
 void SimWorld::Signal(const std::string& name, int number, Done done) {
   WorkerNode& node = workers_.at(name);
-  if (node.worker == nullptr || !node.worker->alive()) return Later(std::move(done), NotRunning(name));
+  if (node.worker == nullptr || !node.worker->alive())
+    return Later(std::move(done), NotRunning(name));
   node.worker->Signal(number, "asked");
   Later(std::move(done), absl::OkStatus());
 }
@@ -283,12 +311,14 @@ void SimWorld::LookHealthy(WorkerNode& node) {
 }
 
 void SimWorld::OnEvent(const journal::Event& event) {
-  if (const auto* line = event.As<journal::WorkerEvent>(); line != nullptr && line->what == "polling") {
+  if (const auto* line = event.As<journal::WorkerEvent>();
+      line != nullptr && line->what == "polling") {
     const auto it = workers_.find(line->worker);
     if (it == workers_.end()) return;
     it->second.polling = true;
     LookHealthy(it->second);
-  } else if (const auto* poller = event.As<journal::PollerEvent>(); poller != nullptr && poller->what == "arrived") {
+  } else if (const auto* poller = event.As<journal::PollerEvent>();
+             poller != nullptr && poller->what == "arrived") {
     for (auto& [name, node] : workers_) {
       if (node.spec->task_queue != poller->task_queue || node.spec->ns != poller->ns) continue;
       node.polled = true;
@@ -310,20 +340,24 @@ Client& SimWorld::ClientNamed(const std::string& name) {
     SQUALL_CHECK(spec != nullptr, "the loader checked the names");
     const auto* server = topology_.ServerBehind(spec->connect.to);
     if (server == nullptr) server = &topology_.servers.front();
-    client = std::make_unique<Client>(loop_, journal_, *servers_.at(server->name), name, spec->ns, spec->timeout);
+    client = std::make_unique<Client>(loop_, journal_, *servers_.at(server->name), name, spec->ns,
+                                      spec->timeout);
   }
   return *client;
 }
 
 void SimWorld::StartWorkflow(const scenarios::WorkflowRequest& request, Done done) {
-  ClientNamed(request.client).StartWorkflow(request, [this, alive = alive_, id = request.id, done = std::move(done)](const StatusOr<std::string>& run) {
-    if (!*alive) return;
-    if (run.ok()) run_ids_[id] = *run;
-    done(run.status());
-  });
+  ClientNamed(request.client)
+      .StartWorkflow(request, [this, alive = alive_, id = request.id,
+                               done = std::move(done)](const StatusOr<std::string>& run) {
+        if (!*alive) return;
+        if (run.ok()) run_ids_[id] = *run;
+        done(run.status());
+      });
 }
 
-void SimWorld::AwaitWorkflow(const std::string& id, const std::string& ns, const std::string& client,
+void SimWorld::AwaitWorkflow(const std::string& id, const std::string& ns,
+                             const std::string& client,
                              std::function<void(StatusOr<scenarios::WorkflowEnd>)> done) {
   ClientNamed(client).AwaitWorkflow(id, run_ids_[id], ns, options_.workflow_limit, std::move(done));
 }
@@ -332,10 +366,14 @@ void SimWorld::SignalWorkflow(const scenarios::SignalWorkflowStep& step, Done do
   ClientNamed(step.client).SignalWorkflow(step, std::move(done));
 }
 
-void SimWorld::Call(const scenarios::CallRequest& request, std::function<void(StatusOr<scenarios::CallOutcome>)> done) {
-  ClientNamed(request.client).CallJson(request.method, request.request, [done = std::move(done)](const StatusOr<std::string>& answer) {
-    done(scenarios::CallOutcome{answer.status().raw_code(), std::string(Message(answer.status()))});
-  });
+void SimWorld::Call(const scenarios::CallRequest& request,
+                    std::function<void(StatusOr<scenarios::CallOutcome>)> done) {
+  ClientNamed(request.client)
+      .CallJson(request.method, request.request,
+                [done = std::move(done)](const StatusOr<std::string>& answer) {
+                  done(scenarios::CallOutcome{answer.status().raw_code(),
+                                              std::string(Message(answer.status()))});
+                });
 }
 
 void SimWorld::CloseClient(const std::string& client, Done done) {
@@ -344,16 +382,19 @@ void SimWorld::CloseClient(const std::string& client, Done done) {
 }
 
 void SimWorld::RegisterNamespace(const std::string&, const std::string& ns, Done done) {
-  ClientNamed("direct").CallJson("RegisterNamespace",
-                                 fmt::format(R"({{"namespace":"{}","workflowExecutionRetentionPeriod":"86400s"}})", ns),
-                                 [done = std::move(done)](const StatusOr<std::string>& answer) {
-                                   done(answer.status().code() == StatusCode::kAlreadyExists ? absl::OkStatus() : answer.status());
-                                 });
+  ClientNamed("direct").CallJson(
+      "RegisterNamespace",
+      fmt::format(R"({{"namespace":"{}","workflowExecutionRetentionPeriod":"86400s"}})", ns),
+      [done = std::move(done)](const StatusOr<std::string>& answer) {
+        done(answer.status().code() == StatusCode::kAlreadyExists ? absl::OkStatus()
+                                                                  : answer.status());
+      });
 }
 
 void SimWorld::DeleteNamespace(const std::string&, const std::string& ns, Done done) {
-  ClientNamed("direct").CallJson("operator/DeleteNamespace", fmt::format(R"({{"namespace":"{}"}})", ns),
-                                 [done = std::move(done)](const StatusOr<std::string>& answer) { done(answer.status()); });
+  ClientNamed("direct").CallJson(
+      "operator/DeleteNamespace", fmt::format(R"({{"namespace":"{}"}})", ns),
+      [done = std::move(done)](const StatusOr<std::string>& answer) { done(answer.status()); });
 }
 
 void SimWorld::Inject(const scenarios::InjectRequest& request,

@@ -1,9 +1,11 @@
 #pragma once
-// The simulated world: one subject's servers, links, workers and clients in virtual time, under the step machine's control.
+// The simulated world: one subject's servers, links, workers and clients in virtual time, under the
+// step machine's control.
 //
-// Workers are simulated processes with the production core in them; calls reach the engine in process, through links whose
-// faults act on calls (CallPath). What only real processes or bytes can show is refused by Unsupported, and the scenario is
-// skipped with the reason. Loop thread only; OnEvent must be given every event of the journal.
+// Workers are simulated processes with the production core in them; calls reach the engine in
+// process, through links whose faults act on calls (CallPath). What only real processes or bytes
+// can show is refused by Unsupported, and the scenario is skipped with the reason. Loop thread
+// only; OnEvent must be given every event of the journal.
 
 #include <functional>
 #include <map>
@@ -34,7 +36,8 @@ struct SimWorldOptions {
 
 class SimWorld final : public scenarios::World {
  public:
-  SimWorld(WorldLoop& loop, journal::Sink& journal, const scenarios::Subject& subject, SimWorldOptions options);
+  SimWorld(WorldLoop& loop, journal::Sink& journal, const scenarios::Subject& subject,
+           SimWorldOptions options);
   ~SimWorld() override;
 
   void OnEvent(const journal::Event& event);
@@ -54,10 +57,13 @@ class SimWorld final : public scenarios::World {
   void AwaitWorkflow(const std::string& id, const std::string& ns, const std::string& client,
                      std::function<void(StatusOr<scenarios::WorkflowEnd>)> done) override;
   void SignalWorkflow(const scenarios::SignalWorkflowStep& step, scenarios::Done done) override;
-  void Call(const scenarios::CallRequest& request, std::function<void(StatusOr<scenarios::CallOutcome>)> done) override;
+  void Call(const scenarios::CallRequest& request,
+            std::function<void(StatusOr<scenarios::CallOutcome>)> done) override;
   void CloseClient(const std::string& client, scenarios::Done done) override;
-  void RegisterNamespace(const std::string& server, const std::string& ns, scenarios::Done done) override;
-  void DeleteNamespace(const std::string& server, const std::string& ns, scenarios::Done done) override;
+  void RegisterNamespace(const std::string& server, const std::string& ns,
+                         scenarios::Done done) override;
+  void DeleteNamespace(const std::string& server, const std::string& ns,
+                       scenarios::Done done) override;
   void Inject(const scenarios::InjectRequest& request,
               std::function<void(StatusOr<std::unique_ptr<scenarios::FaultHandle>>)> done) override;
   void CancelWaits() override;
@@ -91,7 +97,8 @@ class SimWorld final : public scenarios::World {
   Link& LinkTo(const std::string& name);
   void MakeWorker(WorkerNode& node);
   void OnWorkerExit(WorkerNode& node, Process& process, const std::string& reason);
-  void StopWorker(WorkerNode& node, int number, Duration grace, const std::string& reason, scenarios::Done done);
+  void StopWorker(WorkerNode& node, int number, Duration grace, const std::string& reason,
+                  scenarios::Done done);
   void LookHealthy(WorkerNode& node);
   Client& ClientNamed(const std::string& name);
 
@@ -103,7 +110,8 @@ class SimWorld final : public scenarios::World {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   bool cleaning_ = false;
   std::map<std::string, std::unique_ptr<Server>> servers_;
-  std::map<std::string, Link> links_;  // one for each way to a server, also without a link in the scenario
+  std::map<std::string, Link>
+      links_;  // one for each way to a server, also without a link in the scenario
   std::map<std::string, WorkerNode> workers_;
   std::map<std::string, std::unique_ptr<Client>> clients_;
   std::map<std::string, std::string> run_ids_;

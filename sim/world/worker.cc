@@ -15,8 +15,8 @@ namespace {
 
 int last_pid = 100;
 
-// A lifecycle line of a worker as the event it stands for: the same fields under the journal's own keys. Nothing when the line is
-// none.
+// A lifecycle line of a worker as the event it stands for: the same fields under the journal's own
+// keys. Nothing when the line is none.
 std::optional<journal::WorkerEvent> ReadLine(const std::string& line) {
   auto fields = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!fields.is_object() || !fields.contains("squall_event")) return std::nullopt;
@@ -49,12 +49,16 @@ void StartProcess(Process& process, std::function<int()> body) {
   auto* main = new Main{process, std::move(body)};
   TheScheduler().SetNextProcess(&process);
   pthread_t thread{};
-  if (::pthread_create(&thread, nullptr, &RunMain, main) != 0) Escaped("a process without a thread");
+  if (::pthread_create(&thread, nullptr, &RunMain, main) != 0)
+    Escaped("a process without a thread");
   ::pthread_detach(thread);
 }
 
 Worker::Worker(Executor& loop, journal::Sink& journal, WorkerOptions options)
-    : loop_(loop), journal_(journal), options_(std::move(options)), source_("worker:" + options_.name) {}
+    : loop_(loop),
+      journal_(journal),
+      options_(std::move(options)),
+      source_("worker:" + options_.name) {}
 
 void Worker::Tell(std::string_view what, const std::function<void(journal::ProcessEvent&)>& fill) {
   journal::ProcessEvent event;
@@ -76,21 +80,24 @@ void Worker::Start() {
   process.environment = options_.environment;
   intent_.clear();
   process.on_line = [this, &process](bool is_error, std::string_view line) {
-    loop_.Post([this, &process, is_error, text = std::string(line)] { OnLine(process, is_error, text); });
+    loop_.Post(
+        [this, &process, is_error, text = std::string(line)] { OnLine(process, is_error, text); });
   };
   process.on_end = [this](Process& ended) {
     DropDescriptorsOf(ended);
     loop_.Post([this, &ended] { OnEnd(ended); });
   };
   Tell("starting");
-  const fakes::HostProgramHooks hooks = options_.on_start ? options_.on_start(process) : fakes::HostProgramHooks{};
+  const fakes::HostProgramHooks hooks =
+      options_.on_start ? options_.on_start(process) : fakes::HostProgramHooks{};
   StartProcess(process, [this, hooks] {
     std::vector<std::string> arguments = {options_.program};
     arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
     std::vector<char*> argv;
     argv.reserve(arguments.size());
     for (std::string& argument : arguments) argv.push_back(argument.data());
-    return fakes::RunHostProgram(options_.program, options_.kind, static_cast<int>(argv.size()), argv.data(), hooks);
+    return fakes::RunHostProgram(options_.program, options_.kind, static_cast<int>(argv.size()),
+                                 argv.data(), hooks);
   });
   Tell("ready");
 }

@@ -1,9 +1,9 @@
 #pragma once
-// A worker under test as a simulated process: squall-worker's or squall-host's own program, on threads of its own, in virtual
-// time.
+// A worker under test as a simulated process: squall-worker's or squall-host's own program, on
+// threads of its own, in virtual time.
 //
-// What it writes becomes journal events as in the harness; it is signalled, stopped, killed and started again. Loop thread
-// only.
+// What it writes becomes journal events as in the harness; it is signalled, stopped, killed and
+// started again. Loop thread only.
 
 #include <cstdint>
 #include <functional>
@@ -20,8 +20,8 @@ namespace squall::sim {
 
 struct WorkerOptions {
   std::string name;
-  std::string program;            // "squall-worker" or "squall-host"
-  std::string kind;               // what RunHostProgram takes: "single"; "" for squall-host
+  std::string program;  // "squall-worker" or "squall-host"
+  std::string kind;     // what RunHostProgram takes: "single"; "" for squall-host
   std::vector<std::string> arguments;
   std::map<std::string, std::string> environment;
   std::string task_queue;
@@ -49,7 +49,8 @@ class Worker {
  private:
   void OnLine(Process& process, bool is_error, const std::string& line);
   void OnEnd(Process& process);
-  void Tell(std::string_view what, const std::function<void(journal::ProcessEvent&)>& fill = nullptr);
+  void Tell(std::string_view what,
+            const std::function<void(journal::ProcessEvent&)>& fill = nullptr);
 
   Executor& loop_;
   journal::Sink& journal_;
@@ -59,7 +60,8 @@ class Worker {
   std::string intent_;          // why its end is wanted; "" while nobody wants it
 };
 
-// Starts a process whose main thread runs `body`; its result is the exit code. `process` must outlive the program.
+// Starts a process whose main thread runs `body`; its result is the exit code. `process` must
+// outlive the program.
 void StartProcess(Process& process, std::function<int()> body);
 
 }  // namespace squall::sim

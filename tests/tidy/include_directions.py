@@ -69,8 +69,8 @@ FENCES = (
     (r"yaml-cpp/", ("scenarios/format", "tests"), "YAML is read by the loader only"),
     (r"boost/process", ("harness/process",), "child processes are harness/process's"),
     (r"boost/asio", ("fakes/server", "harness", "tests"), "sockets belong to fakes/server and harness"),
-    (r"(sys/socket|sys/epoll|netinet/\w+|arpa/inet|netdb)\.h$", ("fakes/server", "harness", "tests"),
-     "sockets belong to fakes/server and harness"),
+    (r"(sys/socket|sys/epoll|netinet/\w+|arpa/inet|netdb)\.h$", ("fakes/server", "harness", "sim", "tests"),
+     "sockets belong to fakes/server and harness; sim stands in for them"),
 )  # fmt: skip
 
 # Sans-IO folders own no thread. The executor waits for other threads, and the journal is written by several.
