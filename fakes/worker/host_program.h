@@ -12,7 +12,8 @@ namespace squall::fakes {
 
 // Where the program is run by somebody else than the operating system (the simulator).
 struct HostProgramHooks {
-  // May change how the host connects, before its first connection; the executor is the host's. Default: nothing.
+  // May change how the host connects, before its first connection; the executor is the host's.
+  // Default: nothing.
   std::function<void(core::ConnectionOptions& connection, Executor& executor)> on_connection;
   int core_threads = 0;  // core::RuntimeOptions::worker_threads
 };

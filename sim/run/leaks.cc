@@ -6,9 +6,8 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
+#include <map>
 #include <memory>
-#include <unordered_set>
 #include <utility>
 
 #include "sim/kernel/raw.h"
@@ -29,17 +28,16 @@ std::string DrawRandomness() {
   return std::to_string(bits);
 }
 
-// Containers that hash by address iterate by it.
-struct ByAddress {
-  std::size_t operator()(const std::unique_ptr<int>& value) const {
-    return reinterpret_cast<std::size_t>(value.get()) >> 4;
-  }
-};
+// What lies in the buckets of a table that hashes by address, in the order of the buckets.
 std::string HashOrder() {
-  std::unordered_set<std::unique_ptr<int>, ByAddress> numbers;
-  for (int i = 0; i < 64; ++i) numbers.insert(std::make_unique<int>(i));
+  std::vector<std::unique_ptr<int>> numbers;
+  std::multimap<std::size_t, int> buckets;
+  for (int i = 0; i < 64; ++i) {
+    numbers.push_back(std::make_unique<int>(i));
+    buckets.emplace((reinterpret_cast<std::size_t>(numbers.back().get()) >> 4) % 61, i);
+  }
   std::string order;
-  for (const auto& number : numbers) order += std::to_string(*number) + " ";  // NOLINT: the leak
+  for (const auto& [bucket, number] : buckets) order += std::to_string(number) + " ";
   return order;
 }
 
@@ -59,9 +57,10 @@ std::string ThreadOrder() {
     return nullptr;
   };
   std::array<pthread_t, 2> threads{};
-  for (long i = 0; i < 2; ++i)
-    SQUALL_LIBC(pthread_create)
-    (&threads[static_cast<std::size_t>(i)], nullptr, run, reinterpret_cast<void*>(i));
+  for (long i = 0; i < 2; ++i) {
+    pthread_t& thread = threads[static_cast<std::size_t>(i)];
+    SQUALL_LIBC(pthread_create)(&thread, nullptr, run, reinterpret_cast<void*>(i));
+  }
   for (const pthread_t thread : threads) SQUALL_LIBC(pthread_join)(thread, nullptr);
   return std::to_string(race.changes);
 }

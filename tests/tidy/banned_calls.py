@@ -46,7 +46,6 @@ ALLOWED = (
     ("randomness", "base/util/rng.cc", "the seed of a run that was given none, printed so that it can be repeated"),
     ("process", "harness/process/guardian.cc", "starts the guardian, which ends the tree when squall is killed"),
     ("process", "sim/run/child.cc", "a process for each seed, which ends with its parent"),
-    ("unordered", "sim/run/leaks.cc", "a leak that is planted so that the determinism check can be seen to find it"),
     ("process", "tests/unit/base/journal/survival_test.cc", "kills the writer to prove that nothing was lost"),
     ("process", "tests/unit/harness/process/test_child.cc", "behaves badly on purpose: it becomes a daemon"),
     ("detach", "harness/process/spawn.cc", "hands a started child over to ChildProcess, which waits for it"),
