@@ -1,5 +1,7 @@
 #include "harness/fault/availability.h"
 
+#include <filesystem>
+
 namespace squall::harness {
 namespace {
 
@@ -11,11 +13,24 @@ std::optional<std::string> Unmet(FaultNeed need, const FaultSurroundings& around
     case FaultNeed::kFakeServer:
       if (!around.server || *around.server == ServerKind::kFakeInProcess) return std::nullopt;
       return "it goes into the fake server only";
+    case FaultNeed::kFaketime:
+      if (FindFaketime()) return std::nullopt;
+      return "libfaketime is not installed (apt-get install libfaketime)";
   }
   return std::nullopt;
 }
 
 }  // namespace
+
+std::optional<std::string> FindFaketime() {
+  // Debian keeps it below the folder of the machine's architecture.
+  std::error_code error;
+  for (const auto& folder : std::filesystem::directory_iterator("/usr/lib", error)) {
+    const std::filesystem::path library = folder.path() / "faketime" / "libfaketimeMT.so.1";
+    if (std::filesystem::exists(library, error)) return library.string();
+  }
+  return std::nullopt;
+}
 
 std::optional<std::string> WhyUnavailable(const scenarios::FaultDefinition& fault,
                                           const FaultSurroundings& around) {

@@ -19,4 +19,7 @@ struct FaultSurroundings {
 std::optional<std::string> WhyUnavailable(const scenarios::FaultDefinition& fault,
                                           const FaultSurroundings& around);
 
+// The library that moves a program's wall clock; nothing where it is not installed.
+std::optional<std::string> FindFaketime();
+
 }  // namespace squall::harness

@@ -130,30 +130,155 @@ class NamespaceDelete final : public FaultAction {
   const std::string ns_;
 };
 
-class RpcError final : public FaultAction {
+// Deleted and there again, as one injection.
+class NamespaceReregister final : public FaultAction {
  public:
-  explicit RpcError(const FaultParts& parts) : server_(*parts.server), spec_(parts.spec) {}
+  explicit NamespaceReregister(const FaultParts& parts)
+      : server_(*parts.server), ns_(parts.spec.parameters.Text("namespace")) {}
+  ~NamespaceReregister() override { *alive_ = false; }
   void Inject(Done done) override {
-    const scenarios::Params& params = spec_.parameters;
-    done(server_.RefuseRpcs(spec_.id, params.Texts("methods"), CodeFromName(params.Text("code")),
-                            params.Text("message")));
+    server_.DeleteNamespace(ns_,
+                            [this, alive = alive_, done = std::move(done)](const Status& status) {
+                              if (!*alive) return;
+                              if (!status.ok()) return done(status);
+                              server_.RegisterNamespace(ns_, done);
+                            });
+  }
+
+ private:
+  ServerUnderTest& server_;
+  const std::string ns_;
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+class DelayedStart final : public FaultAction {
+ public:
+  explicit DelayedStart(const FaultParts& parts)
+      : server_(*parts.server), delay_(parts.spec.parameters.Time("delay")), hit_(parts.hit) {}
+  void Inject(Done done) override {
+    server_.DelayStarts(delay_, [hit = hit_] { hit("a start waits"); });
+    done(absl::OkStatus());
   }
   void Heal(Done done) override { done(HealNow()); }
-  Status HealNow() override { return server_.AcceptRpcs(spec_.id); }
+  Status HealNow() override {
+    server_.DelayStarts(Duration::zero(), nullptr);
+    return absl::OkStatus();
+  }
+
+ private:
+  ServerUnderTest& server_;
+  const Duration delay_;
+  const std::function<void(std::string)> hit_;
+};
+
+// What the server's own front end does to calls.
+class Misbehaves final : public FaultAction {
+ public:
+  Misbehaves(const FaultParts& parts, wire::Effect effect, wire::Matcher match)
+      : server_(*parts.server), spec_(parts.spec) {
+    rule_.id = spec_.id;
+    rule_.effect = std::move(effect);
+    rule_.match = std::move(match);
+  }
+  void Inject(Done done) override { done(server_.Misbehave(spec_.fault, rule_)); }
+  void Heal(Done done) override { done(HealNow()); }
+  Status HealNow() override { return server_.Behave(spec_.id); }
 
  private:
   ServerUnderTest& server_;
   const FaultSpec& spec_;
+  wire::Rule rule_;
 };
+
+wire::Matcher MatchOf(const scenarios::Params& params) {
+  wire::Matcher match;
+  match.methods = params.Texts("methods");
+  match.probability = params.Number("probability", 1);
+  return match;
+}
+
+// A status of Temporal's, with the detail that its clients look for.
+wire::AnswerStatus Refusal(StatusCode code, std::string message, std::string detail = "",
+                           std::string fields = "{}") {
+  wire::AnswerStatus status;
+  status.code = static_cast<int>(code);
+  status.message = std::move(message);
+  if (!detail.empty())
+    status.details.push_back({"temporal.api.errordetails.v1." + detail, std::move(fields)});
+  return status;
+}
+
+std::unique_ptr<FaultAction> MakeRpcError(const FaultParts& parts) {
+  const scenarios::Params& params = parts.spec.parameters;
+  const auto code = static_cast<StatusCode>(CodeFromName(params.Text("code")));
+  return std::make_unique<Misbehaves>(parts, Refusal(code, params.Text("message")),
+                                      MatchOf(params));
+}
+
+std::unique_ptr<FaultAction> MakeNamespaceMissing(const FaultParts& parts) {
+  const std::string ns = parts.spec.parameters.Text("namespace");
+  wire::Matcher match;
+  match.ns = ns;
+  return std::make_unique<Misbehaves>(
+      parts,
+      Refusal(StatusCode::kNotFound, fmt::format("Namespace {} is not found.", ns),
+              "NamespaceNotFoundFailure", fmt::format(R"({{"namespace": "{}"}})", ns)),
+      std::move(match));
+}
+
+std::unique_ptr<FaultAction> MakePermissionDenied(const FaultParts& parts) {
+  const scenarios::Params& params = parts.spec.parameters;
+  const bool unknown = params.Text("code") == "UNAUTHENTICATED";
+  return std::make_unique<Misbehaves>(
+      parts,
+      unknown ? Refusal(StatusCode::kUnauthenticated, params.Text("message"))
+              : Refusal(StatusCode::kPermissionDenied, params.Text("message"),
+                        "PermissionDeniedFailure"),
+      MatchOf(params));
+}
+
+std::unique_ptr<FaultAction> MakeRateLimited(const FaultParts& parts) {
+  const scenarios::Params& params = parts.spec.parameters;
+  return std::make_unique<Misbehaves>(
+      parts,
+      Refusal(StatusCode::kResourceExhausted, params.Text("message"), "ResourceExhaustedFailure",
+              R"({"cause": "RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT"})"),
+      MatchOf(params));
+}
+
+std::unique_ptr<FaultAction> MakeReadOnly(const FaultParts& parts) {
+  wire::Matcher match;
+  match.methods = {"Start*",         "Signal*",    "Respond*", "RecordActivity*",
+                   "RequestCancel*", "Terminate*", "Reset*",   "Update*",
+                   "Delete*",        "Create*",    "Patch*",   "Register*",
+                   "Deprecate*",     "Set*",       "Pause*",   "Unpause*",
+                   "Execute*",       "Stop*",      "Trigger*"};
+  return std::make_unique<Misbehaves>(
+      parts, Refusal(StatusCode::kUnavailable, parts.spec.parameters.Text("message")),
+      std::move(match));
+}
+
+std::unique_ptr<FaultAction> MakeSlow(const FaultParts& parts) {
+  return std::make_unique<Misbehaves>(parts,
+                                      wire::DelayCall{.by = parts.spec.parameters.Time("delay")},
+                                      MatchOf(parts.spec.parameters));
+}
 
 constexpr FaultFactory kServerFactories[] = {
     {"data_lost", MakeDataLost},
+    {"delayed_start", MakeFault<DelayedStart>},
     {"kill", MakeDown<Down::How::kKill>},
     {"namespace_delete", MakeFault<NamespaceDelete>},
+    {"namespace_missing", MakeNamespaceMissing},
+    {"namespace_reregister", MakeFault<NamespaceReregister>},
     {"pause", MakeFault<Pause>},
+    {"permission_denied", MakePermissionDenied},
+    {"rate_limited", MakeRateLimited},
+    {"read_only", MakeReadOnly},
     {"restart", MakeRestart},
-    {"rpc_error", MakeFault<RpcError>},
+    {"rpc_error", MakeRpcError},
     {"server_down", MakeDown<Down::How::kKill>},
+    {"slow", MakeSlow},
     {"stop", MakeDown<Down::How::kStop>},
 };
 

@@ -209,6 +209,7 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
     alive = true;
     ready = paused = false;
     intent.reset();
+    blamed.reset();
     journaled_lines = 0;
     recent.clear();
     journal.Append(source, Event("starting"));
@@ -378,7 +379,8 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
     } else {
       exit.signal = info.si_status;
     }
-    exit.reason = !intent ? "unexpected" : *intent == Intent::kAsked ? "asked" : "injected";
+    const std::optional<Intent> why = intent ? intent : blamed;
+    exit.reason = !why ? "unexpected" : *why == Intent::kAsked ? "asked" : "injected";
     exit.last_lines.assign(recent.begin(), recent.end());
     journal::ProcessEvent event = Event("exited");
     event.exit_code = exit.code;
@@ -584,6 +586,7 @@ struct ChildProcess::Impl : std::enable_shared_from_this<ChildProcess::Impl> {
   bool alive = false, ready = false, paused = false;
   bool destroyed = false;
   std::optional<Intent> intent;  // why this life ends, once somebody asked for it
+  std::optional<Intent> blamed;  // and why if nobody does
   std::optional<ProcessExit> last_exit;
   std::deque<std::string> recent;
   std::size_t journaled_lines = 0;
@@ -621,6 +624,9 @@ void ChildProcess::Kill(Intent intent, ExitCallback done) {
 Status ChildProcess::Signal(int signal, Intent intent) { return impl_->Signal(signal, intent); }
 Status ChildProcess::Pause() { return impl_->Pause(); }
 Status ChildProcess::Resume() { return impl_->Continue(); }
+void ChildProcess::BlameExit(Intent intent) {
+  if (impl_->alive) impl_->blamed = intent;
+}
 void ChildProcess::AwaitExit(ExitCallback done) { impl_->AwaitExit(std::move(done)); }
 
 ChildProcess::State ChildProcess::state() const {

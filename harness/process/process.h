@@ -140,6 +140,10 @@ class ChildProcess {
   Status Pause();
   Status Resume();
 
+  // An exit of this life that nobody asks for has this intent's reason: something was done to the
+  // process that ends it, such as a limit or a wrong program.
+  void BlameExit(Intent intent);
+
   // `done` is called with the next exit (at once, posted, when it has already exited).
   void AwaitExit(ExitCallback done);
 

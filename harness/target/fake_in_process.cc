@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <future>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -16,33 +17,49 @@ namespace {
 // Between GOAWAY and the end of a graceful stop: time for answers to what is under way.
 constexpr Duration kDrain = std::chrono::milliseconds(100);
 
-// Calls that are refused; asked on the server's thread.
-struct RpcRules {
-  struct Rule {
-    std::string fault_id;
-    std::vector<std::string> methods;
-    fakes::RpcStatus status;
+// Between the server, which tells of its rules by their effects, and the journal, where they are
+// faults: `injected` and `healed` are their handles' to say, and of many hits the first is enough.
+class FaultNames final : public journal::Sink {
+ public:
+  FaultNames(journal::Sink& below, std::string target)
+      : below_(below), target_(std::move(target)) {}
+
+  void Name(const std::string& id, std::string_view fault) {
+    const std::lock_guard lock(mutex_);
+    faults_[id] = {std::string(fault), false};
+  }
+
+  void Append(std::string_view source, journal::Payload payload) override {
+    if (auto* event = std::get_if<journal::FaultEvent>(&payload)) {
+      const std::lock_guard lock(mutex_);
+      const auto it = faults_.find(event->fault_id);
+      if (it != faults_.end()) {
+        if (event->what != "hit" || std::exchange(it->second.hit, true)) return;
+        event->fault = it->second.name;
+        event->target = target_;
+      }
+    }
+    below_.Append(source, std::move(payload));
+  }
+
+ private:
+  struct Named {
+    std::string name;
     bool hit = false;
   };
-  std::mutex mutex;
-  std::vector<Rule> rules;
+  journal::Sink& below_;
+  const std::string target_;
+  std::mutex mutex_;
+  std::map<std::string, Named> faults_;
 };
-
-bool Matches(const std::vector<std::string>& patterns, std::string_view method) {
-  for (const std::string& pattern : patterns) {
-    if (pattern.ends_with('*')
-            ? method.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1))
-            : method == pattern)
-      return true;
-  }
-  return false;
-}
 
 class FakeInProcess final : public ServerBase {
  public:
   FakeInProcess(AsioExecutor& executor, journal::Sink& journal, ServerOptions options,
                 PortLease lease)
-      : ServerBase(executor, journal, std::move(options)), lease_(std::move(lease)) {}
+      : ServerBase(executor, journal, std::move(options)),
+        lease_(std::move(lease)),
+        names_(journal_, name()) {}
 
   ~FakeInProcess() override {
     Thaw();
@@ -59,6 +76,7 @@ class FakeInProcess final : public ServerBase {
   void StartAgain(bool keep_data, Done done) override { Begin(keep_data, std::move(done)); }
 
   void Stop(Intent intent, Done done) override {
+    GiveUpStart();
     if (!running_) return Later(std::move(done), absl::OkStatus());
     Thaw();
     Tell("signalled", 0, Reason(intent), "", SIGTERM);
@@ -71,6 +89,7 @@ class FakeInProcess final : public ServerBase {
   }
 
   void Kill(Intent intent, Done done) override {
+    GiveUpStart();
     if (!running_) return Later(std::move(done), absl::OkStatus());
     Thaw();
     Tell("signalled", 0, Reason(intent), "", SIGKILL);
@@ -103,19 +122,22 @@ class FakeInProcess final : public ServerBase {
     return absl::OkStatus();
   }
 
-  Status RefuseRpcs(std::string fault_id, std::vector<std::string> methods, int code,
-                    std::string message) override {
-    const std::lock_guard lock(rules_->mutex);
-    rules_->rules.push_back({.fault_id = std::move(fault_id),
-                             .methods = std::move(methods),
-                             .status = {.code = code, .message = std::move(message)}});
-    return absl::OkStatus();
+  Status Misbehave(std::string_view fault, wire::Rule rule) override {
+    names_.Name(rule.id, fault);
+    if (paused() || !server_) {
+      waiting_rules_.push_back(std::move(rule));
+      return absl::OkStatus();
+    }
+    return server_->SetRules({std::move(rule)}).status();
   }
 
-  Status AcceptRpcs(std::string_view fault_id) override {
-    const std::lock_guard lock(rules_->mutex);
-    std::erase_if(rules_->rules,
-                  [&](const RpcRules::Rule& rule) { return rule.fault_id == fault_id; });
+  Status Behave(std::string_view fault_id) override {
+    std::erase_if(waiting_rules_, [&](const wire::Rule& rule) { return rule.id == fault_id; });
+    if (paused()) {
+      waiting_lifts_.emplace_back(fault_id);
+    } else if (server_) {
+      server_->LiftRule(fault_id);
+    }
     return absl::OkStatus();
   }
 
@@ -130,6 +152,7 @@ class FakeInProcess final : public ServerBase {
   }
 
   void Begin(bool keep_data, Done done) {
+    if (StartWaits([this, keep_data, done] { Begin(keep_data, done); }, done)) return;
     if (running_)
       return Later(std::move(done),
                    MakeStatus(StatusCode::kFailedPrecondition, "server {} runs already", name()));
@@ -141,7 +164,6 @@ class FakeInProcess final : public ServerBase {
     }
     running_ = true;
     FreshClient();
-    InstallHook();
     SetVersion(VersionFor(fakes::EngineOptions().server_version));
     Tell("ready", 0);
     Later(std::move(done), absl::OkStatus());
@@ -155,7 +177,8 @@ class FakeInProcess final : public ServerBase {
     fake.engine.seed = options_.seed;
     fake.engine.namespaces = options_.namespaces;
     fake.frontend.api_keys = options_.api_keys;
-    fake.journal = &journal_;
+    fake.journal = &names_;
+    fake.rules = std::exchange(waiting_rules_, {});
     fake.clock = &executor_.clock();
     if (!options_.tls_identity.empty()) {
       const wire::TlsIdentity* identity = options_.certificates == nullptr
@@ -173,31 +196,6 @@ class FakeInProcess final : public ServerBase {
     }
     SQUALL_ASSIGN_OR_RETURN(server_, fakes::FakeServer::Start(std::move(fake)));
     return absl::OkStatus();
-  }
-
-  // Goes with the engine, so after every start; setting it twice changes nothing.
-  void InstallHook() {
-    server_->WithEngine([this](fakes::Engine& engine, Moment) {
-      engine.SetRpcHook(
-          [rules = rules_, &engine, &journal = journal_, source = source_,
-           target = name()](const fakes::RpcRequest& request) -> std::optional<fakes::RpcStatus> {
-            const std::lock_guard lock(rules->mutex);
-            for (auto rule = rules->rules.rbegin(); rule != rules->rules.rend(); ++rule) {
-              if (!Matches(rule->methods, request.method)) continue;
-              engine.SetFaultId(rule->fault_id);
-              if (!std::exchange(rule->hit, true)) {
-                journal.Append(source, journal::FaultEvent{.what = "hit",
-                                                           .fault_id = rule->fault_id,
-                                                           .fault = "rpc_error",
-                                                           .target = target,
-                                                           .detail = request.method});
-              }
-              return rule->status;
-            }
-            engine.SetFaultId("");
-            return std::nullopt;
-          });
-    });
   }
 
   Status End(Intent intent, std::optional<int> signal) {
@@ -219,10 +217,18 @@ class FakeInProcess final : public ServerBase {
     thaw_.set_value();
     freezer_.join();
     thaw_ = std::promise<void>();
+    // What came while it stood still, in its order.
+    for (const std::string& id : std::exchange(waiting_lifts_, {})) server_->LiftRule(id);
+    for (wire::Rule& rule : std::exchange(waiting_rules_, {})) {
+      [[maybe_unused]] const auto taken = server_->SetRules({std::move(rule)});
+    }
   }
 
   PortLease lease_;
-  const std::shared_ptr<RpcRules> rules_ = std::make_shared<RpcRules>();
+  FaultNames names_;  // before the server, which writes to it
+  // Of a server that stands still, or that has not been started yet.
+  std::vector<wire::Rule> waiting_rules_;
+  std::vector<std::string> waiting_lifts_;
   std::unique_ptr<fakes::FakeServer> server_;
   bool running_ = false;
   std::promise<void> thaw_;

@@ -114,6 +114,7 @@ ServerBase::ServerBase(AsioExecutor& executor, journal::Sink& journal, ServerOpt
 
 ServerBase::~ServerBase() {
   *alive_ = false;
+  if (waiting_start_) executor_.Cancel(waiting_start_->timer);
   StopAwaiting();
 }
 
@@ -152,12 +153,50 @@ void ServerBase::DeleteNamespace(const std::string& ns, Done done) {
   client().DeleteNamespace(ns, {}, std::move(done));
 }
 
-Status ServerBase::RefuseRpcs(std::string, std::vector<std::string>, int, std::string) {
+Status ServerBase::Misbehave(std::string_view, wire::Rule) {
   return MakeStatus(StatusCode::kUnimplemented,
-                    "server {} is a {}: only the fake server in process refuses single calls",
+                    "server {} is a {}: only the fake server in process misbehaves on demand",
                     name(), ServerKindName(options_.kind));
 }
-Status ServerBase::AcceptRpcs(std::string_view) { return absl::OkStatus(); }
+Status ServerBase::Behave(std::string_view) { return absl::OkStatus(); }
+
+void ServerBase::DelayStarts(Duration by, std::function<void()> met) {
+  start_delay_ = by;
+  start_delayed_ = std::move(met);
+  if (by > Duration::zero() || !waiting_start_) return;
+  executor_.Cancel(waiting_start_->timer);
+  const auto start = std::move(waiting_start_->start);
+  waiting_start_.reset();
+  start_now_ = true;
+  start();
+  start_now_ = false;
+}
+
+bool ServerBase::StartWaits(std::function<void()> start, const Done& done) {
+  if (start_now_ || start_delay_ <= Duration::zero()) return false;
+  if (waiting_start_) {
+    Later(done, MakeStatus(StatusCode::kFailedPrecondition, "server {} starts already", name()));
+    return true;
+  }
+  if (start_delayed_) start_delayed_();
+  waiting_start_ = {std::move(start), done, executor_.After(start_delay_, [this] {
+                      const auto begin = std::move(waiting_start_->start);
+                      waiting_start_.reset();
+                      start_now_ = true;
+                      begin();
+                      start_now_ = false;
+                    })};
+  return true;
+}
+
+void ServerBase::GiveUpStart() {
+  if (!waiting_start_) return;
+  executor_.Cancel(waiting_start_->timer);
+  const Done done = std::move(waiting_start_->done);
+  waiting_start_.reset();
+  Later(done,
+        MakeStatus(StatusCode::kCancelled, "server {} was stopped before it had started", name()));
+}
 
 void ServerBase::AwaitServing(Done done) {
   StopAwaiting();

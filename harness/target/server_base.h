@@ -21,9 +21,9 @@ class ServerBase : public ServerUnderTest {
   TemporalClient& client() override;
   void RegisterNamespace(const std::string& ns, Done done) override;
   void DeleteNamespace(const std::string& ns, Done done) override;
-  Status RefuseRpcs(std::string fault_id, std::vector<std::string> methods, int code,
-                    std::string message) override;
-  Status AcceptRpcs(std::string_view fault_id) override;
+  Status Misbehave(std::string_view fault, wire::Rule rule) override;
+  Status Behave(std::string_view fault_id) override;
+  void DelayStarts(Duration by, std::function<void()> met) override;
 
  protected:
   // GetSystemInfo and the namespaces of the options, asked until they are as they should be:
@@ -33,6 +33,11 @@ class ServerBase : public ServerUnderTest {
   void StopAwaiting();
   // After a start: the client forgets connections to the server's last life, and its back-off.
   void FreshClient();
+  // Whether this start has to wait, by DelayStarts: then `start` is called later, or `done` with
+  // CANCELLED when GiveUpStart comes first.
+  bool StartWaits(std::function<void()> start, const Done& done);
+  // A start that waits does not come: the server is told to stop, or killed.
+  void GiveUpStart();
   // Runs `done` on the loop unless this object is gone by then.
   void Later(Done done, Status status);
   void Tell(std::string_view word, std::int64_t pid, std::string_view reason = "",
@@ -48,9 +53,18 @@ class ServerBase : public ServerUnderTest {
 
  private:
   class Serving;
+  struct WaitingStart {
+    std::function<void()> start;
+    Done done;
+    TimerId timer;
+  };
   std::shared_ptr<Serving> serving_;
   std::unique_ptr<TemporalClient> client_;
   std::string version_;
+  Duration start_delay_{};
+  std::function<void()> start_delayed_;
+  std::optional<WaitingStart> waiting_start_;
+  bool start_now_ = false;  // the start that waited is under way: it is not delayed again
 };
 
 // A file that only its owner may read: keys.

@@ -26,6 +26,7 @@ class ServerProcess final : public ServerBase {
   std::int64_t pid() const override { return process_.pid(); }
 
   void Start(Done done) override {
+    if (StartWaits([this, done] { Start(done); }, done)) return;
     if (const Status status = Prepare(); !status.ok())
       return Later(std::move(done), Annotate(status, "start server " + name()));
     process_.SetArgv(Command());
@@ -56,10 +57,12 @@ class ServerProcess final : public ServerBase {
 
   void Stop(Intent intent, Done done) override {
     StopAwaiting();
+    GiveUpStart();
     process_.Stop(intent, Ended(std::move(done)));
   }
   void Kill(Intent intent, Done done) override {
     StopAwaiting();
+    GiveUpStart();
     process_.Kill(intent, Ended(std::move(done)));
   }
   Status Pause(Intent) override { return process_.Pause(); }

@@ -21,6 +21,7 @@
 #include "base/util/clock.h"
 #include "base/util/status.h"
 #include "base/wire/certificates.h"
+#include "base/wire/misbehaviour.h"
 #include "harness/net/asio_executor.h"
 #include "harness/process/process.h"
 #include "harness/target/temporal_client.h"
@@ -120,12 +121,15 @@ class ServerUnderTest {
 
   virtual void RegisterNamespace(const std::string& ns, Done done) = 0;
   virtual void DeleteNamespace(const std::string& ns, Done done) = 0;
-  // Calls of these methods (a trailing * matches any ending) are answered with this status before
-  // they are handled; the first is the fault's "hit". UNIMPLEMENTED for every kind but
-  // kFakeInProcess. A new start of the server keeps it in force.
-  virtual Status RefuseRpcs(std::string fault_id, std::vector<std::string> methods, int code,
-                            std::string message) = 0;
-  virtual Status AcceptRpcs(std::string_view fault_id) = 0;
+  // Its own front end misbehaves by this rule until Behave; the rule's id is the fault's, and what
+  // meets it first is the `hit` of the fault of this name. UNIMPLEMENTED for every kind but
+  // kFakeInProcess. A new start of the server keeps it in force; a paused one obeys once it goes
+  // on. Behave is idempotent.
+  virtual Status Misbehave(std::string_view fault, wire::Rule rule) = 0;
+  virtual Status Behave(std::string_view fault_id) = 0;
+  // Its next starts take so much longer, with the port closed; `met` is told of each. Zero: no
+  // more, and a start that waits comes at once.
+  virtual void DelayStarts(Duration by, std::function<void()> met) = 0;
   // The harness's own client, directly connected (around every link and fault).
   virtual TemporalClient& client() = 0;
   // For kFakeInProcess: hooks into the engine; null otherwise or while it has not been started.
@@ -186,6 +190,15 @@ struct WorkerOptions {
   std::function<void(const ProcessExit&)> on_exit;
 };
 
+// How a worker is launched while a fault is in force, beside what its options say.
+struct LaunchChange {
+  std::vector<std::string> replace;   // instead of its command; empty: its own
+  std::vector<std::string> in_front;  // of the command: a wrapper
+  std::map<std::string, std::optional<std::string>> environment;  // set, or removed when null
+  // A life that was launched so and ends by itself ends by the fault.
+  bool ends_it = false;
+};
+
 // A worker as a process. Thin over ChildProcess: readiness by lifecycle line, worker events from
 // its output.
 class WorkerUnderTest {
@@ -205,6 +218,12 @@ class WorkerUnderTest {
   Status Signal(int signal, Intent intent);
   Status Pause(Intent intent);
   Status Resume(Intent intent);
+  // From its next start on, until RestoreLaunch; several changes apply in the order in which they
+  // came.
+  void ChangeLaunch(std::string_view fault_id, LaunchChange change);
+  void RestoreLaunch(std::string_view fault_id);
+  // Called at each of its starts, as soon as the process is there; null: no more.
+  void OnLaunch(std::string_view fault_id, std::function<void()> launched);
   // The process itself: pid, state, last exit, last lines.
   ChildProcess& process();
 

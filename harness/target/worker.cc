@@ -212,7 +212,11 @@ StatusOr<std::optional<journal::WorkerEvent>> ParseLifecycleLine(std::string_vie
 struct WorkerUnderTest::Impl {
   Impl(AsioExecutor& executor, journal::Sink& the_journal, WorkerOptions the_options,
        ChildOptions child)
-      : journal(the_journal), options(std::move(the_options)), source("worker:" + options.name) {
+      : journal(the_journal),
+        options(std::move(the_options)),
+        source("worker:" + options.name),
+        own_argv(child.argv),
+        own_environment(child.environment) {
     child.on_line = [this](Stream stream, std::string_view line) { OnLine(stream, line); };
     child.on_exit = options.on_exit;
     if (!options.ready_word.empty()) {
@@ -223,6 +227,28 @@ struct WorkerUnderTest::Impl {
       };
     }
     process = std::make_unique<ChildProcess>(executor, journal, std::move(child));
+  }
+
+  void Start(Done done) {
+    std::vector<std::string> argv = own_argv;
+    std::map<std::string, std::optional<std::string>> environment = own_environment;
+    bool ends_it = false;
+    for (const auto& [id, change] : changes) {
+      if (!change.replace.empty()) argv = change.replace;
+      argv.insert(argv.begin(), change.in_front.begin(), change.in_front.end());
+      for (const auto& [name, value] : change.environment) environment[name] = value;
+      ends_it = ends_it || change.ends_it;
+    }
+    process->SetArgv(std::move(argv));
+    process->SetEnvironment(std::move(environment));
+    const int before = process->starts();
+    process->Start([done = std::move(done)](const Status& status) {
+      if (done) done(status);
+    });
+    if (process->starts() == before || !process->alive()) return;
+    if (ends_it) process->BlameExit(Intent::kInjected);
+    const auto told = launched;  // one of them may remove itself
+    for (const auto& [id, hook] : told) hook();
   }
 
   void OnLine(Stream stream, std::string_view line) {
@@ -249,6 +275,11 @@ struct WorkerUnderTest::Impl {
   journal::Sink& journal;
   const WorkerOptions options;
   const std::string source;
+  // As the options say; what is launched has the changes of faults on top.
+  const std::vector<std::string> own_argv;
+  const std::map<std::string, std::optional<std::string>> own_environment;
+  std::vector<std::pair<std::string, LaunchChange>> changes;
+  std::map<std::string, std::function<void()>, std::less<>> launched;
   std::unique_ptr<ChildProcess> process;
 };
 
@@ -264,10 +295,17 @@ WorkerUnderTest::WorkerUnderTest(std::shared_ptr<Impl> impl) : impl_(std::move(i
 WorkerUnderTest::~WorkerUnderTest() = default;
 
 const WorkerOptions& WorkerUnderTest::options() const { return impl_->options; }
-void WorkerUnderTest::Start(Done done) {
-  impl_->process->Start([done = std::move(done)](const Status& status) {
-    if (done) done(status);
-  });
+void WorkerUnderTest::Start(Done done) { impl_->Start(std::move(done)); }
+void WorkerUnderTest::ChangeLaunch(std::string_view fault_id, LaunchChange change) {
+  RestoreLaunch(fault_id);
+  impl_->changes.emplace_back(fault_id, std::move(change));
+}
+void WorkerUnderTest::RestoreLaunch(std::string_view fault_id) {
+  std::erase_if(impl_->changes, [&](const auto& one) { return one.first == fault_id; });
+}
+void WorkerUnderTest::OnLaunch(std::string_view fault_id, std::function<void()> launched) {
+  impl_->launched.erase(std::string(fault_id));
+  if (launched) impl_->launched.emplace(fault_id, std::move(launched));
 }
 void WorkerUnderTest::Stop(Intent intent, ChildProcess::ExitCallback done) {
   impl_->process->Stop(intent, std::move(done));

@@ -34,6 +34,7 @@ enum class FaultEvidence {
 // What a fault needs beside its target. Where it is missing, a scenario is skipped with the reason.
 enum class FaultNeed {
   kFakeServer,  // a server that is ours: the dev server cannot be told to do this
+  kFaketime,    // a library that moves a program's wall clock
 };
 std::string_view FaultNeedText(FaultNeed need);  // "the fake server"
 
@@ -50,6 +51,8 @@ struct FaultDefinition {
   // ("delay: 200ms"), and a step that makes something meet it, where the frame's own does not.
   std::string example;
   std::string during;
+  // And a step behind its healing, where work goes on only then.
+  std::string afterwards;
 
   bool one_shot() const { return healing == Healing::kOneShot; }
 };

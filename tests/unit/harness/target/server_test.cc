@@ -171,7 +171,11 @@ TEST_F(ServerTest, AProgramInMemoryCannotKeepItsData) {
 TEST_F(ServerTest, ChosenCallsAreRefusedWithTheFaultsIdAndAcceptedAgainAlsoAfterARestart) {
   const auto server = MakeServerOf({});
   ASSERT_OK(Start(*server));
-  ASSERT_OK(server->RefuseRpcs("deny", {"Start*", "GetSystemInfo"}, 7, "not you"));
+  wire::Rule rule;
+  rule.id = "deny";
+  rule.match.methods = {"Start*", "GetSystemInfo"};
+  rule.effect = wire::AnswerStatus{.code = 7, .message = "not you"};
+  ASSERT_OK(server->Misbehave("rpc_error", rule));
   EXPECT_THAT(StartWorkflow(server->client(), "w"),
               StatusIs(StatusCode::kPermissionDenied, "not you"));
   EXPECT_THAT(Info(server->client()), StatusIs(StatusCode::kPermissionDenied, _));
@@ -186,7 +190,7 @@ TEST_F(ServerTest, ChosenCallsAreRefusedWithTheFaultsIdAndAcceptedAgainAlsoAfter
   ASSERT_OK(Wait<Status>([&](Done done) { server->StartAgain(false, std::move(done)); }));
   EXPECT_THAT(Info(server->client(), {.wait_for_ready = true}),
               StatusIs(StatusCode::kPermissionDenied, _));
-  ASSERT_OK(server->AcceptRpcs("deny"));
+  ASSERT_OK(server->Behave("deny"));
   EXPECT_OK(Info(server->client()));
 }
 
