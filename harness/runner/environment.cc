@@ -42,7 +42,7 @@ bool ActsOnServers(const Subject& subject) {
           } else if constexpr (requires { action.node; }) {
             return is_server(action.node);
           } else if constexpr (requires { action.on; }) {
-            return is_server(action.on);
+            return std::any_of(action.on.begin(), action.on.end(), is_server);
           } else {
             return false;
           }

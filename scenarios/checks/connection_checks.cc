@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "scenarios/checks/builders.h"
 #include "scenarios/checks/tracks.h"
+#include "scenarios/format/fault_ids.h"
 
 namespace squall::scenarios {
 namespace {
@@ -55,7 +57,7 @@ class Reconnects final : public Checker {
     const std::optional<std::pair<SteadyTime, std::string>> evidence = Evidence(event);
     if (evidence && (!evidence_ || evidence->first > evidence_->first)) evidence_ = evidence;
     if (const auto* f = event.As<FaultEvent>();
-        f != nullptr && !after_.empty() && f->fault_id == after_)
+        f != nullptr && !after_.empty() && FaultLabel(f->fault_id) == after_)
       ObserveFault(event.time, *f);
     const auto [since, restored] = Restored();
     if (restored != last_restored_) {
@@ -116,9 +118,14 @@ class Reconnects final : public Checker {
         polls_(worker_, params.Text("queue"), params.Time("fresh")) {}
 
   void ObserveFault(SteadyTime time, const FaultEvent& f) {
-    if (f.what == "injecting" || f.what == "injected") fault_healed_.reset();
+    if (f.what == "injecting" || f.what == "injected") {
+      in_force_.insert(f.fault_id);
+      fault_healed_.reset();
+    }
     if (f.what == "healing") fault_healing_ = time;
-    if (f.what == "healed") fault_healed_ = time;
+    if (f.what != "healed") return;
+    in_force_.erase(f.fault_id);
+    if (in_force_.empty()) fault_healed_ = time;
   }
   bool Calm() const { return after_.empty() ? disturbances_.calm() : fault_healed_.has_value(); }
 
@@ -153,6 +160,7 @@ class Reconnects final : public Checker {
   Duration within_;
   SteadyTime fault_healing_{};
   std::optional<SteadyTime> fault_healed_;
+  std::set<std::string> in_force_;  // of `after`: all its nodes and rounds
   ProcessTrack track_;
   PollWatch polls_;
   Disturbances disturbances_;
@@ -332,14 +340,25 @@ class FaultHit final : public Checker {
 
   void Observe(const Event& event) override {
     if (const auto* f = event.As<FaultEvent>()) {
-      if (!fault_.empty() && f->fault_id != fault_) return;
-      if (std::find(except_.begin(), except_.end(), f->fault_id) != except_.end()) return;
-      Fault& fault = faults_[f->fault_id];
-      fault.text = fmt::format("{} ({} on {})", f->fault_id, f->fault, f->target);
-      fault.target = f->target;
-      if (f->what == "injected") fault.injected = true;
+      // All nodes and rounds of an inject step are one fault here.
+      const std::string label(FaultLabel(f->fault_id));
+      if (!fault_.empty() && label != fault_) return;
+      if (std::find(except_.begin(), except_.end(), label) != except_.end()) return;
+      Fault& fault = faults_[label];
+      fault.text = fmt::format("{} ({} on {})", label, f->fault, f->target);
+      fault.targets.insert(f->target);
       if (f->what == "hit") ++fault.hits;
-      if (f->what == "failed") fault.failure = f->detail.empty() ? "no reason given" : f->detail;
+      if (f->what == "injecting") injecting_.insert(f->fault_id);
+      if (f->what == "injected") {
+        fault.injected = true;
+        injecting_.erase(f->fault_id);
+      }
+      if (f->what == "failed") {
+        // A node that is not there in one of many rounds is not met then.
+        std::string& failure =
+            injecting_.erase(f->fault_id) > 0 ? fault.not_injected : fault.not_healed;
+        failure = f->detail.empty() ? "no reason given" : f->detail;
+      }
       return;
     }
     if (const auto* c = event.As<ConnectionEvent>()) Met(c->fault_id);
@@ -348,7 +367,7 @@ class FaultHit final : public Checker {
     if (const auto* p = event.As<ProcessEvent>();
         p != nullptr && (p->reason == "injected" || p->what == "paused")) {
       for (auto& [id, fault] : faults_) {
-        if (fault.target == p->process) ++fault.hits;
+        if (fault.targets.contains(p->process)) ++fault.hits;
       }
     }
   }
@@ -362,8 +381,10 @@ class FaultHit final : public Checker {
     std::vector<std::string> failed, unmet;
     std::size_t met = 0;
     for (const auto& [id, fault] : faults_) {
-      if (!fault.failure.empty())
-        failed.push_back(fmt::format("{} failed: {}", fault.text, fault.failure));
+      const std::string& failure =
+          fault.not_healed.empty() && !fault.injected ? fault.not_injected : fault.not_healed;
+      if (!failure.empty())
+        failed.push_back(fmt::format("{} failed: {}", fault.text, failure));
       else if (fault.hits > 0)
         ++met;
       else if (fault.injected)
@@ -381,20 +402,23 @@ class FaultHit final : public Checker {
 
  private:
   struct Fault {
-    std::string text, target, failure;
+    std::string text, not_injected, not_healed;
+    std::set<std::string> targets;
     bool injected = false;
     std::size_t hits = 0;
   };
 
   void Met(const std::string& id) {
     if (id.empty()) return;
-    if (const auto it = faults_.find(id); it != faults_.end()) ++it->second.hits;
+    const auto it = faults_.find(std::string(FaultLabel(id)));
+    if (it != faults_.end()) ++it->second.hits;
   }
 
   std::string fault_;
   bool unmet_is_unknown_;
   std::vector<std::string> except_;
   std::map<std::string, Fault> faults_;
+  std::set<std::string> injecting_;
 };
 
 }  // namespace

@@ -34,7 +34,9 @@ StepMachine::StepMachine(Executor& executor, World& world, Judge& judge, journal
       journal_(journal),
       scenario_(scenario),
       subject_(subject),
-      options_(std::move(options)) {
+      options_(std::move(options)),
+      faults_(executor, world, options_.seed,
+              [this](const std::string& what, const Status& status) { Blame(what, status); }) {
   if (!options_.conclude) options_.conclude = WorstOf;
   for (const Step& step : subject_.steps) {
     if (const auto* wait = std::get_if<WaitStep>(&step.action)) waited_kinds_.insert(wait->kind);
@@ -44,7 +46,6 @@ StepMachine::StepMachine(Executor& executor, World& world, Judge& judge, journal
 StepMachine::~StepMachine() {
   *alive_ = false;
   for (const TimerId timer : {limit_timer_, scenario_timer_, judge_timer_}) executor_.Cancel(timer);
-  for (const auto& fault : faults_) executor_.Cancel(fault->span_timer);
 }
 
 SteadyTime StepMachine::JournalNow() const {
@@ -197,6 +198,8 @@ void StepMachine::StepEnded(const Status& status, bool infrastructure) {
 
 void StepMachine::StepFailed(std::string what, const std::string& detail) {
   const Step& step = subject_.steps[step_];
+  if (const auto* inject = std::get_if<InjectStep>(&step.action))
+    faults_.ForgetInjections({inject->as});
   matcher_.reset();
   ClearLimit();
   journal::StepEvent event;
@@ -302,9 +305,9 @@ void StepMachine::RunStep(const Step& step) {
   } else if (const auto* span = std::get_if<ForStep>(&step.action)) {
     executor_.After(span->duration, [done = Ends(false)] { done(absl::OkStatus()); });
   } else if (const auto* inject = std::get_if<InjectStep>(&step.action)) {
-    Inject(*inject);
+    faults_.Inject(*inject, Ends(true));
   } else if (const auto* heal = std::get_if<HealStep>(&step.action)) {
-    HealFaults(heal->faults, Ends(true));
+    faults_.Heal(heal->faults, Ends(true));
   } else if (const auto* ns = std::get_if<NamespaceStep>(&step.action)) {
     if (ns->remove) {
       world_.DeleteNamespace(ns->server, ns->ns, Ends(true));
@@ -393,66 +396,6 @@ void StepMachine::AwaitWorkflows(const AwaitStep& step, std::size_t index) {
       });
 }
 
-// --- faults ---
-
-void StepMachine::Inject(const InjectStep& step) {
-  InjectRequest request{step.as, step.fault, step.on, step.params};
-  world_.Inject(request, [this, alive = alive_, epoch = epoch_,
-                          &step](StatusOr<std::unique_ptr<FaultHandle>> handle) {
-    // Too late for its step: the handle heals as it goes.
-    if (!*alive || epoch != epoch_) return;
-    if (!handle.ok()) return StepEnded(handle.status(), true);
-    auto fault = std::make_unique<ActiveFault>();
-    fault->label = step.as;
-    fault->handle = *std::move(handle);
-    ActiveFault* raw = fault.get();
-    faults_.push_back(std::move(fault));
-    if (step.span) {
-      raw->span_timer = executor_.After(*step.span, [this, raw] {
-        raw->span_timer = 0;
-        HealFault(*raw, [](const Status&) {});
-      });
-    }
-    StepDone();
-  });
-}
-
-// Heals one fault, or joins its healing; `done` is called when it is over. The fault leaves the
-// list whatever came of it.
-void StepMachine::HealFault(ActiveFault& fault, Done done) {
-  fault.waiting.push_back(std::move(done));
-  if (fault.healing) return;
-  fault.healing = true;
-  executor_.Cancel(fault.span_timer);
-  fault.span_timer = 0;
-  fault.handle->Heal([this, alive = alive_, raw = &fault](const Status& status) {
-    if (!*alive) return;
-    const auto it = std::find_if(faults_.begin(), faults_.end(),
-                                 [raw](const auto& f) { return f.get() == raw; });
-    if (it == faults_.end()) return;
-    const std::unique_ptr<ActiveFault> ended = std::move(*it);
-    faults_.erase(it);
-    if (!status.ok()) Blame("heal " + ended->label, status);
-    for (const Done& waiting : ended->waiting) waiting(status);
-  });
-}
-
-void StepMachine::HealFaults(std::vector<std::string> labels, Done done) {
-  // The last injected first; those that healed by themselves meanwhile are done.
-  for (auto it = faults_.rbegin(); it != faults_.rend(); ++it) {
-    ActiveFault& fault = **it;
-    if (!labels.empty() && std::find(labels.begin(), labels.end(), fault.label) == labels.end())
-      continue;
-    return HealFault(fault, [this, alive = alive_, labels = std::move(labels),
-                             done = std::move(done)](const Status& status) {
-      if (!*alive) return;
-      if (!status.ok()) return done(status);
-      HealFaults(labels, done);
-    });
-  }
-  done(absl::OkStatus());
-}
-
 // --- waiting for events ---
 
 void StepMachine::CheckWait() {
@@ -483,7 +426,10 @@ void StepMachine::OnEvent(const journal::Event& event) {
     begun_sequence_[step->index] = event.sequence;
   }
   if (waited_kinds_.contains(event.kind())) events_.push_back(event);
-  if (phase_ == Phase::kSteps) CheckWait();
+  if (phase_ == Phase::kSteps) {
+    faults_.OnEvent(event);
+    CheckWait();
+  }
   if (phase_ == Phase::kJudging && !judge_look_posted_) {
     // Posted, so that a burst of events is looked at once.
     judge_look_posted_ = true;
@@ -517,6 +463,7 @@ void StepMachine::EnterHealing() {
   ClearLimit();
   matcher_.reset();
   phase_ = Phase::kHealing;
+  faults_.EndSchedules();
   HealNext();
 }
 
@@ -530,15 +477,14 @@ void StepMachine::HealNext() {
     // A node that died while it was paused is the checks' business.
     return world_.Resume(node, Current([this](const Status&) { HealNext(); }));
   }
-  if (faults_.empty()) return EnterJudging();
-  ActiveFault& fault = *faults_.back();
-  const std::string label = fault.label;
-  SetLimit(options_.heal_limit, [this, label] {
-    Blame("heal " + label, Status(StatusCode::kDeadlineExceeded, "timed out"));
-    if (!faults_.empty()) faults_.pop_back();
+  const std::optional<std::string> fault = faults_.Last();
+  if (!fault) return EnterJudging();
+  SetLimit(options_.heal_limit, [this, id = *fault] {
+    Blame("heal " + id, Status(StatusCode::kDeadlineExceeded, "timed out"));
+    faults_.DropLast();
     HealNext();
   });
-  HealFault(fault, Current([this](const Status&) { HealNext(); }));
+  faults_.HealLast(Current([this](const Status&) { HealNext(); }));
 }
 
 void StepMachine::EnterJudging() {
@@ -611,8 +557,7 @@ void StepMachine::EnterCleaning() {
   ++epoch_;
   phase_ = Phase::kCleaning;
   matcher_.reset();
-  for (const auto& fault : faults_) executor_.Cancel(fault->span_timer);
-  faults_.clear();
+  faults_.DropAll();
   SetLimit(options_.clean_limit,
            [this] { Finish(Status(StatusCode::kDeadlineExceeded, "the clean-up timed out")); });
   world_.CleanUp(Current([this](const Status& status) { Finish(status); }));

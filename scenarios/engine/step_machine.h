@@ -28,6 +28,7 @@
 #include "base/journal/journal.h"
 #include "base/util/executor.h"
 #include "scenarios/engine/event_matcher.h"
+#include "scenarios/engine/fault_driver.h"
 #include "scenarios/engine/judge.h"
 #include "scenarios/engine/world.h"
 #include "scenarios/format/scenario.h"
@@ -86,13 +87,6 @@ class StepMachine {
 
  private:
   enum class Phase { kIdle, kPreparing, kStarting, kSteps, kHealing, kJudging, kCleaning, kDone };
-  struct ActiveFault {
-    std::string label;
-    std::unique_ptr<FaultHandle> handle;
-    bool healing = false;
-    TimerId span_timer = 0;
-    std::vector<Done> waiting;  // for the end of the healing that is under way
-  };
   struct WorkflowProgress {
     int started = 0, ended = 0;
   };
@@ -119,9 +113,6 @@ class StepMachine {
   void AwaitWorkflows(const AwaitStep& step, std::size_t index);
   Status CheckEnd(const std::string& id, const StatusOr<WorkflowEnd>& end,
                   const std::string& status, const std::optional<std::string>& result) const;
-  void Inject(const InjectStep& step);
-  void HealFaults(std::vector<std::string> labels, Done done);
-  void HealFault(ActiveFault& fault, Done done);
   void CheckWait();
 
   void Blame(const std::string& what, const Status& status);
@@ -155,7 +146,7 @@ class StepMachine {
   std::vector<std::string> to_start_;
   std::size_t step_ = 0;
   SteadyTime step_began_{};
-  std::vector<std::unique_ptr<ActiveFault>> faults_;
+  FaultDriver faults_;
   std::set<std::string> paused_;
   WorkflowProgress workflows_;
 

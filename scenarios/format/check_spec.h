@@ -59,8 +59,8 @@ struct ParamSpec {
   std::vector<std::string> words;  // of kWord
   // Inclusive limits of kInt, kNumber, kSize, kRate.
   std::optional<double> min, max;
-  // Of a kDuration: an upper limit of elapsed time, which grows with SQUALL_TIMEOUT_SCALE. Lower limits and spans that
-  // are waited out do not.
+  // Of a kDuration: an upper limit of elapsed time, which grows with SQUALL_TIMEOUT_SCALE. Lower
+  // limits and spans that are waited out do not.
   bool upper_limit = false;
 };
 

@@ -210,9 +210,15 @@ struct ForStep {
 struct InjectStep {
   std::string fault;  // with `target`: a row of the catalogue
   FaultTarget target = FaultTarget::kLink;
-  std::string on;
-  std::string as;  // label, the fault's id in the journal; default: the fault's name, made unique
-  std::optional<Duration> span;  // `for`: heals by itself after it, while the steps go on
+  std::vector<std::string> on;  // at least one node
+  bool one = false;             // one of them, drawn anew in each round; else all
+  std::string as;  // label, the fault's id in the journal (fault_ids.h); default: the fault's name,
+                   // made unique
+  std::optional<Duration> span;   // `for`: heals by itself after it, while the steps go on
+  std::optional<WaitStep> when;   // the first round comes with this event; unset: with the step
+  std::optional<Duration> every;  // again after it, from one round's beginning to the next one's
+  int times = 0;                  // rounds; 0: until it is healed
+  double chance = 1;              // of each node in each round
   Params params;
 };
 struct HealStep {

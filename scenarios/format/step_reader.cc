@@ -4,12 +4,10 @@
 #include <cctype>
 #include <csignal>
 #include <map>
-#include <regex>
 #include <set>
 
-#include "base/journal/event.h"
 #include "base/util/text.h"
-#include "scenarios/format/event_fields.h"
+#include "scenarios/format/event_reader.h"
 #include "scenarios/format/fault_catalogue.h"
 #include "scenarios/format/tables.h"
 
@@ -115,7 +113,9 @@ class StepReader {
     // Of those with this name the one for what `on` names; ReadInject says when there is none.
     fault_ = rows.front();
     if (const YamlNode* on = body.Find("on"); on != nullptr) {
-      const std::optional<FaultTarget> target = TargetOf(on->text);
+      const std::string& first = on->items.empty() ? on->text : on->items.front().text;
+      const std::vector<std::string> nodes = Meant(first);
+      const auto target = nodes.empty() ? std::nullopt : TargetOf(nodes.front());
       for (const FaultDefinition* row : rows) {
         if (row->target == target) fault_ = row;
       }
@@ -365,40 +365,7 @@ class StepReader {
 
   Status ReadWait(Step* step) {
     const Params& p = object_.params;
-    const YamlNode& node = *object_.Node("event");
-    const std::string event = p.Text("event");
-    const std::size_t dot = event.find('.');
-    if (dot == std::string::npos) {
-      return ErrorAt(context_.file, node,
-                     fmt::format("'event' is kind.what, such as worker.polling, not '{}'",
-                                 EscapeControl(event)));
-    }
-    WaitStep action;
-    action.kind = event.substr(0, dot);
-    action.event = event.substr(dot + 1);
-    const std::vector<std::string> kinds = [] {
-      std::vector<std::string> list;
-      for (const std::string_view kind : journal::AllKinds()) list.emplace_back(kind);
-      return list;
-    }();
-    if (std::find(kinds.begin(), kinds.end(), action.kind) == kinds.end()) {
-      return ErrorAt(context_.file, node,
-                     fmt::format("there is no kind of event '{}'{}", EscapeControl(action.kind),
-                                 DidYouMean(action.kind, kinds)));
-    }
-    const journal::Words words = journal::WordsOf(action.kind);
-    if (std::find(words.begin(), words.end(), action.event) == words.end()) {
-      const std::vector<std::string> list(words.begin(), words.end());
-      return ErrorAt(
-          context_.file, node,
-          fmt::format("'{}' is no word of the kind {}: {}{}", EscapeControl(action.event),
-                      action.kind, fmt::join(list, ", "), DidYouMean(action.event, list)));
-    }
-    action.where = p.TextMap("where");
-    if (const YamlNode* where = object_.Node("where")) {
-      SQUALL_RETURN_IF_ERROR(CheckWhere(*where, action));
-    }
-    action.count = static_cast<int>(p.Int("count"));
+    SQUALL_ASSIGN_OR_RETURN(WaitStep action, ReadEvents(context_, object_));
     action.since = p.Text("since");
     if (action.since == "run") {
       action.since.clear();
@@ -409,77 +376,142 @@ class StepReader {
               "no step before this one is named '{}'{}", EscapeControl(action.since),
               DidYouMean(action.since, {std::vector<std::string>(names_.begin(), names_.end())})));
     }
-    std::string text =
-        "wait for " + (action.count == 1 ? "" : fmt::format("{} x ", action.count)) + event;
-    for (const auto& [field, value] : action.where) text += fmt::format(" {}={}", field, value);
-    Fill(step, std::move(action), std::move(text), kWaitLimit);
+    const std::string text = "wait for " + DescribeEvents(action);
+    Fill(step, std::move(action), text, kWaitLimit);
     return absl::OkStatus();
   }
 
-  Status CheckWhere(const YamlNode& where, const WaitStep& action) {
-    const std::vector<std::string> fields = EventFields(action.kind);
-    for (const auto& [key, value] : where.members) {
-      if (std::find(fields.begin(), fields.end(), key.text) == fields.end()) {
-        return ErrorAt(context_.file, key,
-                       fmt::format("an event of the kind {} has no field '{}'{}", action.kind,
-                                   EscapeControl(key.text), DidYouMean(key.text, fields)));
+  // The nodes that `on` means: names, groups unrolled, or all of one kind.
+  StatusOr<std::vector<std::string>> FaultNodes() {
+    const YamlNode& on = *object_.Node("on");
+    std::vector<std::string> nodes;
+    const std::vector<YamlNode> alone = {on};
+    for (const YamlNode& item : on.kind == YamlNode::Kind::kList ? on.items : alone) {
+      const std::vector<std::string> meant = Meant(item.text);
+      if (meant.empty()) {
+        std::vector<std::string> candidates = {"all links", "all servers", "all workers"};
+        for (const auto& [known, kind] : context_.names->nodes) candidates.push_back(known);
+        return ErrorAt(context_.file, item,
+                       fmt::format("'on' of {}: there is no node '{}'{}", what_,
+                                   EscapeControl(item.text), DidYouMean(item.text, candidates)));
       }
-      const std::string& text = value.text;
-      if (text.size() < 2 || text.front() != '/' || text.back() != '/') continue;
-      try {
-        const std::regex compiled(text.substr(1, text.size() - 2), std::regex::ECMAScript);
-      } catch (const std::regex_error& error) {
-        return ErrorAt(context_.file, value,
-                       fmt::format("no regular expression: {}", error.what()));
+      for (const std::string& node : meant) {
+        if (TargetOf(node) != fault_->target) {
+          std::vector<std::string_view> wanted;
+          for (const FaultDefinition* row : FaultsNamed(fault_->name))
+            wanted.push_back(FaultTargetName(row->target));
+          return ErrorAt(context_.file, item,
+                         fmt::format("fault '{}' goes into a {}, and '{}' is none", fault_->name,
+                                     fmt::join(wanted, " or "), node));
+        }
+        const LinkSpec* link = topology_.Link(node);
+        if (link != nullptr && link->end != LinkSpec::End::kNode) {
+          if (item.text == "all links") continue;
+          return ErrorAt(context_.file, item,
+                         fmt::format("the link '{}' leads nowhere: no fault goes into it", node));
+        }
+        if (std::find(nodes.begin(), nodes.end(), node) != nodes.end())
+          return ErrorAt(context_.file, item, fmt::format("'on' names '{}' twice", node));
+        nodes.push_back(node);
       }
     }
-    return absl::OkStatus();
+    if (nodes.empty()) return ErrorAt(context_.file, on, "'on' names nothing");
+    return nodes;
+  }
+
+  // A node, the members of a group, or all of one kind; empty for none.
+  std::vector<std::string> Meant(const std::string& name) const {
+    const auto all = [](const auto& specs) {
+      std::vector<std::string> names;
+      for (const auto& spec : specs) names.push_back(spec.name);
+      return names;
+    };
+    if (name == "all links") return all(topology_.links);
+    if (name == "all servers") return all(topology_.servers);
+    if (name == "all workers") return all(topology_.workers);
+    if (const auto node = context_.names->nodes.find(name); node != context_.names->nodes.end()) {
+      const std::vector<std::string> group = Group(name);
+      return TargetOf(name) || group.empty() ? std::vector<std::string>{name} : group;
+    }
+    return Group(name);
   }
 
   Status ReadInject(Step* step) {
     const Params& p = object_.params;
-    const YamlNode& on = *object_.Node("on");
     InjectStep action;
     action.fault = fault_->name;
     action.target = fault_->target;
-    action.on = p.Text("on");
-    if (TargetOf(action.on) != fault_->target) {
-      std::vector<std::string_view> wanted;
-      for (const FaultDefinition* row : FaultsNamed(fault_->name))
-        wanted.push_back(FaultTargetName(row->target));
-      return ErrorAt(context_.file, on,
-                     fmt::format("fault '{}' goes into a {}, and '{}' is none", fault_->name,
-                                 fmt::join(wanted, " or "), action.on));
+    SQUALL_ASSIGN_OR_RETURN(action.on, FaultNodes());
+    action.one = p.Text("pick") == "one";
+    SQUALL_RETURN_IF_ERROR(ReadLabel(&action));
+    SQUALL_RETURN_IF_ERROR(ReadRounds(&action));
+    for (const ParamSpec& spec : fault_->params) {
+      const auto it = p.values().find(spec.name);
+      if (it != p.values().end()) action.params.Set(spec.name, it->second);
     }
-    if (const LinkSpec* link = topology_.Link(action.on);
-        link != nullptr && link->end != LinkSpec::End::kNode) {
-      return ErrorAt(context_.file, on,
-                     fmt::format("the link '{}' leads nowhere: no fault goes into it", action.on));
-    }
-    action.as = p.Text("as");
-    if (action.as.empty()) {
-      action.as = action.fault;
-      for (int n = 2; labels_.contains(action.as); ++n)
-        action.as = fmt::format("{}-{}", action.fault, n);
-    } else if (labels_.contains(action.as)) {
+    std::string text = fmt::format("inject {} into {}{}", action.fault, action.one ? "one of " : "",
+                                   fmt::join(action.on, ", "));
+    if (action.span) text += " for " + FormatDuration(*action.span);
+    if (action.every) text += " every " + FormatDuration(*action.every);
+    if (action.when) text += " when " + DescribeEvents(*action.when);
+    // On a process it may take an end and a start.
+    const Duration limit = fault_->target == FaultTarget::kLink
+                               ? Duration(kActLimit)
+                               : kStartLimit + kStopLimit + action.params.Time("down_for");
+    Fill(step, std::move(action), std::move(text), limit);
+    return absl::OkStatus();
+  }
+
+  Status ReadLabel(InjectStep* action) {
+    action->as = object_.params.Text("as");
+    if (action->as.empty()) {
+      action->as = action->fault;
+      for (int n = 2; labels_.contains(action->as); ++n)
+        action->as = fmt::format("{}-{}", action->fault, n);
+    } else if (labels_.contains(action->as)) {
       return ErrorAt(context_.file, *object_.Node("as"),
-                     fmt::format("two faults are labelled '{}'", action.as));
+                     fmt::format("two faults are labelled '{}'", action->as));
+    } else if (action->as.find_first_of("@#") != std::string::npos) {
+      return ErrorAt(context_.file, *object_.Node("as"),
+                     fmt::format("the label '{}' holds @ or #, which stand before the node and the "
+                                 "round of a fault",
+                                 EscapeControl(action->as)));
     }
-    labels_.insert(action.as);
+    labels_.insert(action->as);
+    return absl::OkStatus();
+  }
+
+  // When it comes, how long, how often.
+  Status ReadRounds(InjectStep* action) {
+    const Params& p = object_.params;
     if (p.Has("for")) {
       if (fault_->one_shot()) {
         return ErrorAt(context_.file, *object_.Node("for"),
                        fmt::format("fault '{}' happens once: it has no `for`", fault_->name));
       }
-      action.span = p.Time("for");
+      action->span = p.Time("for");
     }
-    for (const ParamSpec& spec : fault_->params) {
-      const auto it = p.values().find(spec.name);
-      if (it != p.values().end()) action.params.Set(spec.name, it->second);
+    if (const YamlNode* when = object_.Node("when")) {
+      SQUALL_ASSIGN_OR_RETURN(const ReadObject event,
+                              ReadTable(context_, *when, "'when' of " + what_, TableOf("when").keys,
+                                        TableOf("when").shorthand));
+      SQUALL_ASSIGN_OR_RETURN(action->when, ReadEvents(context_, event));
     }
-    const std::string span = action.span ? " for " + FormatDuration(*action.span) : "";
-    const std::string text = fmt::format("inject {} into {}{}", action.fault, action.on, span);
-    Fill(step, std::move(action), text, kActLimit);
+    action->chance = p.Number("chance", 1);
+    if (p.Has("times") && !p.Has("every")) {
+      return ErrorAt(context_.file, *object_.Node("times"),
+                     "'times' counts rounds: it needs an `every`");
+    }
+    action->times = static_cast<int>(p.Int("times"));
+    if (!p.Has("every")) return absl::OkStatus();
+    action->every = p.Time("every");
+    const bool over = fault_->one_shot() || (action->span && *action->span < *action->every);
+    if (!over || *action->every <= Duration::zero()) {
+      return ErrorAt(context_.file, *object_.Node("every"),
+                     fmt::format("`every` needs a `for` that is shorter, so that one round of "
+                                 "'{}' is over before the next begins",
+                                 fault_->name));
+    }
     return absl::OkStatus();
   }
 

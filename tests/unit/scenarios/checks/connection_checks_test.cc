@@ -91,6 +91,24 @@ TEST(Reconnects, MayCountFromOneFaultAlone) {
       IsUnknown("outage was never healed"));
 }
 
+TEST(Reconnects, AFaultOnSeveralNodesIsHealedWithTheLast) {
+  const char* check = "reconnects: {worker: w, within: 10s, after: outage}";
+  Story story = Story()
+                    .ServerUp()
+                    .Up("w")
+                    .At(5s)
+                    .Inject("outage@wire")
+                    .Inject("outage@other")
+                    .At(10s)
+                    .Heal("outage@other")
+                    .At(11s)
+                    .Poll("arrived")
+                    .At(20s);
+  EXPECT_THAT(Judged(check, story, 40s), IsUnknown("outage was never healed"));
+  EXPECT_THAT(Judged(check, story.Heal("outage@wire").At(22s).Poll("arrived")),
+              Passes("2.00s after outage was healed"));
+}
+
 TEST(Reconnects, NothingDisturbedOrNotAllRestoredIsUnknown) {
   EXPECT_THAT(Judged(kBack, Story().ServerUp().Up("w").Poll("arrived"), 60s),
               IsUnknown("nothing was disturbed"));
@@ -369,6 +387,24 @@ TEST(FaultHit, AFaultThatNothingMetFails) {
       Judged(kHit,
              Story().Inject().Connection("established").Connection("reset", "another").Heal()),
       Fails("nothing met outage (reset on wire)"));
+}
+
+TEST(FaultHit, AllNodesAndRoundsOfAStepAreOneFault) {
+  Story rounds = Story()
+                     .Fault("injecting", "outage@w", "kill", "w")
+                     .Fault("injected", "outage@w", "kill", "w")
+                     .Fault("hit", "outage@w", "kill", "w")
+                     .Fault("injecting", "outage@v#2", "kill", "v")
+                     .Fault("failed", "outage@v#2", "kill", "v", "v does not run");
+  EXPECT_THAT(Judged(kHit, rounds), Passes("1 fault met"))
+      << "who is not there in one round is not met then";
+  EXPECT_THAT(Judged(kHit, Story()
+                               .Fault("injecting", "outage@v#2", "kill", "v")
+                               .Fault("failed", "outage@v#2", "kill", "v", "v does not run")),
+              IsUnknown("v does not run"));
+  EXPECT_THAT(Judged(kHit, rounds.Fault("healing", "outage@w")
+                               .Fault("failed", "outage@w", "reset", "wire", "port taken")),
+              IsUnknown("port taken"));
 }
 
 TEST(FaultHit, AFaultThatDidNotWorkIsUnknown) {

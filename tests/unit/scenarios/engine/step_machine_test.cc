@@ -186,6 +186,40 @@ TEST_F(StepMachineTest, AFaultWithASpanHealsByItselfWhileTheStepsGoOn) {
   EXPECT_EQ(std::count(world_.log.begin(), world_.log.end(), "heal refuse"), 1);
 }
 
+TEST_F(StepMachineTest, AFaultThatWaitsForAnEventComesWithItWhileTheStepsGoOn) {
+  Begin(
+      "  - inject: {fault: refuse, on: l, when: {event: worker.polling, where: {worker: w}}}\n"
+      "  - wait: {event: worker.task}\n");
+  EXPECT_EQ(world_.faults_alive, 0);
+  WorkerSays("polling", "other");
+  EXPECT_EQ(world_.faults_alive, 0);
+  WorkerSays("polling");
+  EXPECT_EQ(world_.faults_alive, 1);
+  WorkerSays("task");
+  executor_.Advance(1h);
+  EXPECT_EQ(result_->conclusion.verdict, Outcome::kPass);
+  EXPECT_EQ(world_.faults_alive, 0);
+}
+
+TEST_F(StepMachineTest, NoRoundComesAfterTheLastStep) {
+  judge_.deadline = SteadyTime(20s);
+  Begin("  - inject: {fault: refuse, on: l, every: 3s, for: 1s}\n  - for: 4s\n");
+  executor_.Advance(1h);
+  ASSERT_TRUE(result_.has_value());
+  EXPECT_EQ(std::count(world_.log.begin(), world_.log.end(), "inject refuse"), 1);
+  EXPECT_EQ(std::count(world_.log.begin(), world_.log.end(), "inject refuse#2"), 1);
+  EXPECT_EQ(std::count(world_.log.begin(), world_.log.end(), "inject refuse#3"), 0);
+  EXPECT_EQ(result_->conclusion.verdict, Outcome::kPass);
+}
+
+TEST_F(StepMachineTest, AnEventsFaultThatCannotBeInjectedIsInfrastructure) {
+  world_.fail["inject refuse"] = Status(StatusCode::kPermissionDenied, "not ours");
+  Begin("  - inject: {fault: refuse, on: l, when: worker.polling}\n  - for: 1s\n");
+  WorkerSays("polling");
+  executor_.Advance(1h);
+  EXPECT_EQ(result_->conclusion.verdict, Outcome::kUnknown);
+}
+
 TEST_F(StepMachineTest, PausedNodesAreResumedBeforeTheJudgement) {
   Run("  - pause: w\n");
   EXPECT_THAT(world_.log,
