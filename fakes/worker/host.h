@@ -80,6 +80,9 @@ class Host {
   virtual void Start() = 0;
   // Asked to stop (SIGTERM): gracefully, then exit.
   virtual void Stop() = 0;
+  // What runs the worker is cancelled from inside, without anybody having asked the process to end
+  // (SIGUSR2): a mistake of the service around it, which a host survives or not.
+  virtual void Cancel() = 0;
 };
 
 // An event with nothing but its word and a detail.

@@ -29,6 +29,7 @@ Workflows: Ping(x) Echo(x) Chain(n) Timer(ms) Slow(seconds) Flaky(failures) Flak
   Loop(n) Cancellable
 Output: one JSON object per line on standard output, {"squall_event":"polling","pid":123,...}; core's log on standard error.
 SIGTERM, SIGINT: graceful stop; a second one ends the process at once, with 1.
+SIGUSR2: what runs the worker is cancelled from inside, though nobody asked the process to end.
 Exit codes: 0 stopped as asked; 1 fatal at run time (worker failed, shutdown did not end); 2 wrong usage or
   configuration; 3 could not start (connect, validate).)";
 
@@ -200,6 +201,11 @@ int RunHost(const Flags& flags, const Settings& settings, const Limits& limits,
   };
   std::optional<SteadyTime> first_signal;  // the listener's thread only
   const SignalListener signals([&](int signal) {
+    if (signal == SIGUSR2) {
+      return loop.Post([&host] {
+        if (host != nullptr) host->Cancel();
+      });
+    }
     if (first_signal) {
       if (clock.Now() - *first_signal < kOneStop) return;
       lines.Write(MakeEvent("fatal", fmt::format("second signal ({}): leaving at once", signal)));

@@ -48,6 +48,14 @@ void SingleHost::Stop() {
   Exit(kExitAsked);
 }
 
+void SingleHost::Cancel() {
+  if (asked_ || exited_) return;
+  if (worker_ != nullptr) return worker_->Stop();
+  if (cancel_connect_) std::exchange(cancel_connect_, nullptr)();
+  Emit("stopping", "cancelled before it had started");
+  Exit(kExitFatal);
+}
+
 void SingleHost::StopWorker() { worker_->Stop(); }
 
 void SingleHost::OnPolling(const std::string& types) { Emit("polling", types); }

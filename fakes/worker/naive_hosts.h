@@ -19,6 +19,8 @@ class SingleHost : public Host, protected core::WorkerRunner::Listener {
 
   void Start() override;
   void Stop() override;
+  // The worker stops, and the process ends with kExitFatal.
+  void Cancel() override;
 
  protected:
   void OnPolling(const std::string& types) override;

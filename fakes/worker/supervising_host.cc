@@ -223,6 +223,11 @@ void SupervisingHost::WorkerFatal(const Status& status) {
   if (state_ == State::kUp || state_ == State::kStartingWorkers) Lost(status);
 }
 
+void SupervisingHost::Cancel() {
+  if (state_ == State::kUp || state_ == State::kStartingWorkers)
+    Lost(Status(StatusCode::kCancelled, "cancelled from inside"));
+}
+
 void SupervisingHost::Stop() {
   if (state_ == State::kStopping || state_ == State::kStopped) return;
   state_ = State::kStopping;

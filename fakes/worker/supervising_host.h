@@ -37,6 +37,8 @@ class SupervisingHost final : public Host {
 
   void Start() override;
   void Stop() override;
+  // As any other loss of its workers.
+  void Cancel() override;
 
   // Starts a workflow for a user of the service. While the host is down: UNAVAILABLE at once.
   void Create(const StartRequest& request, std::function<void(Status)> callback);

@@ -42,6 +42,7 @@ sigset_t StopSignals() {
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGUSR2);  // cancels from inside
   sigaddset(&set, SIGUSR1);  // ends the listener
   return set;
 }

@@ -13,6 +13,10 @@ std::optional<std::string> Unmet(FaultNeed need, const FaultSurroundings& around
     case FaultNeed::kFakeServer:
       if (!around.server || *around.server == ServerKind::kFakeInProcess) return std::nullopt;
       return "it goes into the fake server only";
+    case FaultNeed::kOurWorker:
+      if (!around.worker || *around.worker != WorkerKind::kCommand) return std::nullopt;
+      return "a program of your own does not listen to it: it goes into workers of the kinds core, "
+             "host and python";
     case FaultNeed::kFaketime:
       if (FindFaketime()) return std::nullopt;
       return "libfaketime is not installed (apt-get install libfaketime)";

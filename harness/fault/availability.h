@@ -13,6 +13,8 @@ struct FaultSurroundings {
   // The server that it goes into, or that stands behind its link. Default: not known, so that it
   // does not count.
   std::optional<ServerKind> server;
+  // The worker that it goes into. Default: as above.
+  std::optional<WorkerKind> worker;
 };
 
 // Why not, in words for a report; nothing when it is available.

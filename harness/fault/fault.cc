@@ -185,6 +185,7 @@ StatusOr<std::unique_ptr<FaultHandle>> FaultHandle::Create(AsioExecutor& executo
                                                     std::move(spec.parameters)));
   FaultSurroundings around;
   if (server != nullptr) around.server = server->options().kind;
+  if (worker != nullptr) around.worker = worker->options().kind;
   if (const auto reason = WhyUnavailable(*definition, around))
     return MakeStatus(StatusCode::kUnavailable, "fault {}: {}", spec.fault, *reason);
   const std::optional<FaultFactory> factory = FindFactory(*definition);

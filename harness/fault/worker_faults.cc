@@ -257,6 +257,7 @@ std::unique_ptr<FaultAction> MakeWrongProgram(const FaultParts& parts) {
 }
 
 constexpr FaultFactory kWorkerFactories[] = {
+    {"cancel", MakeSignalled<SIGUSR2>},
     {"clock_skew", MakeClockSkew},
     {"crash_loop", MakeFault<CrashLoop>},
     {"environment_changed", MakeEnvironmentChanged},

@@ -64,7 +64,7 @@ std::string CacheDirectory() {
 
 // Why one of its faults cannot be had.
 std::optional<std::string> MissingFault(const Subject& subject, WorldKind world, bool external) {
-  const FaultSurroundings around{.server = world == WorldKind::kFake ? ServerKind::kFakeInProcess
+  FaultSurroundings around{.server = world == WorldKind::kFake ? ServerKind::kFakeInProcess
                                            : external                ? ServerKind::kAddress
                                                                      : ServerKind::kDevServer};
   for (const scenarios::Step& step : subject.steps) {
@@ -72,8 +72,14 @@ std::optional<std::string> MissingFault(const Subject& subject, WorldKind world,
     if (inject == nullptr) continue;
     const auto* definition = scenarios::FindFault(inject->target, inject->fault);
     SQUALL_CHECK(definition != nullptr, "the loader knows the fault");
-    if (const auto reason = WhyUnavailable(*definition, around))
-      return fmt::format("fault {}: {}", inject->fault, *reason);
+    for (const std::string& node : inject->on) {
+      around.worker.reset();
+      const WorkerSpec* worker = subject.topology.Worker(node);
+      if (worker != nullptr && worker->kind == WorkerSpec::Kind::kCommand)
+        around.worker = WorkerKind::kCommand;
+      if (const auto reason = WhyUnavailable(*definition, around))
+        return fmt::format("fault {}: {}", inject->fault, *reason);
+    }
   }
   return std::nullopt;
 }

@@ -48,6 +48,8 @@ std::string_view FaultNeedText(FaultNeed need) {
   switch (need) {
     case FaultNeed::kFakeServer:
       return "the fake server";
+    case FaultNeed::kOurWorker:
+      return "a worker of the kinds core, host or python";
     case FaultNeed::kFaketime:
       return "libfaketime";
   }

@@ -34,6 +34,7 @@ enum class FaultEvidence {
 // What a fault needs beside its target. Where it is missing, a scenario is skipped with the reason.
 enum class FaultNeed {
   kFakeServer,  // a server that is ours: the dev server cannot be told to do this
+  kOurWorker,   // a worker that listens to it: core, host or python
   kFaketime,    // a library that moves a program's wall clock
 };
 std::string_view FaultNeedText(FaultNeed need);  // "the fake server"

@@ -37,6 +37,14 @@ FaultDefinition Signal(std::string name, std::string doc) {
 
 std::vector<FaultDefinition> WorkerFaults() {
   return {
+      {.name = "cancel",
+       .target = kOnWorker,
+       .doc = "What runs the worker is cancelled from inside, though nobody asked the process to "
+              "end; whether it lives on is the service's own business.",
+       .healing = Healing::kOneShot,
+       .restored_by = "A service that starts its worker again, or its restart policy.",
+       .evidence = kInjection,
+       .needs = {FaultNeed::kOurWorker}},
       {.name = "clock_skew",
        .target = kOnWorker,
        .doc = "From its next start on the worker's wall clock is wrong; durations pass as they "

@@ -141,6 +141,8 @@ class Subject:
         if self._flags.broken != "no-signal-handler":
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+        # As if the task that runs the worker were cancelled somewhere in the service.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, self._cancel_from_inside)
         backoff = BACKOFF_INITIAL
         while True:
             try:
@@ -169,6 +171,10 @@ class Subject:
                 lifecycle.write("retrying", delay_ns=int(delay * 1e9), detail=detail)
                 if await self._or_stop(asyncio.sleep(delay, True)) is None:
                     return 0
+
+    def _cancel_from_inside(self) -> None:
+        if self._cancel is not None:
+            self._cancel("Worker cancelled, shutting down")
 
     async def _or_stop(self, work: Awaitable[Any]) -> Any:
         """The result of `work`, or None when a stop was asked for first."""

@@ -41,6 +41,16 @@ TEST_F(NaiveHostsTest, SingleHostRunsUntilItIsAsked) {
   EXPECT_THAT(words_, ElementsAre("connecting", "connected", "started", "polling", "stopping"));
 }
 
+TEST_F(NaiveHostsTest, SingleHostThatIsCancelledFromInsideEndsThoughNobodyAsked) {
+  SingleHost host(MakeEnvironment());
+  host.Start();
+  executor_.RunReady();
+  host.Cancel();
+  executor_.RunReady();
+  EXPECT_EQ(exit_code_, 1);
+  EXPECT_THAT(words_, ElementsAre("connecting", "connected", "started", "polling", "stopping"));
+}
+
 TEST_F(NaiveHostsTest, SingleHostDiesWithoutAServer) {
   world_.connect = Status(StatusCode::kUnavailable, "refused");
   SingleHost host(MakeEnvironment());

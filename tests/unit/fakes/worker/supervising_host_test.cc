@@ -174,6 +174,17 @@ TEST_F(SupervisingHostTest, WorkersThatDoNotStartAreGivenUp) {
   EXPECT_EQ(world_.workers_polling, 3);
 }
 
+TEST_F(SupervisingHostTest, ACancellationFromInsideIsALossOfTheWorkersLikeAnyOther) {
+  host_->Start();
+  executor_.RunReady();
+  host_->Cancel();
+  EXPECT_FALSE(host_->up());
+  executor_.Advance(seconds(1));
+  EXPECT_TRUE(host_->up());
+  EXPECT_EQ(world_.workers_made, 6);
+  EXPECT_EQ(world_.workers_polling, 3);
+}
+
 TEST_F(SupervisingHostTest, AFatalWorkerBringsTheRestartForward) {
   host_->Start();
   executor_.RunReady();

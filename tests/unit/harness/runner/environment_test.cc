@@ -73,6 +73,9 @@ TEST_F(EnvironmentTest, WhatOnlyTheFakeServerCanIsSkippedInTheRealWorld) {
                       "[{inject: {fault: rpc_error, on: s, methods: Poll*, code: UNAVAILABLE}}]",
                       WorldKind::kReal, true),
               Optional(AllOf(HasSubstr("rpc_error"), HasSubstr("fake server only"))));
+  EXPECT_THAT(Missing("{servers: {s: {}}, workers: {w: {kind: command, command: [x], connect: s}}}",
+                      "[{inject: {fault: cancel, on: w}}]", WorldKind::kFake, false),
+              Optional(HasSubstr("program of your own")));
   EXPECT_THAT(Missing("{servers: {s: {tls: server}}}", "[]", WorldKind::kReal, true),
               Optional(HasSubstr("TLS")));
 }
