@@ -2,6 +2,9 @@
 
 #include <filesystem>
 
+#include "harness/process/private_network.h"
+#include "harness/process/process.h"
+
 namespace squall::harness {
 namespace {
 
@@ -17,6 +20,17 @@ std::optional<std::string> Unmet(FaultNeed need, const FaultSurroundings& around
       if (!around.worker || *around.worker != WorkerKind::kCommand) return std::nullopt;
       return "a program of your own does not listen to it: it goes into workers of the kinds core, "
              "host and python";
+    case FaultNeed::kOwnNetwork:
+      if (around.server == ServerKind::kAddress)
+        return "from a network namespace of its own nobody reaches a server that was given by its "
+               "address";
+      if (auto reason = WhyNoPrivateNetwork()) return reason;
+      for (const char* tool : {"nft", "tc"}) {
+        if (!FindProgram(tool).ok()) {
+          return fmt::format("{} is not installed (apt-get install nftables iproute2)", tool);
+        }
+      }
+      return std::nullopt;
     case FaultNeed::kFaketime:
       if (FindFaketime()) return std::nullopt;
       return "libfaketime is not installed (apt-get install libfaketime)";

@@ -140,6 +140,7 @@ std::vector<FaultFactory> FaultFactories(FaultTarget target) {
     std::span<const FaultFactory> factories;
   } lists[] = {
       {FaultTarget::kLink, LinkFaultFactories()},
+      {FaultTarget::kLink, KernelFaultFactories()},
       {FaultTarget::kServer, ServerFaultFactories()},
       {FaultTarget::kWorker, WorkerFaultFactories()},
   };

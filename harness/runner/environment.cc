@@ -65,8 +65,8 @@ std::string CacheDirectory() {
 // Why one of its faults cannot be had.
 std::optional<std::string> MissingFault(const Subject& subject, WorldKind world, bool external) {
   FaultSurroundings around{.server = world == WorldKind::kFake ? ServerKind::kFakeInProcess
-                                           : external                ? ServerKind::kAddress
-                                                                     : ServerKind::kDevServer};
+                                     : external                ? ServerKind::kAddress
+                                                               : ServerKind::kDevServer};
   for (const scenarios::Step& step : subject.steps) {
     const auto* inject = std::get_if<scenarios::InjectStep>(&step.action);
     if (inject == nullptr) continue;
@@ -127,6 +127,16 @@ std::optional<std::string> MissingRequirement(const Subject& subject, WorldKind 
   if (Needs(subject, "typescript") && !fs::exists(TypeScriptDirectory() + "/installed"))
     return "the TypeScript SDK is not installed: make setup-typescript";
   return std::nullopt;
+}
+
+bool NeedsPrivateNetwork(const Subject& subject) {
+  return std::any_of(subject.steps.begin(), subject.steps.end(), [](const scenarios::Step& step) {
+    const auto* inject = std::get_if<scenarios::InjectStep>(&step.action);
+    if (inject == nullptr) return false;
+    const auto* definition = scenarios::FindFault(inject->target, inject->fault);
+    const auto& needs = definition->needs;
+    return std::find(needs.begin(), needs.end(), scenarios::FaultNeed::kOwnNetwork) != needs.end();
+  });
 }
 
 std::map<std::string, std::string> KnownVersions(bool python) {

@@ -28,6 +28,9 @@ std::optional<std::string> MissingRequirement(const scenarios::Subject& subject,
                                               scenarios::WorldKind world,
                                               const std::optional<ExternalServer>& external);
 
+// Whether one of its faults is done by the kernel, in a network namespace of the subject's own.
+bool NeedsPrivateNetwork(const scenarios::Subject& subject);
+
 // squall, core, and with `python` the Python SDK: what does not need to be asked of a running
 // server.
 std::map<std::string, std::string> KnownVersions(bool python);

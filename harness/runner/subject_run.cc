@@ -9,6 +9,7 @@
 
 #include "base/journal/journal.h"
 #include "harness/net/asio_executor.h"
+#include "harness/process/private_network.h"
 #include "harness/runner/conclusion.h"
 #include "harness/runner/harness_world.h"
 #include "harness/runner/leaks.h"
@@ -34,6 +35,8 @@ StatusOr<reports::SubjectReport> RunSubject(const SubjectRunOptions& options) {
   if (subject == nullptr)
     return MakeStatus(StatusCode::kNotFound, "{} has no subject '{}'", options.file,
                       options.subject);
+  // Before there is a thread or a socket: all of the subject lives in it.
+  if (NeedsPrivateNetwork(*subject)) SQUALL_RETURN_IF_ERROR(EnterPrivateNetwork());
   std::error_code error;
   fs::copy_file(options.file, options.work_directory + "/" + kScenarioFile, error);
   if (error)

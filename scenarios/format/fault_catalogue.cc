@@ -10,7 +10,7 @@ namespace {
 std::vector<FaultDefinition> All() {
   std::vector<FaultDefinition> all;
   for (std::vector<FaultDefinition>& rows :
-       std::vector{LinkFaults(), ServerFaults(), WorkerFaults()})
+       std::vector{LinkFaults(), KernelFaults(), ServerFaults(), WorkerFaults()})
     std::move(rows.begin(), rows.end(), std::back_inserter(all));
   std::sort(all.begin(), all.end(), [](const FaultDefinition& a, const FaultDefinition& b) {
     return std::tie(a.target, a.name) < std::tie(b.target, b.name);
@@ -50,6 +50,8 @@ std::string_view FaultNeedText(FaultNeed need) {
       return "the fake server";
     case FaultNeed::kOurWorker:
       return "a worker of the kinds core, host or python";
+    case FaultNeed::kOwnNetwork:
+      return "root, nftables and iproute2: the whole subject runs in a network namespace of its own";
     case FaultNeed::kFaketime:
       return "libfaketime";
   }

@@ -76,7 +76,7 @@ TEST(Inject, MistakesAreNamedWithTheirPlace) {
     const char* inject;
     const char* error;
   } cases[] = {
-      {"fault: stall, on: [l, n]", "8:31: 'on' of fault 'stall': there is no node 'n'"},
+      {"fault: stall, on: [l, n]", "8:36: 'on' of fault 'stall': there is no node 'n'"},
       {"fault: stall, on: al links", "did you mean 'all links'"},
       {"fault: stall, on: [l, v]", "fault 'stall' goes into a link, and 'v' is none"},
       {"fault: stall, on: [l, l]", "'on' names 'l' twice"},

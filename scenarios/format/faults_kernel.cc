@@ -1,0 +1,62 @@
+// The catalogue's faults of links that the kernel does, to packets of the link's port. Each has a
+// twin in user space (faults_link.cc) that needs nothing.
+
+#include "scenarios/format/fault_catalogue.h"
+
+namespace squall::scenarios {
+namespace {
+
+using enum ParamType;
+
+ParamSpec Direction() {
+  return {.name = "direction",
+          .type = kWord,
+          .doc = "Which packets: up is towards the link.",
+          .default_text = "both",
+          .words = {"both", "up", "down"}};
+}
+
+}  // namespace
+
+std::vector<FaultDefinition> KernelFaults() {
+  constexpr FaultTarget kLink = FaultTarget::kLink;
+  constexpr const char* kResent =
+      "Healing; TCP sends again what was lost, later with each attempt.";
+  return {
+      {.name = "kernel_bandwidth",
+       .target = kLink,
+       .doc = "Packets of the link's port pass a token bucket (tbf), both ways together; one such "
+              "fault at a time. In user space: `bandwidth`.",
+       .params = {{.name = "rate",
+                   .type = kRate,
+                   .doc = "Bytes per second.",
+                   .required = true,
+                   .min = 1000}},
+       .restored_by = "Healing.",
+       .needs = {FaultNeed::kOwnNetwork},
+       .example = "rate: 16KiB/s"},
+      {.name = "kernel_drop",
+       .target = kLink,
+       .doc = "Packets of the link's port vanish (nftables DROP): connections stand and nothing "
+              "comes through, new ones get no answer to their SYN. In user space: `stall`, "
+              "`never_accept`.",
+       .params = {Direction()},
+       .restored_by = kResent,
+       .needs = {FaultNeed::kOwnNetwork}},
+      {.name = "kernel_reject",
+       .target = kLink,
+       .doc = "Packets of the link's port are answered with a refusal (nftables REJECT). In user "
+              "space: `reset`, `refuse`.",
+       .params = {Direction(),
+                  {.name = "with",
+                   .type = kWord,
+                   .doc = "A TCP reset, or ICMP port unreachable, which leaves connections "
+                          "standing.",
+                   .default_text = "reset",
+                   .words = {"reset", "icmp"}}},
+       .restored_by = "Healing; clients open new connections.",
+       .needs = {FaultNeed::kOwnNetwork}},
+  };
+}
+
+}  // namespace squall::scenarios
