@@ -78,7 +78,7 @@ std::vector<FaultDefinition> ServerFaults() {
       {.name = "namespace_missing",
        .target = kOnServer,
        .doc = "Calls for a namespace are answered as if it did not exist: NOT_FOUND, `Namespace X "
-              "is not found.`",
+              "is not found.`.",
        .params = {Namespace()},
        .restored_by = "Healing: the namespace is there again, with all its workflows.",
        .needs = {FaultNeed::kFakeServer}},

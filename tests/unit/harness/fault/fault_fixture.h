@@ -49,7 +49,8 @@ class FaultTest : public TargetTest, public FaultTargets {
   static constexpr const char* kWorker =
       "trap 'exit 7' INT TERM; "
       "trap '(: </dev/null) && echo can-open || echo cannot-open; "
-      "head -c 1 /dev/zero >/dev/null && echo has-memory || echo no-memory' USR1; "
+      "head -c 64000000 /dev/zero | tail -c 64000000 >/dev/null && echo has-memory || "
+      "echo no-memory' USR1; "
       "echo up queue=$TEMPORAL_TASK_QUEUE; while :; do sleep 1000 & wait; done";
 
   std::size_t Said(std::string_view text) const {

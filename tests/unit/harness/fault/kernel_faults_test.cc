@@ -28,7 +28,7 @@ TEST_F(KernelFaults, DroppedPacketsAreMissedAndSentAgainAfterHealing) {
   ASSERT_OK(Call());
   const auto fault = Injected("kernel_drop", "c->temporal");
   ASSERT_NE(fault, nullptr);
-  EXPECT_THAT(Call(300ms), StatusIs(StatusCode::kDeadlineExceeded, testing::_));
+  EXPECT_THAT(Call(300ms), StatusIs(StatusCode::kDeadlineExceeded, ::testing::_));
   EXPECT_OK(Heal(*fault));
   client_->Reconnect();
   AwaitService();
@@ -39,7 +39,7 @@ TEST_F(KernelFaults, DroppedPacketsAreMissedAndSentAgainAfterHealing) {
 TEST_F(KernelFaults, RejectedPacketsResetAndRefuse) {
   const auto fault = Injected("kernel_reject", "c->temporal");
   ASSERT_NE(fault, nullptr);
-  EXPECT_THAT(Call(), StatusIs(StatusCode::kUnavailable, testing::_));
+  EXPECT_THAT(Call(), StatusIs(StatusCode::kUnavailable, ::testing::_));
   EXPECT_OK(Heal(*fault));
   AwaitService();
 }

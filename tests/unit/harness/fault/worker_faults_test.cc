@@ -65,8 +65,9 @@ TEST_F(WorkerFaults, ACrashLoopEndsEveryLifeUntilItIsHealed) {
   // Whether the last life was hit before the healing or not: the next one lives.
   const auto kill = Create("kill", "w", {}, "kill");
   ASSERT_OK(kill);
-  if (worker_->process().alive())
+  if (worker_->process().alive()) {
     EXPECT_OK(Wait<Status>([&](Done done) { (*kill)->Inject(std::move(done)); }));
+  }
   const std::size_t ups = Said("up");
   worker_->Start(nullptr);
   Await([&] { return Said("up") > ups; }, "the worker");

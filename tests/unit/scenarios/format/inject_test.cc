@@ -68,7 +68,7 @@ TEST(Inject, ComesAtOnceAtAnEventAgainAndByChance) {
   EXPECT_EQ(full.when->where.at("task_queue"), "q");
   EXPECT_EQ(Read("fault: stall, on: l, when: worker.polling").when->event, "polling");
   EXPECT_EQ(Loaded("fault: kill, on: w, pick: one, every: 1s, when: worker.polling").text,
-            "inject kill into one of w-1, w-2, w-3 every 1s when worker.polling");
+            "inject kill into one of w-1, w-2, w-3 every 1.00s when worker.polling");
 }
 
 TEST(Inject, MistakesAreNamedWithTheirPlace) {
