@@ -75,8 +75,9 @@ class Packets final : public FaultAction {
         "add table inet {0}; add chain inet {0} in {{ type filter hook input priority 0; }}",
         table_);
     const auto rule = [&](std::string_view field) {
-      rules_ += fmt::format("; add rule inet {} in iif lo tcp {} {} counter {}", table_, field,
-                            parts.link->port(), verdict);
+      // Resets pass, also the fault's own: a reset is not answered with another, it would vanish.
+      rules_ += fmt::format("; add rule inet {} in iif lo tcp {} {} tcp flags & rst == 0 counter {}",
+                            table_, field, parts.link->port(), verdict);
     };
     if (direction != "down") rule("dport");
     if (direction != "up") rule("sport");
@@ -187,7 +188,7 @@ std::unique_ptr<FaultAction> MakeBucket(const FaultParts& parts) {
   return std::make_unique<Bucket>(parts);
 }
 
-constexpr FaultFactory kFactories[] = {
+constexpr FaultFactory kKernelFactories[] = {
     {"kernel_bandwidth", MakeBucket},
     {"kernel_drop", MakeDrop},
     {"kernel_reject", MakeReject},
@@ -195,6 +196,6 @@ constexpr FaultFactory kFactories[] = {
 
 }  // namespace
 
-std::span<const FaultFactory> KernelFaultFactories() { return kFactories; }
+std::span<const FaultFactory> KernelFaultFactories() { return kKernelFactories; }
 
 }  // namespace squall::harness

@@ -8,7 +8,7 @@ namespace {
 
 using enum ParamType;
 
-ParamSpec Direction() {
+ParamSpec PacketDirection() {
   return {.name = "direction",
           .type = kWord,
           .doc = "Which packets: up is towards the link.",
@@ -40,14 +40,14 @@ std::vector<FaultDefinition> KernelFaults() {
        .doc = "Packets of the link's port vanish (nftables DROP): connections stand and nothing "
               "comes through, new ones get no answer to their SYN. In user space: `stall`, "
               "`never_accept`.",
-       .params = {Direction()},
+       .params = {PacketDirection()},
        .restored_by = kResent,
        .needs = {FaultNeed::kOwnNetwork}},
       {.name = "kernel_reject",
        .target = kLink,
        .doc = "Packets of the link's port are answered with a refusal (nftables REJECT). In user "
               "space: `reset`, `refuse`.",
-       .params = {Direction(),
+       .params = {PacketDirection(),
                   {.name = "with",
                    .type = kWord,
                    .doc = "A TCP reset, or ICMP port unreachable, which leaves connections "

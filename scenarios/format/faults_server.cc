@@ -17,7 +17,7 @@ ParamSpec Methods(std::string otherwise) {
           .required = otherwise.empty(),
           .default_text = std::move(otherwise)};
 }
-ParamSpec Namespace() {
+ParamSpec NamespaceName() {
   return {.name = "namespace", .type = kText, .doc = "Which.", .default_text = "default"};
 }
 ParamSpec ShareOfCalls() {
@@ -79,13 +79,13 @@ std::vector<FaultDefinition> ServerFaults() {
        .target = kOnServer,
        .doc = "Calls for a namespace are answered as if it did not exist: NOT_FOUND, `Namespace X "
               "is not found.`.",
-       .params = {Namespace()},
+       .params = {NamespaceName()},
        .restored_by = "Healing: the namespace is there again, with all its workflows.",
        .needs = {FaultNeed::kFakeServer}},
       {.name = "namespace_reregister",
        .target = kOnServer,
        .doc = "Deletes a namespace in use and registers one of the same name at once.",
-       .params = {Namespace()},
+       .params = {NamespaceName()},
        .healing = Healing::kOneShot,
        .restored_by =
            "The namespace is there when the injection is done; its workflows are lost for "
