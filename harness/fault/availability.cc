@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "harness/process/private_names.h"
 #include "harness/process/private_network.h"
 #include "harness/process/process.h"
 
@@ -9,6 +10,17 @@ namespace squall::harness {
 namespace {
 
 using scenarios::FaultNeed;
+
+std::optional<std::string> NotInstalled(const char* tool, const char* package) {
+  if (FindProgram(tool).ok()) return std::nullopt;
+  return fmt::format("{} is not installed (apt-get install {})", tool, package);
+}
+
+std::optional<std::string> NoNetwork(const FaultSurroundings& around) {
+  if (around.server != ServerKind::kAddress) return std::nullopt;
+  return "from a network namespace of its own nobody reaches a server that was given by its "
+         "address";
+}
 
 // Why a need is not met; nothing when it is.
 std::optional<std::string> Unmet(FaultNeed need, const FaultSurroundings& around) {
@@ -21,16 +33,17 @@ std::optional<std::string> Unmet(FaultNeed need, const FaultSurroundings& around
       return "a program of your own does not listen to it: it goes into workers of the kinds core, "
              "host and python";
     case FaultNeed::kOwnNetwork:
-      if (around.server == ServerKind::kAddress)
-        return "from a network namespace of its own nobody reaches a server that was given by its "
-               "address";
+      if (auto reason = NoNetwork(around)) return reason;
       if (auto reason = WhyNoPrivateNetwork()) return reason;
-      for (const char* tool : {"nft", "tc"}) {
-        if (!FindProgram(tool).ok()) {
-          return fmt::format("{} is not installed (apt-get install nftables iproute2)", tool);
-        }
-      }
-      return std::nullopt;
+      if (auto reason = NotInstalled("nft", "nftables")) return reason;
+      return NotInstalled("tc", "iproute2");
+    case FaultNeed::kOwnWire:
+      if (auto reason = NoNetwork(around)) return reason;
+      if (auto reason = WhyNoPrivateNetwork()) return reason;
+      return NotInstalled("nsenter", "util-linux");
+    case FaultNeed::kOwnNames:
+      if (auto reason = NoNetwork(around)) return reason;
+      return WhyNoPrivateNames();
     case FaultNeed::kFaketime:
       if (FindFaketime()) return std::nullopt;
       return "libfaketime is not installed (apt-get install libfaketime)";

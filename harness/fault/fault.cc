@@ -141,6 +141,7 @@ std::vector<FaultFactory> FaultFactories(FaultTarget target) {
   } lists[] = {
       {FaultTarget::kLink, LinkFaultFactories()},
       {FaultTarget::kLink, KernelFaultFactories()},
+      {FaultTarget::kLink, NetworkFaultFactories()},
       {FaultTarget::kServer, ServerFaultFactories()},
       {FaultTarget::kWorker, WorkerFaultFactories()},
   };

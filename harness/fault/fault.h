@@ -27,6 +27,9 @@
 
 namespace squall::harness {
 
+class NameServer;
+class PrivateWire;
+
 struct FaultSpec {
   std::string id;      // unique in the run; journal events carry it
   std::string fault;   // name in the catalogue
@@ -41,6 +44,10 @@ class FaultTargets {
   virtual TcpProxy* Link(std::string_view name) = 0;
   virtual WorkerUnderTest* Worker(std::string_view name) = 0;
   virtual ServerUnderTest* Server(std::string_view name) = 0;
+  // Of a subject with a network of its own: the wire from a link to its workers, and the DNS server
+  // that tells them the link's address (DnsNameOf). Null where there is none.
+  virtual PrivateWire* Wire(std::string_view) { return nullptr; }
+  virtual NameServer* NamesOf(std::string_view) { return nullptr; }
   // All names, for messages.
   virtual std::vector<std::string> Names() = 0;
 };

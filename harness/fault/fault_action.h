@@ -55,6 +55,7 @@ struct FaultFactory {
 // One for each row of the catalogue with that target; a test holds them together.
 std::span<const FaultFactory> LinkFaultFactories();
 std::span<const FaultFactory> KernelFaultFactories();
+std::span<const FaultFactory> NetworkFaultFactories();
 std::span<const FaultFactory> ServerFaultFactories();
 std::span<const FaultFactory> WorkerFaultFactories();
 // All of a target, whichever list they stand in; a new list is named in fault.cc.

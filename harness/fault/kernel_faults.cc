@@ -76,7 +76,7 @@ class Packets final : public FaultAction {
         table_);
     const auto rule = [&](std::string_view field) {
       // Resets pass, also the fault's own: a reset is not answered with another, it would vanish.
-      rules_ += fmt::format("; add rule inet {} in iif lo tcp {} {} tcp flags & rst == 0 counter {}",
+      rules_ += fmt::format("; add rule inet {} in tcp {} {} tcp flags & rst == 0 counter {}",
                             table_, field, parts.link->port(), verdict);
     };
     if (direction != "down") rule("dport");

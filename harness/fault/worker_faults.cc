@@ -26,6 +26,9 @@ class Signalled final : public FaultAction {
   Signalled(const FaultParts& parts, int signal) : worker_(*parts.worker), signal_(signal) {}
   void Inject(Done done) override {
     if (!worker_.process().alive()) return done(NotRunning(worker_));
+    // A signal that says nothing about ending the process: if this life ends by it, it is the
+    // fault's doing.
+    if (signal_ == SIGUSR2) worker_.process().BlameExit(Intent::kInjected);
     // That a killed process is gone is waited for; what becomes of one that is asked is its own
     // business.
     if (signal_ != SIGKILL) return done(worker_.Signal(signal_, Intent::kInjected));

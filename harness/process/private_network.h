@@ -15,6 +15,8 @@ namespace squall::harness {
 Status EnterPrivateNetwork();
 // Whether this process has done so.
 bool InPrivateNetwork();
+// Whether the calling thread has the rights for it: root outside a container mostly, inside seldom.
+bool MayMakeNamespaces();
 // Why it cannot be had; nothing when it can.
 std::optional<std::string> WhyNoPrivateNetwork();
 

@@ -11,6 +11,7 @@ namespace squall::harness {
 namespace {
 
 namespace fs = std::filesystem;
+using scenarios::FaultNeed;
 using scenarios::Subject;
 using scenarios::WorkerSpec;
 using scenarios::WorldKind;
@@ -84,6 +85,28 @@ std::optional<std::string> MissingFault(const Subject& subject, WorldKind world,
   return std::nullopt;
 }
 
+// Why what it needs around its links cannot be had all at once.
+std::optional<std::string> CrossedWires(const Subject& subject) {
+  const std::set<std::string> wired = NodesThatNeed(subject, FaultNeed::kOwnWire);
+  const std::set<std::string> named = NodesThatNeed(subject, FaultNeed::kOwnNames);
+  for (const WorkerSpec& worker : subject.topology.workers) {
+    if (!wired.contains(worker.connect.to)) continue;
+    if (named.contains(worker.connect.to)) {
+      return fmt::format(
+          "faults of DNS and of the wire on one link, {}: at the end of a wire nobody "
+          "reaches the DNS server",
+          worker.connect.to);
+    }
+    if (!worker.health.empty()) {
+      return fmt::format(
+          "the health of {} cannot be asked for: its network is its own, at the end "
+          "of the wire to {}",
+          worker.name, worker.connect.to);
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> Missing(const Status& status) {
   if (status.ok()) return std::nullopt;
   return std::string(Message(status));
@@ -99,6 +122,7 @@ std::optional<std::string> MissingRequirement(const Subject& subject, WorldKind 
   }
   if (world == WorldKind::kSim) return "this program has no sim world: use squall-sim";
   if (auto missing = MissingFault(subject, world, external.has_value())) return missing;
+  if (auto missing = CrossedWires(subject)) return missing;
   if (world == WorldKind::kReal) {
     if (!external) {
       if (auto missing = Missing(FindTemporalCli().status())) return missing;
@@ -129,14 +153,21 @@ std::optional<std::string> MissingRequirement(const Subject& subject, WorldKind 
   return std::nullopt;
 }
 
-bool NeedsPrivateNetwork(const Subject& subject) {
-  return std::any_of(subject.steps.begin(), subject.steps.end(), [](const scenarios::Step& step) {
+std::set<std::string> NodesThatNeed(const Subject& subject, FaultNeed need) {
+  std::set<std::string> nodes;
+  for (const scenarios::Step& step : subject.steps) {
     const auto* inject = std::get_if<scenarios::InjectStep>(&step.action);
-    if (inject == nullptr) return false;
-    const auto* definition = scenarios::FindFault(inject->target, inject->fault);
-    const auto& needs = definition->needs;
-    return std::find(needs.begin(), needs.end(), scenarios::FaultNeed::kOwnNetwork) != needs.end();
-  });
+    if (inject == nullptr) continue;
+    const auto& needs = scenarios::FindFault(inject->target, inject->fault)->needs;
+    if (std::find(needs.begin(), needs.end(), need) != needs.end())
+      nodes.insert(inject->on.begin(), inject->on.end());
+  }
+  return nodes;
+}
+
+bool NeedsPrivateNetwork(const Subject& subject) {
+  return !NodesThatNeed(subject, FaultNeed::kOwnNetwork).empty() ||
+         !NodesThatNeed(subject, FaultNeed::kOwnWire).empty();
 }
 
 std::map<std::string, std::string> KnownVersions(bool python) {

@@ -4,10 +4,12 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/util/status.h"
+#include "scenarios/format/fault_catalogue.h"
 #include "scenarios/format/scenario.h"
 
 namespace squall::harness {
@@ -28,7 +30,9 @@ std::optional<std::string> MissingRequirement(const scenarios::Subject& subject,
                                               scenarios::WorldKind world,
                                               const std::optional<ExternalServer>& external);
 
-// Whether one of its faults is done by the kernel, in a network namespace of the subject's own.
+// What one of its faults is injected into and needs this for; empty for none.
+std::set<std::string> NodesThatNeed(const scenarios::Subject& subject, scenarios::FaultNeed need);
+// Whether one of its faults acts in a network namespace of the subject's own.
 bool NeedsPrivateNetwork(const scenarios::Subject& subject);
 
 // squall, core, and with `python` the Python SDK: what does not need to be asked of a running

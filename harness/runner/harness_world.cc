@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/util/rng.h"
+#include "harness/process/private_names.h"
 #include "scenarios/checks/judge.h"
 
 namespace squall::harness {
@@ -159,13 +160,26 @@ Status HarnessWorld::MakeServers() {
 }
 
 Status HarnessWorld::MakeLinks() {
+  const std::set<std::string> wired = NodesThatNeed(subject_, scenarios::FaultNeed::kOwnWire);
+  const std::set<std::string> named = NodesThatNeed(subject_, scenarios::FaultNeed::kOwnNames);
+  if (!named.empty()) {
+    SQUALL_ASSIGN_OR_RETURN(names_, NameServer::Create(executor_, {"127.0.0.1", kNamesPort}));
+  }
   for (auto& [name, node] : links_) {
+    if (named.contains(name)) {
+      SQUALL_RETURN_IF_ERROR(names_->Add(DnsNameOf(name), "127.0.0.1"));
+      node.named = true;
+    }
     if (node.spec->end == LinkSpec::End::kClosed) {
       SQUALL_ASSIGN_OR_RETURN(node.closed, PortLease::Take());
       continue;
     }
     ProxyOptions options;
     options.link = name;
+    if (wired.contains(name)) {
+      SQUALL_ASSIGN_OR_RETURN(node.wire, PrivateWire::Create());
+      options.listen.host = node.wire->near_address();
+    }
     options.seed = Rng(options_.seed).Split("link " + name).Next();
     const auto server = servers_.find(node.spec->to);
     if (server != servers_.end()) {
@@ -188,7 +202,7 @@ Status HarnessWorld::MakeLinks() {
 
 StatusOr<HostPort> HarnessWorld::AddressOf(const std::string& node) const {
   if (const auto link = links_.find(node); link != links_.end()) {
-    return HostPort{"127.0.0.1",
+    return HostPort{link->second.wire ? link->second.wire->near_address() : "127.0.0.1",
                     link->second.proxy ? link->second.proxy->port() : link->second.closed.port()};
   }
   if (const auto ingress = ingresses_.find(node); ingress != ingresses_.end()) {
@@ -269,8 +283,7 @@ StatusOr<WorkerOptions> HarnessWorld::OptionsOf(WorkerNode& node) {
   WorkerOptions options;
   options.name = spec.name;
   options.kind = KindOf(spec.kind);
-  SQUALL_ASSIGN_OR_RETURN(const HostPort address, AddressOf(spec.connect.to));
-  options.address = address.ToString();
+  SQUALL_ASSIGN_OR_RETURN(HostPort address, AddressOf(spec.connect.to));
   options.ns = spec.ns;
   options.task_queue = spec.task_queue + tag_;
   options.api_key = spec.connect.api_key;
@@ -287,6 +300,8 @@ StatusOr<WorkerOptions> HarnessWorld::OptionsOf(WorkerNode& node) {
   } else {
     SQUALL_RETURN_IF_ERROR(ApplyTls(PlanTls(topology_, spec.connect), files_, &options));
   }
+  ApplySurroundings(spec.connect.to, &address, &options);
+  options.address = address.ToString();
   switch (spec.kind) {
     case WorkerSpec::Kind::kCore:
       options.command = {"--grace", Seconds(spec.grace) + "s"};
@@ -325,6 +340,18 @@ StatusOr<WorkerOptions> HarnessWorld::OptionsOf(WorkerNode& node) {
     if (*alive) OnWorkerExit(node, exit);
   };
   return options;
+}
+
+// Where the worker runs and what it calls the link, where a fault needs that.
+void HarnessWorld::ApplySurroundings(const std::string& node, HostPort* address,
+                                     WorkerOptions* options) const {
+  const auto link = links_.find(node);
+  if (link == links_.end()) return;
+  if (link->second.wire) options->launcher = link->second.wire->Launcher();
+  if (link->second.named) address->host = DnsNameOf(node);
+  // Certificates are for this machine's own name and address.
+  if ((link->second.wire || link->second.named) && options->tls && options->server_name.empty())
+    options->server_name = "localhost";
 }
 
 Status HarnessWorld::MakeWorker(WorkerNode& node) {

@@ -18,8 +18,10 @@
 #include "base/wire/certificates.h"
 #include "harness/fault/fault.h"
 #include "harness/net/asio_executor.h"
+#include "harness/net/name_server.h"
 #include "harness/net/port.h"
 #include "harness/net/tcp_proxy.h"
+#include "harness/process/private_wire.h"
 #include "harness/runner/connect.h"
 #include "harness/runner/environment.h"
 #include "harness/runner/health_probe.h"
@@ -94,6 +96,10 @@ class HarnessWorld final : public scenarios::World, private FaultTargets {
     const scenarios::LinkSpec* spec = nullptr;
     PortLease closed;  // of a link that leads nowhere, or until its ingress is there
     std::unique_ptr<TcpProxy> proxy;
+    // Where one of the subject's faults needs them: its workers live at the far end of the wire, or
+    // know the link by its name.
+    std::unique_ptr<PrivateWire> wire;
+    bool named = false;
   };
   struct WorkerNode {
     const scenarios::WorkerSpec* spec = nullptr;
@@ -112,12 +118,15 @@ class HarnessWorld final : public scenarios::World, private FaultTargets {
   TcpProxy* Link(std::string_view name) override;
   WorkerUnderTest* Worker(std::string_view name) override;
   ServerUnderTest* Server(std::string_view name) override;
+  PrivateWire* Wire(std::string_view link) override;
+  NameServer* NamesOf(std::string_view link) override;
   std::vector<std::string> Names() override;
 
   Status PrepareNow();
   Status MakeServers();
   Status MakeLinks();
   StatusOr<HostPort> AddressOf(const std::string& node) const;
+  void ApplySurroundings(const std::string& node, HostPort* address, WorkerOptions* options) const;
   StatusOr<WorkerOptions> OptionsOf(WorkerNode& node);
   Status MakeWorker(WorkerNode& node);
   void StartServer(ServerNode& node, std::optional<bool> keep_data, scenarios::Done done);
@@ -146,6 +155,7 @@ class HarnessWorld final : public scenarios::World, private FaultTargets {
   std::map<std::string, std::string> versions_;
   // In the order of destruction, last first: clients and workers go before links, links before
   // ingresses and servers.
+  std::unique_ptr<NameServer> names_;
   std::map<std::string, ServerNode, std::less<>> servers_;
   std::map<std::string, IngressNode, std::less<>> ingresses_;
   std::map<std::string, LinkNode, std::less<>> links_;

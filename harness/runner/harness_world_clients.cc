@@ -131,6 +131,14 @@ ServerUnderTest* HarnessWorld::Server(std::string_view name) {
   const auto it = servers_.find(name);
   return it == servers_.end() ? nullptr : it->second.server.get();
 }
+PrivateWire* HarnessWorld::Wire(std::string_view link) {
+  const auto it = links_.find(link);
+  return it == links_.end() ? nullptr : it->second.wire.get();
+}
+NameServer* HarnessWorld::NamesOf(std::string_view link) {
+  const auto it = links_.find(link);
+  return it == links_.end() || !it->second.named ? nullptr : names_.get();
+}
 std::vector<std::string> HarnessWorld::Names() {
   std::vector<std::string> names;
   for (const auto& [name, node] : links_) names.push_back(name);

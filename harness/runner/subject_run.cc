@@ -9,6 +9,7 @@
 
 #include "base/journal/journal.h"
 #include "harness/net/asio_executor.h"
+#include "harness/process/private_names.h"
 #include "harness/process/private_network.h"
 #include "harness/runner/conclusion.h"
 #include "harness/runner/harness_world.h"
@@ -36,6 +37,8 @@ StatusOr<reports::SubjectReport> RunSubject(const SubjectRunOptions& options) {
     return MakeStatus(StatusCode::kNotFound, "{} has no subject '{}'", options.file,
                       options.subject);
   // Before there is a thread or a socket: all of the subject lives in it.
+  if (!NodesThatNeed(*subject, scenarios::FaultNeed::kOwnNames).empty())
+    SQUALL_RETURN_IF_ERROR(EnterPrivateNames(options.work_directory));
   if (NeedsPrivateNetwork(*subject)) SQUALL_RETURN_IF_ERROR(EnterPrivateNetwork());
   std::error_code error;
   fs::copy_file(options.file, options.work_directory + "/" + kScenarioFile, error);

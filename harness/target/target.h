@@ -179,6 +179,8 @@ struct WorkerOptions {
   std::map<std::string, std::optional<std::string>> environment;  // templates; on top of TEMPORAL_*
   bool clean_environment = false;
   TemplateValues values;  // more names for templates
+  // Put in front of the command, whatever a fault makes of that: where it runs (PrivateWire).
+  std::vector<std::string> launcher;
   // The lifecycle word that shows that it is ready. Empty: ready once it runs.
   std::string ready_word = "started";
   Duration ready_limit = std::chrono::seconds(60);

@@ -239,6 +239,7 @@ struct WorkerUnderTest::Impl {
       for (const auto& [name, value] : change.environment) environment[name] = value;
       ends_it = ends_it || change.ends_it;
     }
+    argv.insert(argv.begin(), options.launcher.begin(), options.launcher.end());
     process->SetArgv(std::move(argv));
     process->SetEnvironment(std::move(environment));
     const int before = process->starts();

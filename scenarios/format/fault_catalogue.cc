@@ -10,7 +10,7 @@ namespace {
 std::vector<FaultDefinition> All() {
   std::vector<FaultDefinition> all;
   for (std::vector<FaultDefinition>& rows :
-       std::vector{LinkFaults(), KernelFaults(), ServerFaults(), WorkerFaults()})
+       std::vector{LinkFaults(), KernelFaults(), DnsFaults(), ServerFaults(), WorkerFaults()})
     std::move(rows.begin(), rows.end(), std::back_inserter(all));
   std::sort(all.begin(), all.end(), [](const FaultDefinition& a, const FaultDefinition& b) {
     return std::tie(a.target, a.name) < std::tie(b.target, b.name);
@@ -51,7 +51,15 @@ std::string_view FaultNeedText(FaultNeed need) {
     case FaultNeed::kOurWorker:
       return "a worker of the kinds core, host or python";
     case FaultNeed::kOwnNetwork:
-      return "root, nftables and iproute2: the whole subject runs in a network namespace of its own";
+      return "root, nftables and iproute2: the whole subject runs in a network namespace of its "
+             "own";
+    case FaultNeed::kOwnWire:
+      return "root: the link's workers run in a network namespace of their own, at the end of a "
+             "wire";
+    case FaultNeed::kOwnNames:
+      return "root or user namespaces: the whole subject has a network and a DNS server of its "
+             "own, "
+             "and its workers reach the link by name";
     case FaultNeed::kFaketime:
       return "libfaketime";
   }

@@ -3,8 +3,8 @@
 // restores service. The loader, the JSON Schema, `squall list --faults` and docs/faults.md are made
 // from these rows; the worlds bring one factory for each (harness/fault, sim).
 //
-// A fault is a row of faults_link.cc, faults_kernel.cc, faults_server.cc or faults_worker.cc; more
-// files join the list in fault_catalogue.cc.
+// A fault is a row of faults_link.cc, faults_kernel.cc, faults_dns.cc, faults_server.cc or
+// faults_worker.cc; more files join the list in fault_catalogue.cc.
 
 #include <string>
 #include <string_view>
@@ -35,7 +35,10 @@ enum class FaultEvidence {
 enum class FaultNeed {
   kFakeServer,  // a server that is ours: the dev server cannot be told to do this
   kOurWorker,   // a worker that listens to it: core, host or python
-  kOwnNetwork,  // a network namespace of squall's own around the whole subject, and the tools for it
+  kOwnNetwork,  // a network namespace of squall's own around the whole subject, and the tools for
+                // it
+  kOwnWire,     // the same, and a second namespace with the link's workers at the end of a wire
+  kOwnNames,    // a DNS server of squall's own for the whole subject
   kFaketime,    // a library that moves a program's wall clock
 };
 std::string_view FaultNeedText(FaultNeed need);  // "the fake server"
@@ -71,6 +74,7 @@ std::vector<std::string> FaultNames();
 // The rows of one file each, in any order.
 std::vector<FaultDefinition> LinkFaults();
 std::vector<FaultDefinition> KernelFaults();
+std::vector<FaultDefinition> DnsFaults();
 std::vector<FaultDefinition> ServerFaults();
 std::vector<FaultDefinition> WorkerFaults();
 

@@ -23,6 +23,10 @@ Every fault that squall can inject. A scenario injects them with an `inject` ste
   must hold in the end, and when squall is asked to stop. A fault that cannot be healed makes the verdict unknown.
 - **Evidence.** The journal has `fault` events `injecting`, `injected`, `hit`, `healing`, `healed` (or `failed`) for each. `hit` is
   written by what meets the fault; without one the oracle `fault_hit` makes the verdict unknown.
+- **In the kernel, or in DNS.** Such faults act in namespaces that squall makes around the subject: nothing of it is seen outside,
+  and nothing of it outlives the subject's processes, however they end. For `kernel_address_change` and `kernel_link_down` the link's
+  workers live at the far end of a wire (veth); for `dns_*` all of the subject has a resolv.conf of its own, and workers are given
+  the link's name in place of its address. The harness's own clients go around both.
 
 This page is made from the catalogue (`scenarios/format/faults_*.cc`); a test keeps it so.
 )";

@@ -23,6 +23,14 @@ std::vector<FaultDefinition> KernelFaults() {
   constexpr const char* kResent =
       "Healing; TCP sends again what was lost, later with each attempt.";
   return {
+      {.name = "kernel_address_change",
+       .target = kLink,
+       .doc = "The workers' end of the wire to the link has another address, as after a new lease "
+              "or a move: connections that stand fall silent for ever, new ones come from the new "
+              "address.",
+       .restored_by = "Healing gives the old address back, and what still stands flows on; else "
+                      "new connections.",
+       .needs = {FaultNeed::kOwnWire}},
       {.name = "kernel_bandwidth",
        .target = kLink,
        .doc = "Packets of the link's port pass a token bucket (tbf), both ways together; one such "
@@ -43,6 +51,12 @@ std::vector<FaultDefinition> KernelFaults() {
        .params = {PacketDirection()},
        .restored_by = kResent,
        .needs = {FaultNeed::kOwnNetwork}},
+      {.name = "kernel_link_down",
+       .target = kLink,
+       .doc = "The workers' interface to the link is down: new connections fail at once (network "
+              "is unreachable), those that stand fall silent.",
+       .restored_by = kResent,
+       .needs = {FaultNeed::kOwnWire}},
       {.name = "kernel_reject",
        .target = kLink,
        .doc = "Packets of the link's port are answered with a refusal (nftables REJECT). In user "

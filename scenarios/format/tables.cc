@@ -131,7 +131,8 @@ std::vector<ObjectTable> MakeObjects() {
            {.name = "worlds", .type = kTextList, .doc = "sim, fake, real. Default: fake and real."},
            {.name = "tools",
             .type = kTextList,
-            .doc = "core, python, go (squall-service), typescript; what a kind of worker needs is implied."},
+            .doc = "core, python, go (squall-service), typescript; what a kind of worker needs is "
+                   "implied."},
        },
        ""},
       {"topology",

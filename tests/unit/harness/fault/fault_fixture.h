@@ -49,7 +49,7 @@ class FaultTest : public TargetTest, public FaultTargets {
   static constexpr const char* kWorker =
       "trap 'exit 7' INT TERM; "
       "trap '(: </dev/null) && echo can-open || echo cannot-open; "
-      "head -c 64000000 /dev/zero | tail -c 64000000 >/dev/null && echo has-memory || "
+      "(head -c 64000000 /dev/zero | tail -c 64000000 >/dev/null) && echo has-memory || "
       "echo no-memory' USR1; "
       "echo up queue=$TEMPORAL_TASK_QUEUE; while :; do sleep 1000 & wait; done";
 

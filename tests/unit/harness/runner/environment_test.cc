@@ -12,7 +12,9 @@ namespace {
 
 using scenarios::WorldKind;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Optional;
 
 class EnvironmentTest : public ::testing::Test {
@@ -78,6 +80,50 @@ TEST_F(EnvironmentTest, WhatOnlyTheFakeServerCanIsSkippedInTheRealWorld) {
               Optional(HasSubstr("program of your own")));
   EXPECT_THAT(Missing("{servers: {s: {tls: server}}}", "[]", WorldKind::kReal, true),
               Optional(HasSubstr("TLS")));
+}
+
+TEST_F(EnvironmentTest, NothingOfASubjectsOwnNetworkReachesAGivenServer) {
+  for (const char* fault : {"kernel_drop", "kernel_link_down", "dns_hang"}) {
+    EXPECT_THAT(
+        Missing("{servers: {s: {}}, links: {l: s}}",
+                std::string("[{inject: {on: l, fault: ") + fault + "}}]", WorldKind::kReal, true),
+        Optional(HasSubstr("given by its address")))
+        << fault;
+  }
+}
+
+TEST_F(EnvironmentTest, WhatASubjectNeedsAroundItsLinksMayNotBeHadAllAtOnce) {
+  constexpr const char* kDown = "[{inject: {fault: kernel_link_down, on: l}}]";
+  const std::string plain = "{servers: {s: {}}, links: {l: s, m: s}, workers: {w: {connect: l}}}";
+  if (const auto reason = Missing(plain, kDown, WorldKind::kFake, false)) GTEST_SKIP() << *reason;
+  EXPECT_THAT(Missing(plain,
+                      "[{inject: {fault: kernel_link_down, on: l}}, "
+                      "{inject: {fault: dns_fail, on: l, as: lost}}]",
+                      WorldKind::kFake, false),
+              Optional(HasSubstr("nobody reaches the DNS server")));
+  EXPECT_EQ(Missing(plain,
+                    "[{inject: {fault: kernel_link_down, on: l}}, "
+                    "{inject: {fault: dns_fail, on: m, as: lost}}]",
+                    WorldKind::kFake, false),
+            std::nullopt);
+  EXPECT_THAT(
+      Missing("{servers: {s: {}}, links: {l: s}, workers: {w: {kind: host, host: supervising, "
+              "connect: l, health: /healthz}}}",
+              kDown, WorldKind::kFake, false),
+      Optional(HasSubstr("its network is its own")));
+}
+
+TEST(NodesThatNeed, AreThoseOfItsInjectSteps) {
+  auto loaded = scenarios::LoadScenario(
+      "id: T\ntitle: t\ntopology: {servers: {s: {}}, links: {l: s, m: s}}\nsteps: "
+      "[{inject: {fault: kernel_drop, on: [l, m]}}, {inject: {fault: dns_hang, on: m}}]\n"
+      "expect: [check]\n",
+      "T.yaml", {{.name = "check", .doc = "A check."}});
+  ASSERT_OK(loaded);
+  const scenarios::Subject& subject = loaded->subjects[0];
+  EXPECT_THAT(NodesThatNeed(subject, scenarios::FaultNeed::kOwnNetwork), ElementsAre("l", "m"));
+  EXPECT_THAT(NodesThatNeed(subject, scenarios::FaultNeed::kOwnNames), ElementsAre("m"));
+  EXPECT_THAT(NodesThatNeed(subject, scenarios::FaultNeed::kOwnWire), IsEmpty());
 }
 
 }  // namespace
