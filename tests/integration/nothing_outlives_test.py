@@ -9,31 +9,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 import uuid
+
+from processes import describe, marked, wait_until
 
 SQUALL = sys.argv[1]
 SCALE = float(os.environ.get("SQUALL_TIMEOUT_SCALE", "1"))
 GONE_WITHIN_S = 2.0 * SCALE  # what the issue asks for
 EXIT_ABORTED = 105
-
-
-def marked(mark):
-    """Pids of processes with `mark` in their environment, zombies left out."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/environ", "rb") as f:
-                if mark.encode() not in f.read():
-                    continue
-            with open(f"/proc/{pid}/stat") as f:
-                if f.read().rsplit(")", 1)[1].split()[0] == "Z":
-                    continue
-        except OSError:
-            continue
-        found.append(int(pid))
-    return found
 
 
 def hosts(mark):
@@ -47,28 +30,6 @@ def hosts(mark):
         except OSError:
             continue
     return found
-
-
-def describe(pids):
-    lines = []
-    for pid in pids:
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as f:
-                lines.append(f"  {pid} {f.read().replace(bytes(1), b' ').decode('utf-8', 'replace')}")
-        except OSError:
-            pass
-    return "\n".join(lines)
-
-
-def wait_until(condition, limit_s):
-    """Looks again every 10 ms: there is no event for "no process with this environment"."""
-    tick = threading.Event()
-    end = time.monotonic() + limit_s
-    while True:
-        value = condition()
-        if value or time.monotonic() > end:
-            return value
-        tick.wait(0.01)
 
 
 def run_and_signal(signum):
