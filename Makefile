@@ -47,6 +47,10 @@ prove-faults: configure ## The example of every fault, in the fake world: inject
 	@cmake --build --preset $(PRESET) --target programs
 	@tools/prove-faults.sh $(BUILD)/bin/squall fake
 
+prove-fault-cycles: configure ## Every fault injected and healed CYCLES (1000) times under load: nothing is left in process or kernel
+	@cmake --build --preset $(PRESET) --target fault_cycles_test
+	@SQUALL_PROOF_CYCLES=$${CYCLES:-1000} SQUALL_PROOF_FAULTS=$${FAULTS:-/} SQUALL_TIMEOUT_SCALE=10 $(BUILD)/tests/fault_cycles_test
+
 prove-differential: configure ## 600 generated scripts on the fake and the real server, in step
 	@cmake --build --preset $(PRESET) --target squall-server
 	@.venv/bin/python tests/differential/differential.py --server $(BUILD)/bin/squall-server \
