@@ -202,7 +202,7 @@ class FaultCycles : public TargetTest, public FaultTargets {
 // gRPC keeps a connection or two, each of four descriptors on its way through the link, for as long
 // as it likes. A leak shows itself all the same: it grows with the cycles.
 constexpr std::int64_t kThreadsMore = 4, kDescriptorsMore = 8;
-constexpr int kFewCycles = 10;
+constexpr int kFewCycles = 2;
 
 // The parameters of a fault's example, without pauses that only an onlooker needs.
 scenarios::Params ExampleParams(const FaultDefinition& fault) {
