@@ -1,6 +1,6 @@
 #include "harness/net/net_fault.h"
 
-#include "harness/net/connection_pattern.h"
+#include "base/util/connection_pattern.h"
 
 namespace squall::harness {
 

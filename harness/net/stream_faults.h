@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/util/connection_pattern.h"
 #include "base/util/executor.h"
-#include "harness/net/connection_pattern.h"
 #include "harness/net/fault_decisions.h"
 #include "harness/net/net_fault.h"
 

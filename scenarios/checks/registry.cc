@@ -64,6 +64,8 @@ std::string TypeName(const ParamSpec& spec) {
       return "size";
     case ParamType::kRate:
       return "rate";
+    case ParamType::kConnections:
+      return "connections by number";
     case ParamType::kNode:
       return "name of a node";
     case ParamType::kServer:

@@ -35,7 +35,9 @@ enum class ParamType {
   kDuration,  // 250ms, 3s, 2m [Duration]
   kSize,      // 64KiB, 1500B: bytes [int64]
   kRate,      // 64KiB/s: bytes per second [int64]
-  kNode,      // the name of a server, ingress, link, worker or client of the topology [string]
+  kConnections,  // which connections, by number: 1, 2-3, 5+ (base/util/connection_pattern.h)
+                 // [string]
+  kNode,         // the name of a server, ingress, link, worker or client of the topology [string]
   kServer,
   kLink,
   kWorker,
@@ -57,7 +59,7 @@ struct ParamSpec {
   bool required = false;
   std::string default_text;  // as it would be written in YAML; "" = none. Parsed by the same rules.
   std::vector<std::string> words;  // of kWord
-  // Inclusive limits of kInt, kNumber, kSize, kRate.
+  // Inclusive limits of kInt, kNumber, kSize, kRate, and of kDuration in seconds.
   std::optional<double> min, max;
   // Of a kDuration: an upper limit of elapsed time, which grows with SQUALL_TIMEOUT_SCALE. Lower
   // limits and spans that are waited out do not.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/util/connection_pattern.h"
 #include "base/util/text.h"
 #include "scenarios/format/object_reader.h"
 
@@ -36,6 +37,8 @@ bool HasType(const ParamValue& value, ParamType type) {
 std::optional<double> AsNumber(const ParamValue& value) {
   if (const auto* whole = std::get_if<std::int64_t>(&value)) return static_cast<double>(*whole);
   if (const auto* number = std::get_if<double>(&value)) return *number;
+  if (const auto* span = std::get_if<Duration>(&value))
+    return std::chrono::duration<double>(*span).count();
   return std::nullopt;
 }
 
@@ -48,9 +51,15 @@ std::optional<std::string> WrongWith(const ParamSpec& spec, const ParamValue& va
     return fmt::format("is not {}, as '{}'{}", DescribeType(spec), *text,
                        DidYouMean(*text, spec.words));
   }
+  if (spec.type == ParamType::kConnections) {
+    const auto pattern = ConnectionPattern::Parse(std::get<std::string>(value));
+    if (!pattern.ok()) return fmt::format("is wrong: {}", Message(pattern.status()));
+  }
   const std::optional<double> number = AsNumber(value);
-  if (number && spec.min && *number < *spec.min) return fmt::format("is below {}", *spec.min);
-  if (number && spec.max && *number > *spec.max) return fmt::format("is above {}", *spec.max);
+  if (number && spec.min && *number < *spec.min)
+    return "is below " + DescribeLimit(spec, *spec.min);
+  if (number && spec.max && *number > *spec.max)
+    return "is above " + DescribeLimit(spec, *spec.max);
   if (const auto* span = std::get_if<Duration>(&value);
       span != nullptr && *span < Duration::zero()) {
     return "is negative";

@@ -7,6 +7,7 @@ namespace {
 
 using enum ParamType;
 
+constexpr double kShortestIdle = 0.001;  // seconds
 constexpr const char* kFlowsOn = "Healing: what was held flows on, in order.";
 
 ParamSpec Direction() {
@@ -32,6 +33,21 @@ ParamSpec Probability() {
           .max = 1};
 }
 
+ParamSpec Connections() {
+  return {.name = "connections",
+          .type = kConnections,
+          .doc =
+              "Only those that come with these numbers, counted from 1 while the fault is "
+              "active; `2-3/3` lets the first of every three pass and takes the next two."};
+}
+ParamSpec Idle() {
+  return {.name = "idle",
+          .type = kDuration,
+          .doc = "So long without a byte in either direction.",
+          .required = true,
+          .min = kShortestIdle};
+}
+
 }  // namespace
 
 std::vector<FaultDefinition> LinkFaults() {
@@ -47,6 +63,7 @@ std::vector<FaultDefinition> LinkFaults() {
                    .min = 1},
                   Direction(),
                   FirstConnections(),
+                  Connections(),
                   Probability()},
        .restored_by = kFlowsOn,
        .example = "rate: 2KiB/s"},
@@ -54,9 +71,48 @@ std::vector<FaultDefinition> LinkFaults() {
        .target = kLink,
        .doc = "Accepts connections, reads what comes and never answers; connections that stand "
               "fall silent too.",
-       .params = {FirstConnections(), Probability()},
+       .params = {FirstConnections(), Connections(), Probability()},
        .restored_by = "Healing: connections that were accepted meanwhile are connected to the "
                       "upstream and go on."},
+      {.name = "connection_limit",
+       .target = kLink,
+       .doc = "Resets new connections while `limit` are open.",
+       .params = {{.name = "limit",
+                   .type = kInt,
+                   .doc = "So many may be open.",
+                   .required = true,
+                   .min = 0},
+                  FirstConnections(),
+                  Connections(),
+                  Probability()},
+       .restored_by = "Healing, or the end of another connection; clients connect again.",
+       .example = "limit: 0",
+       .during = "kill: w"},
+      {.name = "corrupt",
+       .target = kLink,
+       .doc = "Changes bytes; which, and how, comes from the run's seed and their position.",
+       .params = {{.name = "after",
+                   .type = kSize,
+                   .doc = "Bytes that stay whole.",
+                   .default_text = "0B",
+                   .min = 0},
+                  {.name = "share",
+                   .type = kNumber,
+                   .doc = "Each byte behind them is changed with this probability.",
+                   .default_text = "1",
+                   .min = 0,
+                   .max = 1},
+                  {.name = "most",
+                   .type = kInt,
+                   .doc = "No more are changed in each direction (0: no limit).",
+                   .default_text = "0",
+                   .min = 0},
+                  Direction(),
+                  FirstConnections(),
+                  Connections(),
+                  Probability()},
+       .restored_by = "Healing: what comes is whole; connections whose ends gave up are gone, "
+                      "clients open new ones."},
       {.name = "cut",
        .target = kLink,
        .doc = "Ends each connection once `after` bytes have passed.",
@@ -72,6 +128,7 @@ std::vector<FaultDefinition> LinkFaults() {
                    .default_text = "reset",
                    .words = {"reset", "fin"}},
                   FirstConnections(),
+                  Connections(),
                   Probability()},
        .restored_by = "Healing; connections that were cut are gone, clients open new ones.",
        .example = "after: 64B, direction: down"},
@@ -80,6 +137,36 @@ std::vector<FaultDefinition> LinkFaults() {
        .doc = "Resets every connection that stands; new ones pass at once.",
        .healing = Healing::kOneShot,
        .restored_by = "Clients connect again by themselves."},
+      {.name = "half_open",
+       .target = kLink,
+       .doc = "Resets a silent connection for one side; the other is not told, and what it sends "
+              "vanishes.",
+       .params = {Idle(),
+                  {.name = "direction",
+                   .type = kWord,
+                   .doc = "Whose bytes vanish: up those of the client, down those of the server.",
+                   .default_text = "up",
+                   .words = {"up", "down"}},
+                  FirstConnections(),
+                  Connections(),
+                  Probability()},
+       .restored_by = "Healing resets what was left in the dark; clients open new connections.",
+       .example = "idle: 100ms"},
+      {.name = "idle_drop",
+       .target = kLink,
+       .doc = "Forgets a silent connection, as a NAT or a load balancer does.",
+       .params = {Idle(),
+                  {.name = "end",
+                   .type = kWord,
+                   .doc = "silent: nobody is told, what is sent vanishes; reset: both are reset "
+                          "when the time is over; reset_next: whoever speaks next is.",
+                   .default_text = "silent",
+                   .words = {"silent", "reset", "reset_next"}},
+                  FirstConnections(),
+                  Connections(),
+                  Probability()},
+       .restored_by = "Healing resets what was forgotten; clients open new connections.",
+       .example = "idle: 100ms"},
       {.name = "latency",
        .target = kLink,
        .doc = "Delays every piece of data.",
@@ -89,10 +176,27 @@ std::vector<FaultDefinition> LinkFaults() {
                    .required = true},
                   {.name = "jitter",
                    .type = kDuration,
-                   .doc = "Uniform, plus or minus; from the run's seed.",
+                   .doc = "The measure of the spread; from the run's seed.",
+                   .default_text = "0s"},
+                  {.name = "distribution",
+                   .type = kWord,
+                   .doc = "uniform: delay plus or minus jitter; normal: jitter is the standard "
+                          "deviation; exponential and pareto: delay is the shortest, jitter the "
+                          "mean, or measure, of what comes on top.",
+                   .default_text = "uniform",
+                   .words = {"uniform", "normal", "exponential", "pareto"}},
+                  {.name = "shape",
+                   .type = kNumber,
+                   .doc = "Of pareto: the smaller, the heavier the tail.",
+                   .default_text = "1.5",
+                   .min = 0.01},
+                  {.name = "longest",
+                   .type = kDuration,
+                   .doc = "No delay is longer (0s: no limit).",
                    .default_text = "0s"},
                   Direction(),
                   FirstConnections(),
+                  Connections(),
                   Probability()},
        .restored_by = kFlowsOn,
        .example = "delay: 200ms, jitter: 50ms"},
@@ -119,8 +223,40 @@ std::vector<FaultDefinition> LinkFaults() {
        .target = kLink,
        .doc = "Accepts and resets at once (RST), so that every attempt is seen and timed; resets "
               "what stands.",
-       .params = {FirstConnections(), Probability()},
+       .params = {FirstConnections(), Connections(), Probability()},
        .restored_by = "Healing; clients open new connections."},
+      {.name = "reset_on_data",
+       .target = kLink,
+       .doc = "Resets a connection that was accepted once its first data comes, which does not "
+              "pass.",
+       .params = {{.name = "delay",
+                   .type = kDuration,
+                   .doc = "From the data to the reset.",
+                   .default_text = "0s"},
+                  Direction(),
+                  FirstConnections(),
+                  Connections(),
+                  Probability()},
+       .restored_by = "Healing; clients open new connections."},
+      {.name = "slice",
+       .target = kLink,
+       .doc = "Passes data on in small pieces.",
+       .params =
+           {{.name = "bytes", .type = kSize, .doc = "Of a piece.", .required = true, .min = 1},
+            {.name = "variation",
+             .type = kNumber,
+             .doc = "Pieces are larger and smaller by up to this share of `bytes`, and never "
+                    "empty; from the run's seed.",
+             .default_text = "0",
+             .min = 0,
+             .max = 1},
+            {.name = "pause", .type = kDuration, .doc = "Behind each piece.", .default_text = "0s"},
+            Direction(),
+            FirstConnections(),
+            Connections(),
+            Probability()},
+       .restored_by = kFlowsOn,
+       .example = "bytes: 7B, variation: 0.9"},
       {.name = "slow_close",
        .target = kLink,
        .doc = "Passes the end of a connection on late.",
@@ -136,8 +272,20 @@ std::vector<FaultDefinition> LinkFaults() {
        .target = kLink,
        .doc = "Connections stand and nothing passes any more, without a reset; new ones are "
               "accepted and stall alike.",
-       .params = {Direction(), FirstConnections(), Probability()},
+       .params = {Direction(), FirstConnections(), Connections(), Probability()},
        .restored_by = kFlowsOn},
+      {.name = "swallow",
+       .target = kLink,
+       .doc = "Bytes vanish; connections stand.",
+       .params = {{.name = "ends_after",
+                   .type = kDuration,
+                   .doc = "A connection ends so long after the fault came to it (0s: never).",
+                   .default_text = "0s"},
+                  Direction(),
+                  FirstConnections(),
+                  Connections(),
+                  Probability()},
+       .restored_by = "Healing ends the connections that lost bytes; clients open new ones."},
   };
 }
 

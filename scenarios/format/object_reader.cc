@@ -1,8 +1,10 @@
 #include "scenarios/format/object_reader.h"
 
 #include <algorithm>
+#include <cmath>
 #include <regex>
 
+#include "base/util/connection_pattern.h"
 #include "base/util/text.h"
 #include "scenarios/format/values.h"
 
@@ -68,14 +70,14 @@ Status CheckName(const ReadContext& context, const YamlNode& node, std::string_v
 Status CheckLimits(const ReadContext& context, const YamlNode& node, std::string_view what,
                    const ParamSpec& spec, double value) {
   if (spec.min && value < *spec.min) {
-    return ErrorAt(
-        context.file, node,
-        fmt::format("'{}' of {} is at least {}, not {}", spec.name, what, *spec.min, Shown(node)));
+    return ErrorAt(context.file, node,
+                   fmt::format("'{}' of {} is at least {}, not {}", spec.name, what,
+                               DescribeLimit(spec, *spec.min), Shown(node)));
   }
   if (spec.max && value > *spec.max) {
-    return ErrorAt(
-        context.file, node,
-        fmt::format("'{}' of {} is at most {}, not {}", spec.name, what, *spec.max, Shown(node)));
+    return ErrorAt(context.file, node,
+                   fmt::format("'{}' of {} is at most {}, not {}", spec.name, what,
+                               DescribeLimit(spec, *spec.max), Shown(node)));
   }
   return absl::OkStatus();
 }
@@ -132,8 +134,16 @@ StatusOr<ParamValue> ReadScalar(const ReadContext& context, const YamlNode& node
                                    what, text, text, text));
       }
       if (!value) return WrongValue(context, node, what, spec);
+      SQUALL_RETURN_IF_ERROR(
+          CheckLimits(context, node, what, spec, std::chrono::duration<double>(*value).count()));
       return ParamValue(*value);
     }
+    case ParamType::kConnections:
+      if (const auto pattern = ConnectionPattern::Parse(text); !pattern.ok()) {
+        return ErrorAt(context.file, node,
+                       fmt::format("'{}' of {}: {}", spec.name, what, Message(pattern.status())));
+      }
+      return ParamValue(text);
     case ParamType::kNode:
     case ParamType::kServer:
     case ParamType::kLink:
@@ -195,6 +205,11 @@ const YamlNode* ReadObject::Node(std::string_view key) const {
   return it == nodes.end() ? nullptr : it->second;
 }
 
+std::string DescribeLimit(const ParamSpec& spec, double limit) {
+  if (spec.type != ParamType::kDuration) return fmt::format("{}", limit);
+  return FormatDuration(Duration(std::llround(limit * 1e9)));
+}
+
 std::string DescribeType(const ParamSpec& spec) {
   switch (spec.type) {
     case ParamType::kText:
@@ -215,6 +230,8 @@ std::string DescribeType(const ParamSpec& spec) {
       return "a size with its unit, such as 1500B or 64KiB";
     case ParamType::kRate:
       return "a rate with its unit, such as 64KiB/s";
+    case ParamType::kConnections:
+      return "connections by their numbers, such as 1, 2-3, 5+ or 2-3/3";
     case ParamType::kNode:
       return "the name of a node";
     case ParamType::kServer:

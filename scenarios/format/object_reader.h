@@ -46,6 +46,8 @@ StatusOr<ParamValue> ReadValue(const ReadContext& context, const YamlNode& node,
 
 // "a duration with its unit, such as 250ms, 3s or 2m": for errors and for the reference.
 std::string DescribeType(const ParamSpec& spec);
+// A limit of the parameter, with its unit.
+std::string DescribeLimit(const ParamSpec& spec, double limit);
 
 SourcePos PosOf(const ReadContext& context, const YamlNode& node);
 

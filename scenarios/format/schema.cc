@@ -41,6 +41,7 @@ Json TypeSchema(const ParamSpec& spec) {
   const Json scalar = {{"type", Json::array({"string", "number", "boolean"})}};
   switch (spec.type) {
     case ParamType::kText:
+    case ParamType::kConnections:
       schema = scalar;
       break;
     case ParamType::kWord:

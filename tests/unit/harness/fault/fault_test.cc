@@ -81,14 +81,21 @@ TEST_F(FaultTest, EveryLinkFaultDoesWhatItSays) {
   } cases[] = {
       {"bandwidth", {{"rate", std::int64_t{1 << 20}}}, true},
       {"black_hole", {}, false},
+      {"connection_limit", {{"limit", std::int64_t{0}}}, true},
+      {"corrupt", {}, false},
       {"cut", {{"after", std::int64_t{1}}, {"direction", "down"}}, false},
       {"drop_connections", {}, true},
+      {"half_open", {{"idle", Duration(1h)}}, true},
+      {"idle_drop", {{"idle", Duration(1h)}}, true},
       {"latency", {{"delay", Duration(5ms)}, {"jitter", Duration(2ms)}}, true},
       {"never_accept", {}, false},
       {"refuse", {}, false},
       {"reset", {}, false},
+      {"reset_on_data", {}, false},
+      {"slice", {{"bytes", std::int64_t{7}}, {"variation", 0.9}}, true},
       {"slow_close", {{"delay", Duration(1ms)}}, true},
       {"stall", {{"direction", "up"}}, false},
+      {"swallow", {}, false},
   };
   std::set<std::string> covered;
   for (const auto& one : cases) {

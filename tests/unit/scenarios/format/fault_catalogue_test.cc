@@ -110,6 +110,12 @@ TEST(CompleteParams, FillsInDefaultsAndRefusesWhatTheTableDoes) {
               bad("below 0"));
   EXPECT_THAT(refused({{"delay", Duration(1ms)}, {"direction", "sideways"}}),
               bad("one of both, up, down"));
+  EXPECT_THAT(refused({{"delay", Duration(1ms)}, {"connections", "3-2"}}),
+              bad("'connections' is wrong: '3-2' chooses no connections"));
+  const ParamTable& idle = FindFault(FaultTarget::kLink, "idle_drop")->params;
+  EXPECT_THAT(CompleteParams("fault idle_drop", idle, {{"idle", Duration(999us)}}).status(),
+              bad("'idle' is below 1.0ms"));
+  EXPECT_OK(CompleteParams("fault idle_drop", idle, {{"idle", Duration(1ms)}}));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "harness/net/connection_pattern.h"
+#include "base/util/connection_pattern.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace squall::harness {
+namespace squall {
 namespace {
 
 using ::squall::testing::StatusIs;
@@ -45,4 +45,4 @@ TEST(ConnectionPatternTest, SaysWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace squall::harness
+}  // namespace squall

@@ -1,11 +1,11 @@
-#include "harness/net/connection_pattern.h"
+#include "base/util/connection_pattern.h"
 
 #include <algorithm>
 #include <charconv>
 #include <limits>
 #include <optional>
 
-namespace squall::harness {
+namespace squall {
 namespace {
 
 constexpr std::uint64_t kOnwards = std::numeric_limits<std::uint64_t>::max();
@@ -62,4 +62,4 @@ bool ConnectionPattern::Matches(std::uint64_t number) const {
                      [&](const Range& range) { return range.first <= at && at <= range.last; });
 }
 
-}  // namespace squall::harness
+}  // namespace squall

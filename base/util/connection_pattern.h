@@ -8,7 +8,7 @@
 
 #include "base/util/status.h"
 
-namespace squall::harness {
+namespace squall {
 
 class ConnectionPattern {
  public:
@@ -26,4 +26,4 @@ class ConnectionPattern {
   std::uint64_t period_ = 0;  // 0: none
 };
 
-}  // namespace squall::harness
+}  // namespace squall
