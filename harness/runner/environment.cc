@@ -130,6 +130,8 @@ std::optional<std::string> MissingRequirement(const Subject& subject, WorldKind 
     for (const scenarios::ServerSpec& server : subject.topology.servers) {
       if (server.tls != scenarios::TlsMode::kNone)
         return "its server speaks TLS itself, which the dev server cannot: fake world only";
+      if (!server.api_keys.empty())
+        return "its server asks for API keys, which the dev server cannot: fake world only";
     }
     if (external && ActsOnServers(subject)) {
       return "it starts, stops or disturbs the server, and this one was given by its address";

@@ -141,6 +141,7 @@ Status HarnessWorld::MakeServers() {
                                                      : ServerKind::kDevServer;
     options.namespaces = node.spec->namespaces;
     options.keep_data = node.spec->keep_data;
+    options.api_keys = node.spec->api_keys;
     options.seed = Rng(options_.seed).Split("server " + name).Next();
     options.work_directory = options_.work_directory;
     if (node.spec->tls != TlsMode::kNone) {

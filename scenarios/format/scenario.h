@@ -37,6 +37,7 @@ struct ServerSpec {
       "default"};                // registered before the server counts as ready
   TlsMode tls = TlsMode::kNone;  // fake world only: the dev server has none, an ingress gives it
   std::string certificate = "server";  // name in wire's certificate catalogue
+  std::vector<std::string> api_keys;   // that it accepts, fake world only; empty: it asks for none
   bool keep_data =
       true;  // what a restart does to namespaces and workflows, unless the step says otherwise
   StartMode start = StartMode::kAuto;
@@ -74,7 +75,7 @@ struct ConnectSpec {
   std::string server_name;  // SNI and the name to verify; "" = the one the certificate carries
   std::string client_certificate;  // "" = `client` where the other end asks for one; "none"; or a
                                    // name of the catalogue
-  std::string api_key;
+  std::string api_key;             // the first of the server's where none was given; "" = none
 };
 
 struct RestartPolicy {

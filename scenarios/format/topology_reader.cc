@@ -43,6 +43,7 @@ class TopologyReader {
     direct.ns = topology_.servers.front().namespaces.empty()
                     ? "default"
                     : topology_.servers.front().namespaces.front();
+    direct.connect.api_key = KeyFor(direct.connect.to, "");
     topology_.clients.push_back(direct);
     SQUALL_RETURN_IF_ERROR(Each(object, "workers", "worker", &TopologyReader::ReadWorker));
     SQUALL_RETURN_IF_ERROR(Each(object, "clients", "client", &TopologyReader::ReadClient));
@@ -95,6 +96,7 @@ class TopologyReader {
     server.namespaces = object.params.Texts("namespaces");
     server.tls = TlsFrom(object.params.Text("tls"));
     server.certificate = object.params.Text("certificate");
+    server.api_keys = object.params.Texts("api_keys");
     server.keep_data = object.params.Text("data") == "kept";
     server.start = StartFrom(object.params);
     topology_.servers.push_back(std::move(server));
@@ -131,6 +133,12 @@ class TopologyReader {
     return absl::OkStatus();
   }
 
+  std::string KeyFor(const std::string& to, const std::string& given) const {
+    if (!given.empty()) return given == "none" ? "" : given;
+    const ServerSpec* server = topology_.ServerBehind(to);
+    return server == nullptr || server->api_keys.empty() ? "" : server->api_keys.front();
+  }
+
   StatusOr<ConnectSpec> ReadConnect(const ReadObject& owner, const std::string& what) {
     ConnectSpec connect;
     const YamlNode* node = owner.Node("connect");
@@ -147,6 +155,7 @@ class TopologyReader {
                 "{} lacks 'connect': there is more than one link, ingress or server to choose from",
                 what));
       }
+      connect.api_key = KeyFor(connect.to, "");
       return connect;
     }
     const ObjectTable& table = TableOf("connect");
@@ -168,7 +177,7 @@ class TopologyReader {
     connect.ca = p.Text("ca");
     connect.server_name = p.Text("server_name");
     connect.client_certificate = p.Text("client_certificate");
-    connect.api_key = p.Text("api_key");
+    connect.api_key = KeyFor(connect.to, p.Text("api_key"));
     return connect;
   }
 

@@ -14,6 +14,7 @@ import ssl
 import sys
 import uuid
 from datetime import timedelta
+from typing import Optional
 
 import lifecycle
 from settings import BadSettings, Settings, add_arguments
@@ -135,6 +136,21 @@ def _judge(settings: Settings, limit: float, answer: bytes, end: str) -> None:
     raise Fault(f"{where} answers something else than HTTP/2: {answer[:16]!r}")
 
 
+def refusal(settings: Settings, error: Exception) -> Optional[str]:
+    """What a server's refusal of our credentials means, in words; nothing for any other error."""
+    text = f"{getattr(getattr(error, 'status', None), 'name', '')} {error}".replace("_", "").lower()
+    where = settings.address
+    if "unauthenticated" in text:
+        if not settings.api_key:
+            return f"{where} wants an API key, and TEMPORAL_API_KEY is not set ({error})"
+        return f"{where} does not take the key in TEMPORAL_API_KEY for one ({error})"
+    if "permissiondenied" in text:
+        if not settings.api_key:
+            return f"{where} refuses this client: TEMPORAL_API_KEY is not set, and namespace {settings.namespace} may need it ({error})"
+        return f"{where} does not know this key, or not for namespace {settings.namespace}: look at TEMPORAL_API_KEY ({error})"
+    return None
+
+
 async def integration(settings: Settings, canary: bool, limit: float) -> None:
     from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
     from temporalio.service import RPCError
@@ -149,11 +165,11 @@ async def integration(settings: Settings, canary: bool, limit: float) -> None:
             if await asyncio.wait_for(run, limit) != "canary":
                 raise Fault("the canary workflow gave another result")
     except RPCError as error:
-        raise Fault(f"namespace {settings.namespace}: {error.message} ({error.status.name})") from None
+        raise Fault(refusal(settings, error) or f"namespace {settings.namespace}: {error.message} ({error.status.name})") from None
     except TimeoutError:
         raise Fault(f"no answer within {limit:g} s: does anybody poll the task queue {settings.task_queue}?") from None
     except RuntimeError as error:
-        raise Fault(str(error)) from None
+        raise Fault(refusal(settings, error) or str(error)) from None
 
 
 def main() -> int:

@@ -156,6 +156,8 @@ class Subject:
                 return await self._work(client)
             except Exception as error:
                 detail = f"{type(error).__name__}: {error}"
+                if self._flags.preflight:
+                    detail = preflight.refusal(self._settings, error) or detail
                 if self._polling:
                     lifecycle.write("fatal", detail=detail)
                     return EXIT_FATAL

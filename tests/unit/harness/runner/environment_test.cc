@@ -78,6 +78,8 @@ TEST_F(EnvironmentTest, WhatOnlyTheFakeServerCanIsSkippedInTheRealWorld) {
   EXPECT_THAT(Missing("{servers: {s: {}}, workers: {w: {kind: command, command: [x], connect: s}}}",
                       "[{inject: {fault: cancel, on: w}}]", WorldKind::kFake, false),
               Optional(HasSubstr("program of your own")));
+  EXPECT_THAT(Missing("{servers: {s: {api_keys: [k]}}}", "[]", WorldKind::kReal, true),
+              Optional(HasSubstr("API keys")));
   EXPECT_THAT(Missing("{servers: {s: {tls: server}}}", "[]", WorldKind::kReal, true),
               Optional(HasSubstr("TLS")));
 }

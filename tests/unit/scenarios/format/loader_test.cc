@@ -127,6 +127,32 @@ TEST(Loader, ReadsEverything) {
   EXPECT_EQ(loaded->checks[2].params.Time("within"), 10s);
 }
 
+TEST(Loader, AnApiKeyIsTheServersFirstUnlessItIsSaid) {
+  const auto loaded = LoadScenario(R"(
+id: K
+title: t
+topology:
+  servers: {temporal: {api_keys: [first, second]}, open: {}}
+  links: {wire: temporal}
+  workers:
+    default: {connect: wire}
+    other: {connect: {to: wire, api_key: third}}
+    none: {connect: {to: wire, api_key: none}}
+    elsewhere: {connect: open}
+steps: [{wait_healthy: default}]
+expect: [workflow_completed]
+)",
+                                   "K.yaml", TestChecks());
+  ASSERT_OK(loaded);
+  const Topology& topology = loaded->subjects[0].topology;
+  EXPECT_THAT(topology.servers[0].api_keys, ElementsAre("first", "second"));
+  EXPECT_EQ(topology.clients[0].connect.api_key, "first");
+  EXPECT_EQ(topology.workers[0].connect.api_key, "first");
+  EXPECT_EQ(topology.workers[1].connect.api_key, "third");
+  EXPECT_EQ(topology.workers[2].connect.api_key, "");
+  EXPECT_EQ(topology.workers[3].connect.api_key, "");
+}
+
 TEST(Loader, MergesASubjectsPatchIntoItsOwnCopyOnly) {
   const auto loaded = LoadScenario(kFull, "T1.yaml", TestChecks());
   ASSERT_OK(loaded);
