@@ -78,6 +78,22 @@ TEST_F(Library, EveryCheckCanBeMade) {
   }
 }
 
+// What `make prove-long` runs.
+TEST(LongScenarios, LoadAndHaveABrokenAndAFixedSubject) {
+  const auto entries = LoadLibrary(Source() + "/scenarios/long", Checks());
+  ASSERT_OK(entries);
+  EXPECT_GE(entries->size(), 2u);
+  for (const LibraryEntry& entry : *entries) {
+    ASSERT_OK(entry.scenario) << entry.path;
+    EXPECT_THAT(entry.scenario->tags, Contains("long")) << entry.path;
+    ASSERT_NE(entry.scenario->FindSubject("broken"), nullptr) << entry.path;
+    EXPECT_FALSE(entry.scenario->FindSubject("broken")->expect.pass()) << entry.path;
+    ASSERT_NE(entry.scenario->FindSubject("fixed"), nullptr) << entry.path;
+    EXPECT_TRUE(entry.scenario->FindSubject("fixed")->expect.pass()) << entry.path;
+    for (const CheckSpec& check : entry.scenario->checks) EXPECT_OK(MakeChecker(check));
+  }
+}
+
 TEST_F(Library, UsesThePythonAndTheGoSdk) {
   int python = 0, go = 0;
   for (const Scenario& scenario : scenarios_) {
