@@ -39,9 +39,17 @@ check-real: configure ## The same incidents against the real Temporal server
 	@cmake --build --preset $(PRESET) --target programs
 	@$(BUILD)/bin/squall run --world real --jobs $(JOBS) $(SCENARIOS)
 
+track-record: configure ## Run all incidents in both worlds and write what came of each into docs/incidents.md
+	@cmake --build --preset $(PRESET) --target programs meta_incidents_doc_test
+	@tools/track-record.sh $(BUILD)
+
 prove-flakes: configure ## 20 runs of all scenarios in both worlds: no flake, nothing left running
 	@cmake --build --preset $(PRESET) --target programs
 	@tools/prove-flakes.sh $(BUILD)/bin/squall 20
+
+prove-long: configure ## Incidents at the full length of their intervals, in both worlds at once (14 minutes)
+	@cmake --build --preset $(PRESET) --target programs
+	@$(BUILD)/bin/squall --library scenarios/long run --world all --jobs 8
 
 prove-faults: configure ## The example of every fault, in the fake world: injected, met, healed, and work goes on
 	@cmake --build --preset $(PRESET) --target programs
