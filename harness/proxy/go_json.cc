@@ -7,41 +7,12 @@
 #include <cmath>
 #include <utility>
 
+#include "harness/proxy/go_scan.h"
+
 namespace squall::harness {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// How long the first value is, by its brackets and quotes; the whole text where it does not end.
-std::size_t FirstValue(std::string_view text) {
-  int depth = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quoted) {
-      if (c == '\\') {
-        ++i;
-      } else if (c == '"') {
-        quoted = false;
-        if (depth == 0) return i + 1;
-      }
-    } else if (c == '"') {
-      quoted = true;
-    } else if (c == '{' || c == '[') {
-      ++depth;
-    } else if (c == '}' || c == ']') {
-      if (--depth <= 0) return i + 1;
-    }
-  }
-  return text.size();
-}
-
-bool SameName(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    return std::tolower(static_cast<unsigned char>(x)) ==
-           std::tolower(static_cast<unsigned char>(y));
-  });
-}
 
 void Write(const Json& value, std::string& out) {
   if (value.is_object()) {
@@ -86,21 +57,23 @@ void Write(const Json& value, std::string& out) {
 
 }  // namespace
 
+bool SameName(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+    return std::tolower(static_cast<unsigned char>(x)) ==
+           std::tolower(static_cast<unsigned char>(y));
+  });
+}
+
 StatusOr<Json> ParseBody(std::string_view text) {
-  const auto bad = [](std::string_view why) {
-    return MakeStatus(StatusCode::kInvalidArgument, "{}", why);
-  };
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())))
     text.remove_prefix(1);
-  if (text.empty()) return bad("EOF");
-  const std::string_view first = text.substr(0, FirstValue(text));
-  Json value = Json::parse(first, nullptr, /*allow_exceptions=*/false);
-  if (!value.is_discarded()) return value;
-  if (std::string_view("{[\"tfn-0123456789").find(text.front()) == std::string_view::npos)
-    return bad("invalid character '" + std::string(1, text.front()) +
-               "' looking for beginning of value");
-  const bool ended = first.size() < text.size() || first.ends_with('}') || first.ends_with(']');
-  return bad(ended ? "it is not JSON" : "unexpected EOF");
+  if (text.empty()) return MakeStatus(StatusCode::kInvalidArgument, "EOF");
+  SQUALL_ASSIGN_OR_RETURN(const std::size_t length, ScanFirstValue(text));
+  Json value = Json::parse(text.substr(0, length), nullptr, /*allow_exceptions=*/false);
+  // Go puts a mark in place of bytes that are no UTF-8; nobody's client sends any.
+  if (value.is_discarded())
+    return MakeStatus(StatusCode::kInvalidArgument, "a string is not UTF-8, or a number too large");
+  return value;
 }
 
 const Json* FindMember(const Json& object, std::string_view name) {

@@ -15,6 +15,9 @@ namespace squall::harness {
 // The first value of the text. INVALID_ARGUMENT with Go's words.
 StatusOr<nlohmann::ordered_json> ParseBody(std::string_view text);
 
+// Whether a member of that name is meant.
+bool SameName(std::string_view a, std::string_view b);
+
 // The member of that name, or null for none, for null, and where `object` is no object.
 const nlohmann::ordered_json* FindMember(const nlohmann::ordered_json& object,
                                          std::string_view name);

@@ -58,20 +58,23 @@ std::optional<ApiError> ReadProxy(const Json& body, std::string_view type, Proxy
   if (!body.is_object() && !body.is_null())
     return BadRequest(Mismatch(body, "", fmt::format("toxiproxy.{}", type)));
   std::optional<std::string> name;
-  for (const auto& [field, text] : {std::pair{"name", &name}, std::pair{"listen", &request->listen},
-                                    std::pair{"upstream", &request->upstream}}) {
-    const Json* value = FindMember(body, field);
-    if (value == nullptr) continue;
-    if (!value->is_string())
-      return BadRequest(Mismatch(*value, fmt::format("{}.{}", type, field), "string"));
-    *text = value->get<std::string>();
+  // In the order of the text: the first mistake is told.
+  for (const auto& [key, value] : body.items()) {
+    if (value.is_null()) continue;
+    for (const auto& [field, text] :
+         {std::pair{"name", &name}, std::pair{"listen", &request->listen},
+          std::pair{"upstream", &request->upstream}}) {
+      if (!SameName(key, field)) continue;
+      if (!value.is_string())
+        return BadRequest(Mismatch(value, fmt::format("{}.{}", type, field), "string"));
+      *text = value.get<std::string>();
+    }
+    if (!SameName(key, "enabled")) continue;
+    if (!value.is_boolean())
+      return BadRequest(Mismatch(value, fmt::format("{}.enabled", type), "bool"));
+    request->enabled = value.get<bool>();
   }
   request->name = name.value_or("");
-  if (const Json* value = FindMember(body, "enabled")) {
-    if (!value->is_boolean())
-      return BadRequest(Mismatch(*value, fmt::format("{}.enabled", type), "bool"));
-    request->enabled = value->get<bool>();
-  }
   return std::nullopt;
 }
 

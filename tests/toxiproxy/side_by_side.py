@@ -13,6 +13,12 @@ import sys
 
 PROXY = '{"name":"p","listen":"localhost:0","upstream":"localhost:1"}'
 Q = '{"name":"q","listen":"localhost:0","upstream":"localhost:1"'
+# Bodies that are no JSON, each in another way.
+BROKEN = (
+    "{,}", '{"a"}', '{"a":}', '{"a":1,}', '{"a":1 "b":2}', "{a:1}", "{1:2}", "[,]", "[1,]", "[1 2]", "[1;2]", "]", "}", ":", ",",
+    "tru", "trux", "falsy", "nul", "nulL", "-", "-a", "01x", "1.", "1.x", "1e", "1e+", "1e+x", "-0.5e-x", '"', '"a', '"\n"', '"\\x"',
+    '"\\u12"', '"\\u12g4"', "'single'", '{"a":\t1\n}x', "\x00", "\x7f", "\u00e4", "\u00a0", '{"name":"a","upstream":"b:1"', "[" * 10001,
+)  # fmt: skip
 TOXIC_TYPES = ("noop", "latency", "bandwidth", "slow_close", "timeout", "reset_peer", "slicer", "limit_data")
 
 SCRIPT = [
@@ -53,13 +59,38 @@ SCRIPT = [
     ("POST", "/populate", None), ("POST", "/populate", "{}"), ("POST", "/populate", "[]"), ("POST", "/populate", '[{"name":""}]'),
     ("POST", "/populate", f'[{Q}}},{{"name":"r"}}]'), ("POST", "/populate", f'[{Q}}},{{"name":"r","upstream":"u:1","listen":"here"}}]'),
     ("POST", "/populate", f'[{Q},"enabled":false}}]'), ("POST", "/populate", f"[{Q}}}]"), ("GET", "/proxies", None),
+    *[("POST", "/proxies", body) for body in BROKEN], *[("POST", "/populate", body) for body in BROKEN[:8]],
+    *[("POST", "/proxies/p/toxics", body) for body in BROKEN[:8]], *[("POST", "/proxies/p/toxics/latency_upstream", body) for body in BROKEN[:8]],
+    ("POST", "/proxies", '{"enabled":"yes","name":1}'), ("POST", "/proxies", '{"name":1,"enabled":"yes"}'),
+    ("POST", "/proxies", '{"name":{},"upstream":[]}'), ("POST", "/proxies", '{"upstream":true}'), ("POST", "/proxies", '{"listen":1.5}'),
+    ("POST", "/populate", '{"name":"x"}'), ("POST", "/populate", '"text"'), ("POST", "/populate", "[1]"), ("POST", "/populate", "[null]"),
+    ("POST", "/populate", '[{"name":1}]'), ("POST", "/populate", '[{"upstream":{}}]'), ("POST", "/populate", '[{"name":"x","enabled":1}]'),
+    ("POST", "/populate", f'[{Q}}}, {{"name":1}}]'), ("POST", "/populate", '[[]]'), ("POST", "/populate", "null"),
+    ("PATCH", "/proxies/p", '{"enabled":1}'), ("PATCH", "/proxies/p", '{"listen":1}'), ("PATCH", "/proxies/p", "[]"), ("PATCH", "/proxies/p", "null"),
+    ("POST", "/proxies/p/toxics", "null"), ("POST", "/proxies/p/toxics", "[]"), ("POST", "/proxies/p/toxics", "1"),
+    ("POST", "/proxies/p/toxics", '{"type":1}'), ("POST", "/proxies/p/toxics", '{"type":"latency","name":[]}'),
+    ("POST", "/proxies/p/toxics", '{"type":"latency","name":"t","stream":1}'), ("POST", "/proxies/p/toxics", '{"toxicity":"a","type":7}'),
+    ("POST", "/proxies/p/toxics", '{"type":"latency","name":"t","attributes":[]}'), ("POST", "/proxies/p/toxics", '{"type":"latency","name":"t","attributes":"a"}'),
+    ("POST", "/proxies/p/toxics", '{"type":"latency","name":"t","attributes":1}'), ("POST", "/proxies/p/toxics", '{"type":"noop","name":"t","attributes":[]}'),
+    ("POST", "/proxies/p/toxics", '{"type":"latency","name":"t","attributes":{"jitter":"a","latency":"b"}}'),
+    ("POST", "/proxies/p/toxics", '{"type":"latency","name":"t","attributes":{"latency":1e2}}'), ("DELETE", "/proxies/p/toxics/t", None),
+    ("POST", "/proxies/p/toxics", '{"type":"latency","name":"t","attributes":{"latency":99999999999999999999}}'),
+    ("POST", "/proxies/p/toxics", '{"type":"latency","name":"t","attributes":{"latency":-5}}'), ("DELETE", "/proxies/p/toxics/t", None),
+    ("POST", "/proxies/p/toxics", '{"type":"limit_data","name":"t","attributes":{"bytes":true}}'),
+    ("POST", "/proxies/p/toxics", '{"type":"latency","name":"t","toxicity":-1}'), ("DELETE", "/proxies/p/toxics/t", None),
+    ("POST", "/proxies/p/toxics", '{"type":"latency","name":"t","toxicity":7.5}'), ("DELETE", "/proxies/p/toxics/t", None),
+    ("POST", "/proxies/p/toxics", '{"type":"latency","name":"a/b"}'), ("GET", "/proxies/p/toxics/a/b", None), ("GET", "/proxies/p/toxics/a%2Fb", None),
+    ("POST", "/proxies/p/toxics/latency_upstream", "null"), ("POST", "/proxies/p/toxics/latency_upstream", "[]"),
+    ("POST", "/proxies/p/toxics/latency_upstream", '{"attributes":[]}'), ("POST", "/proxies/p/toxics/latency_upstream", '{"toxicity":"x"}'),
+    ("POST", "/proxies/p/toxics/latency_upstream", '{"toxicity":"x","attributes":7}'), ("POST", "/proxies/p/toxics/latency_upstream", '{"name":1,"type":2}'),
+    ("GET", "/proxies/", None), ("GET", "/proxies/p/", None), ("GET", "/proxies//toxics", None), ("GET", "//proxies", None), ("GET", "/proxies?x=1", None),
     ("POST", "/reset", None), ("GET", "/proxies", None), ("DELETE", "/proxies/p", None), ("DELETE", "/proxies/p", None),
 ]  # fmt: skip
 
 
 def ask(port, method, path, body):
     link = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    link.request(method, path, body, {"User-Agent": "side-by-side"})
+    link.request(method, path, body if body is None else body.encode(), {"User-Agent": "side-by-side"})
     reply = link.getresponse()
     text = reply.read().decode()
     link.close()
@@ -74,7 +105,7 @@ def main():
         mine, other = ask(ours, *step), ask(theirs, *step)
         if mine != other:
             differences += 1
-            print(f"{step[0]} {step[1]} {step[2]}\n  squall    {mine}\n  toxiproxy {other}")
+            print(f"{step[0]} {step[1]} {(step[2] or '')[:200]!r}\n  squall    {mine}\n  toxiproxy {other}")
     print(f"{len(SCRIPT)} requests, {differences} differences")
     sys.exit(1 if differences else 0)
 
