@@ -1,0 +1,110 @@
+#include "tests/faults_seen/bed.h"
+
+#include <future>
+
+#include "base/api/messages.h"
+#include "base/util/rng.h"
+
+namespace squall::seen {
+namespace {
+
+wire::MessageTools Tools() {
+  wire::MessageTools tools;
+  tools.describe = [](std::string_view service, std::string_view method,
+                      const std::string& request) {
+    const api::CallFields fields = api::FieldsOf(service, method, request);
+    wire::CallFacts facts;
+    facts.ns = fields.ns;
+    facts.task_queue = fields.task_queue;
+    facts.identity = fields.identity;
+    facts.workflow_id = fields.workflow_id;
+    return facts;
+  };
+  tools.change = [](std::string_view service, std::string_view method, const std::string& answer,
+                    const std::string& fields) {
+    return api::ChangeAnswer(service, method, answer, fields);
+  };
+  tools.encode = api::EncodeMessage;
+  tools.methods = api::MethodNames;
+  return tools;
+}
+
+}  // namespace
+
+const wire::CertificateSet& Certificates() {
+  static const wire::CertificateSet set = [] {
+    Rng rng(11);
+    return wire::MintCatalogue(RealClock().WallNow(), rng);
+  }();
+  return set;
+}
+
+Bed::Bed(Security client_side, Security server_side) {
+  fakes::FakeServerOptions server;
+  harness::GrpcProxyOptions options;
+  options.link = "client->temporal";
+  options.tools = Tools();
+  options.certificates = &Certificates();
+  if (server_side == Security::kTls) {
+    server.tls.emplace();
+    server.tls->identity = Certificates().server;
+    options.upstream_tls.emplace();
+    options.upstream_tls->ca_pem = Certificates().ca_pem;
+    options.upstream_tls->server_name = "localhost";
+  }
+  if (client_side == Security::kTls) {
+    options.downstream_tls.emplace();
+    options.downstream_tls->identity = Certificates().server;
+  }
+  auto started = fakes::FakeServer::Start(std::move(server));
+  status_ = started.status();
+  if (!status_.ok()) return;
+  server_ = *std::move(started);
+  options.upstream = {"127.0.0.1", static_cast<std::uint16_t>(server_->port())};
+  auto proxy = harness::GrpcProxy::Create(executor_, journal_, std::move(options));
+  status_ = proxy.status();
+  if (!status_.ok()) return;
+  proxy_ = *std::move(proxy);
+  address_ = proxy_->address();
+  thread_ = std::thread([this] { executor_.Run(); });
+}
+
+Bed::~Bed() {
+  if (!thread_.joinable()) return;
+  executor_.Post([this] {
+    proxy_.reset();
+    executor_.Stop();
+  });
+  thread_.join();
+}
+
+void Bed::OnLoop(const std::function<void(harness::GrpcProxy&)>& work) {
+  std::promise<void> done;
+  executor_.Post([&] {
+    work(*proxy_);
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+Status Bed::SetRules(const std::string& rules) {
+  auto read = wire::RulesFromJson("{\"rules\": [" + rules + "]}");
+  if (!read.ok()) return read.status();
+  Status status;
+  OnLoop([&](harness::GrpcProxy& proxy) { status = proxy.SetRules(*std::move(read)).status(); });
+  return status;
+}
+
+void Bed::LiftRules() {
+  OnLoop([](harness::GrpcProxy& proxy) {
+    for (const wire::RuleState& state : proxy.rules()) proxy.LiftRule(state.rule.id);
+  });
+}
+
+std::uint64_t Bed::Hits(const std::string& fault_id) {
+  std::uint64_t hits = 0;
+  OnLoop([&](harness::GrpcProxy& proxy) { hits = proxy.hits(fault_id); });
+  return hits;
+}
+
+}  // namespace squall::seen
