@@ -90,7 +90,11 @@ check-determinism: configure ## SEEDS (10000) seeds, each in a forked child and 
 	@cmake --build --preset $(PRESET) --target squall-sim
 	@$(BUILD)/bin/squall-sim --seeds 1..$${SEEDS:-10000} --jobs $(JOBS) --check-determinism
 
-bench: bench-server bench-proxy ## All figures
+prove-faults-seen: configure ## Every fault of the frame-aware proxy shown to C++, core, Go and Node clients; writes docs/faults-seen.md
+	@cmake --build --preset $(PRESET) --target faults_seen_test
+	@tools/prove-faults-seen.sh $(BUILD)/tests/faults_seen_test
+
+bench: bench-server bench-proxy bench-grpc-proxy ## All figures
 
 bench-server: ## Speed and memory, side by side with the real dev server (release build)
 	@$(MAKE) --no-print-directory PRESET=release configure
@@ -101,6 +105,10 @@ bench-proxy: ## The proxy beside Toxiproxy's and none: latency, throughput, CPU 
 	@$(MAKE) --no-print-directory PRESET=release configure
 	@cmake --build --preset release --target squall-bench-proxy
 	@tools/bench-proxy.sh build/release/bin
+bench-grpc-proxy: ## gRPC calls per second through the frame-aware proxy and without (release build)
+	@$(MAKE) --no-print-directory PRESET=release configure
+	@cmake --build --preset release --target squall-bench-grpc-proxy
+	@SQUALL_SOURCE_DIR=$(CURDIR) build/release/bin/squall-bench-grpc-proxy
 
 asan-ubsan: ## Unit and integration tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory PRESET=asan-ubsan test

@@ -1,0 +1,179 @@
+#include "tests/faults_seen/rows.h"
+
+#include <vector>
+
+namespace squall::seen {
+namespace {
+
+// Rules for the call that meets them; the id is always "f".
+Row Rule(std::string_view name, std::string_view rules, std::size_t input_bytes = 0) {
+  Row row;
+  row.name = name;
+  row.rules = rules;
+  row.input_bytes = input_bytes;
+  return row;
+}
+
+Row Fresh(Row row) {
+  row.when = When::kFresh;
+  return row;
+}
+
+Row Tls(std::string_view name, std::string_view mode) {
+  Row row;
+  row.name = name;
+  row.tls_mode = mode;
+  row.when = When::kFresh;
+  return row;
+}
+
+Row ByAddress(Row row) {
+  row.by_address = true;
+  return row;
+}
+Row NoCertificate(Row row) {
+  row.certificate = false;
+  return row;
+}
+Row Plaintext(Row row) {
+  row.plaintext_client = true;
+  return row;
+}
+Row Behind(std::string_view server_rules, Row row) {
+  row.server_rules = server_rules;
+  return row;
+}
+// For what is found by a client's keepalive (1 s, and 500 ms for the answer).
+Row Patient(Row row) {
+  row.deadline_ms = 5000;
+  return row;
+}
+Row MidLife(Row row) {
+  row.when = When::kEstablished;
+  return row;
+}
+
+const std::vector<Row>& All() {
+  static const std::vector<Row> rows = {
+      Rule("status UNAVAILABLE",
+           R"({"id": "f", "do": {"status": {"code": "UNAVAILABLE", "message": "injected"}}})"),
+      Rule(
+          "status PERMISSION_DENIED",
+          R"({"id": "f", "do": {"status": {"code": "PERMISSION_DENIED", "message": "injected"}}})"),
+      Rule(
+          "status RESOURCE_EXHAUSTED",
+          R"({"id": "f", "do": {"status": {"code": "RESOURCE_EXHAUSTED", "message": "injected"}}})"),
+      Rule("delay beyond the deadline", R"({"id": "f", "do": {"delay": {"by": "30s"}}})"),
+      Rule("delay of the answer",
+           R"({"id": "f", "do": {"delay": {"by": "200ms", "way": "answer"}}})"),
+      Rule("hang", R"({"id": "f", "do": "hang"})"),
+      Rule("answer lost in silence", R"({"id": "f", "do": {"lose_answer": {"how": "silence"}}})"),
+      Rule("answer lost, stream reset", R"({"id": "f", "do": "lose_answer"})"),
+      Rule("answer lost, connection closed",
+           R"({"id": "f", "do": {"lose_answer": {"how": "close_connection"}}})"),
+      Rule("answer lost, connection reset",
+           R"({"id": "f", "do": {"lose_answer": {"how": "reset_connection"}}})"),
+      Rule("two messages in one answer", R"({"id": "f", "do": "answer_twice"})"),
+      Rule("answer repeated on the ended stream",
+           R"({"id": "f", "do": {"answer_twice": {"as": "responses"}}})"),
+      Rule("request sent twice", R"({"id": "f", "do": "request_twice"})"),
+      Rule("empty message", R"({"id": "f", "do": "empty"})"),
+      Rule("no message", R"({"id": "f", "do": {"empty": {"what": "nothing"}}})"),
+      Rule("bytes that are no message", R"({"id": "f", "do": "malformed"})"),
+      Rule("message shorter than announced",
+           R"({"id": "f", "do": {"malformed": {"how": "truncated"}}})"),
+      Rule("message that says it is compressed",
+           R"({"id": "f", "do": {"malformed": {"how": "compressed"}}})"),
+      Rule("stream reset, INTERNAL_ERROR", R"({"id": "f", "do": "reset_stream"})"),
+      Rule("stream reset, REFUSED_STREAM",
+           R"({"id": "f", "do": {"reset_stream": {"error": "REFUSED_STREAM"}}})"),
+      Rule(
+          "stream reset, ENHANCE_YOUR_CALM, behind headers",
+          R"({"id": "f", "do": {"reset_stream": {"error": "ENHANCE_YOUR_CALM", "headers": true}}})"),
+      Rule("missing trailers", R"({"id": "f", "do": "missing_trailers"})"),
+      Rule("headers of 1 MiB", R"({"id": "f", "do": {"oversized_header": {"bytes": 1048576}}})"),
+      Rule("trailers of 1 MiB",
+           R"({"id": "f", "do": {"oversized_header": {"bytes": 1048576, "in": "trailers"}}})"),
+      Rule("HTML 502", R"({"id": "f", "do": {"http_answer": {"status": 502}}})"),
+      Rule("HTML 503", R"({"id": "f", "do": {"http_answer": {"status": 503}}})"),
+      Rule("HTML 504", R"({"id": "f", "do": {"http_answer": {"status": 504}}})"),
+      Rule("HTML 429", R"({"id": "f", "do": {"http_answer": {"status": 429}}})"),
+      Rule(
+          "HTML 200",
+          R"({"id": "f", "do": {"http_answer": {"status": 200, "body": "<html>welcome</html>"}}})"),
+      Behind(R"({"do": "hang"})", Rule("read time-out of a balancer (300 ms here)",
+                                       R"({"id": "f", "do": {"read_timeout": {"by": "300ms"}}})")),
+      Rule("request above the message limit",
+           R"({"id": "f", "do": {"message_limit": {"bytes": 65536}}})", 100000),
+      Rule("request above the message limit, page 413",
+           R"({"id": "f", "do": {"message_limit": {"bytes": 65536, "answer": "page"}}})", 100000),
+      Rule("answer above the message limit",
+           R"({"id": "f", "do": {"message_limit": {"bytes": 10, "way": "answer"}}})"),
+      Rule("GOAWAY that has seen the call",
+           R"({"id": "f", "match": {"method": "*", "times": 1}, "do": "goaway"})"),
+      Rule(
+          "GOAWAY that refuses the call, connection closed",
+          R"({"id": "f", "match": {"method": "*", "times": 1}, "do": {"goaway": {"last_stream": "none", "close": true}}})"),
+      Rule(
+          "GOAWAY ENHANCE_YOUR_CALM on every call",
+          R"({"id": "f", "match": {"method": "*"}, "do": {"goaway": {"error": "ENHANCE_YOUR_CALM", "last_stream": "none", "debug": "too_many_pings", "close": true}}})"),
+      Rule("connection closed by a call",
+           R"({"id": "f", "match": {"method": "*"}, "do": "close"})"),
+      Rule("connection reset by a call", R"({"id": "f", "match": {"method": "*"}, "do": "reset"})"),
+      Patient(Rule("half open", R"({"id": "f", "on": "now", "do": "half_open"})")),
+      Patient(Rule(
+          "PING acknowledgements withheld",
+          R"({"id": "f", "on": "now", "do": "withhold_ping_ack"}, {"id": "h", "do": "hang"})")),
+      Rule("windows withheld", R"({"id": "f", "on": "now", "do": "withhold_window"})", 1500000),
+      Fresh(Rule("HTTP/1.1 instead of HTTP/2",
+                 R"({"id": "f", "do": {"http_answer": {"status": 400, "version": "1.1"}}})")),
+      Fresh(Rule("no streams allowed",
+                 R"({"id": "f", "do": {"settings": {"max_concurrent_streams": 0}}})")),
+      Fresh(Rule("forbidden window in SETTINGS",
+                 R"({"id": "f", "do": {"settings": {"initial_window_size": 4294967295}}})")),
+      Fresh(Rule("header limit of 10 bytes",
+                 R"({"id": "f", "do": {"settings": {"max_header_list_size": 10}}})")),
+      Fresh(Rule("connections closed when accepted", R"({"id": "f", "do": "close"})")),
+      Fresh(Rule("connections reset when accepted", R"({"id": "f", "do": "reset"})")),
+      Fresh(Rule("connections half open from the start", R"({"id": "f", "do": "half_open"})")),
+      Fresh(
+          Rule("HTML 503 to everything", R"({"id": "f", "do": {"http_answer": {"status": 503}}})")),
+
+      Tls("wrong CA", "wrong_ca"),
+      Tls("expired", "expired"),
+      Tls("not yet valid", "not_yet_valid"),
+      Tls("wrong name", "wrong_name"),
+      Tls("IP without SAN, by name", "ip_without_san"),
+      ByAddress(Tls("IP without SAN, by address", "ip_without_san")),
+      Tls("self-signed", "self_signed"),
+      Tls("weak key", "weak_key"),
+      Tls("key not matching", "key_mismatch"),
+      Tls("chain incomplete", "chain_incomplete"),
+      Tls("root rotated", "root_rotated"),
+      MidLife(Tls("root rotated in mid-life", "root_rotated")),
+      MidLife(Tls("leaf rotated in mid-life", "leaf_rotated")),
+      Tls("TLS 1.1 only", "old_version"),
+      Tls("TLS 1.2 only", "tls12_only"),
+      Tls("no ALPN", "no_alpn"),
+      Tls("ALPN http/1.1 only", "alpn_http1"),
+      NoCertificate(Tls("client certificate missing", "client_cert_missing")),
+      Tls("client certificate there", "client_cert_missing"),
+      Tls("client certificate foreign", "client_cert_foreign"),
+      Tls("client certificate expired", "client_cert_expired"),
+      Tls("client certificate without client usage", "client_cert_no_usage"),
+      Tls("SNI router, by name", "sni_wrong_default"),
+      ByAddress(Tls("SNI router with the wrong default, by address", "sni_wrong_default")),
+      Tls("SNI router that does not know the name", "sni_refused"),
+      Tls("TLS to plaintext", "plaintext"),
+      Plaintext(Tls("plaintext to TLS", "tls")),
+      Tls("handshake that hangs", "handshake_hangs"),
+      Tls("close without close_notify", "no_close_notify"),
+  };
+  return rows;
+}
+
+}  // namespace
+
+std::span<const Row> Rows() { return All(); }
+
+}  // namespace squall::seen

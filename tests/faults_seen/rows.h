@@ -1,0 +1,30 @@
+#pragma once
+// The faults that clients are shown. What each client is to see of them stands in expected.txt.
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace squall::seen {
+
+enum class When {
+  kFresh,        // the fault is there before the client connects
+  kEstablished,  // it comes to a client whose first call was answered
+};
+
+struct Row {
+  std::string_view name;
+  // Rules in JSON, or the name of a TLS mode.
+  std::string_view rules, tls_mode;
+  std::string_view server_rules;  // of the fake server behind the proxy, for the faulty call
+  When when = When::kEstablished;
+  std::size_t input_bytes = 0;    // of the call that meets the fault; 0: GetSystemInfo
+  bool plaintext_client = false;  // of TLS modes
+  bool by_address = false;
+  bool certificate = true;  // the client has one
+  int deadline_ms = 1000;   // of the call that meets the fault
+};
+
+std::span<const Row> Rows();
+
+}  // namespace squall::seen
