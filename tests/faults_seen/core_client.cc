@@ -12,14 +12,15 @@ namespace {
 class CoreClient final : public Client {
  public:
   explicit CoreClient(const Target& target) {
-    static const std::shared_ptr<core::Runtime> runtime = [] {
+    // Never freed: at the end of the program core's thread-local data are gone already.
+    static const auto* const runtime = new std::shared_ptr<core::Runtime>([] {
       core::RuntimeOptions options;
       options.worker_threads = 1;
       auto made = core::Runtime::Create(std::move(options));
       SQUALL_CHECK(made.ok(), "a runtime of core");
       return *made;
-    }();
-    runtime_ = runtime;
+    }());
+    runtime_ = *runtime;
     options_.target_url = (target.tls ? "https://" : "http://") + target.address;
     options_.identity = "seen";
     // Dead connections are to be found while a test waits.
