@@ -15,9 +15,9 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr int kBacklog = 4096;
+constexpr int kGrpcBacklog = 4096;
 // After an accept that failed (too many open files): what is pending stays pending.
-constexpr Duration kAcceptPause = std::chrono::milliseconds(50);
+constexpr Duration kGrpcAcceptPause = std::chrono::milliseconds(50);
 
 struct ActiveTlsMode {
   std::string id;
@@ -56,7 +56,7 @@ struct GrpcProxy::Impl final : std::enable_shared_from_this<GrpcProxy::Impl>,
     acceptor.open(endpoint.protocol(), error);
     if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
     if (!error) acceptor.bind(endpoint, error);
-    if (!error) acceptor.listen(kBacklog, error);
+    if (!error) acceptor.listen(kGrpcBacklog, error);
     if (error) {
       return MakeStatus(StatusCode::kUnavailable, "link {}: cannot listen on 127.0.0.1:{}: {}",
                         options.link, lease.port(), error.message());
@@ -71,7 +71,7 @@ struct GrpcProxy::Impl final : std::enable_shared_from_this<GrpcProxy::Impl>,
       const auto self = weak.lock();
       if (!self || error == asio::error::operation_aborted) return;
       if (error) {
-        self->accept_timer = self->executor.After(kAcceptPause, [weak] {
+        self->accept_timer = self->executor.After(kGrpcAcceptPause, [weak] {
           if (const auto again = weak.lock()) again->Accept();
         });
         return;

@@ -16,7 +16,7 @@ using wire::ScriptedEnd;
 
 // How long an end waits for windows of the peers to open for what is still to be said, and after
 // that for the peers to close theirs.
-constexpr Duration kLinger = std::chrono::seconds(5);
+constexpr Duration kGrpcLinger = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -220,9 +220,20 @@ void GrpcProxyConnection::Move() {
   Read(up_);
 }
 
+// A client is told nothing of HTTP/2 before its connection leads to a server: one that cannot be
+// reached is not to look like one that spoke and went.
+bool GrpcProxyConnection::MaySpeak(const Side& side) const {
+  if (side.which == RelaySide::kUpstream || phase_ != Phase::kOpen) return true;
+  return up_.connected && (!up_.tls || up_.tls->handshake_done());
+}
+
 void GrpcProxyConnection::Gather(Side& side) {
-  if (!side.tls) return relay_->TakeOutput(side.which, side.output);
-  if (side.tls->handshake_done() && side.tls->error().ok()) {
+  const bool speaks = MaySpeak(side);
+  if (!side.tls) {
+    if (speaks) relay_->TakeOutput(side.which, side.output);
+    return;
+  }
+  if (speaks && side.tls->handshake_done() && side.tls->error().ok()) {
     std::string plain;
     relay_->TakeOutput(side.which, plain);
     if (!plain.empty()) side.tls->WritePlaintext(plain);
@@ -273,7 +284,7 @@ void GrpcProxyConnection::Close(std::string_view fault_id, std::string detail) {
   deciding_fault_ = std::string(fault_id);
   closing_detail_ = std::move(detail);
   executor_.Cancel(timer_);
-  timer_ = executor_.After(kLinger, [weak = weak_from_this()] {
+  timer_ = executor_.After(kGrpcLinger, [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (!self || self->phase_ != Phase::kClosing) return;
     self->timer_ = 0;
@@ -287,7 +298,7 @@ void GrpcProxyConnection::Linger() {
   phase_ = Phase::kLingering;
   executor_.Cancel(std::exchange(timer_, 0));
   const auto self = shared_from_this();
-  timer_ = executor_.After(kLinger, [weak = weak_from_this()] {
+  timer_ = executor_.After(kGrpcLinger, [weak = weak_from_this()] {
     if (const auto late = weak.lock()) late->Finish("closed", false, late->closing_detail_);
   });
   for (Side* side : {&down_, &up_}) {

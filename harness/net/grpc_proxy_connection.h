@@ -79,6 +79,7 @@ class GrpcProxyConnection final : public std::enable_shared_from_this<GrpcProxyC
   bool FeedTls(Side& side, std::string_view bytes, std::string& plain);
   void Move();
   void Write(Side& side);
+  bool MaySpeak(const Side& side) const;
   void Gather(Side& side);
   void LookAtEnd();
   void Close(std::string_view fault_id, std::string detail);

@@ -61,12 +61,20 @@ std::uint16_t PortOf(const std::string& address) {
 // All that a connection gets for these bytes until it ends.
 std::string Ask(asio::io_context& io, std::uint16_t port, std::string_view bytes) {
   tcp::socket socket(io);
-  boost::system::error_code error;
+  boost::system::error_code error, end;
   socket.connect({asio::ip::address_v4::loopback(), port}, error);
   if (!error) asio::write(socket, asio::buffer(bytes), error);
   std::string got;
-  asio::read(socket, asio::dynamic_buffer(got), error);
-  return got + (error == asio::error::eof ? "" : "[" + error.message() + "]");
+  // An error is told once: a reset that connecting or writing met is not told again.
+  asio::read(socket, asio::dynamic_buffer(got), end);
+  if (!error && end != asio::error::eof) error = end;
+  return got + (error ? "[" + error.message() + "]" : "");
+}
+
+// More where a proof asks for them (`make prove-faults-seen`).
+int FromEnvironment(const char* name, int otherwise) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? otherwise : std::atoi(value);
 }
 
 TEST(GrpcProxy, ARuleIsInForceFromTheFirstByteOfEveryConnection) {
@@ -76,13 +84,13 @@ TEST(GrpcProxy, ARuleIsInForceFromTheFirstByteOfEveryConnection) {
       bed.SetRules(R"({"id": "f", "do": {"http_answer": {"status": 503, "version": "1.1"}}})"));
   asio::io_context io;
   int met = 0;
-  constexpr int kConnections = 10000;
-  for (int i = 0; i < kConnections; ++i) {
+  const int connections = FromEnvironment("SQUALL_PROOF_CONNECTIONS", 300);
+  for (int i = 0; i < connections; ++i) {
     if (Ask(io, PortOf(bed.address()), kPreface).starts_with("HTTP/1.1 503 Service Unavailable"))
       ++met;
   }
-  EXPECT_EQ(met, kConnections);
-  EXPECT_EQ(bed.Hits("f"), static_cast<std::uint64_t>(kConnections));
+  EXPECT_EQ(met, connections);
+  EXPECT_EQ(bed.Hits("f"), static_cast<std::uint64_t>(connections));
 }
 
 TEST(GrpcProxy, TellsWhatWasMetInTheJournal) {
@@ -131,7 +139,7 @@ std::size_t OpenDescriptors() {
 }
 
 // Injected and healed again and again while a client calls: nothing is left behind.
-TEST(GrpcProxy, AThousandInjectionsLeaveNothingBehind) {
+TEST(GrpcProxy, InjectionsLeaveNothingBehind) {
   Bed bed(Security::kPlaintext, Security::kPlaintext);
   ASSERT_OK(bed.status());
   const auto client = MakeGrpcppClient(TargetOf(bed, Security::kPlaintext));
@@ -143,7 +151,8 @@ TEST(GrpcProxy, AThousandInjectionsLeaveNothingBehind) {
       R"({"id": "f", "match": {"method": "*"}, "do": {"goaway": {"last_stream": "none", "close": true}}})",
       R"({"id": "f", "do": {"http_answer": {"status": 504}}})",
   };
-  for (int i = 0; i < 1000; ++i) {
+  const int cycles = FromEnvironment("SQUALL_PROOF_CYCLES", 100);
+  for (int i = 0; i < cycles; ++i) {
     ASSERT_OK(bed.SetRules(rules[i % std::size(rules)]));
     if (i % 10 == 0) {
       EXPECT_NE(client->Call(0, Scaled(5s)), "OK");
