@@ -67,21 +67,6 @@ void AddOversized(const OversizedHeader& oversized, AnswerParts& parts) {
   }
 }
 
-void Malform(AnswerMalformed::How how, std::string& body) {
-  switch (how) {
-    case AnswerMalformed::How::kGarbage:
-      body = GrpcFrame(std::string(16, '\xff'));
-      break;
-    case AnswerMalformed::How::kTruncated:
-      if (body.size() <= kGrpcPrefixBytes) body = GrpcFrame(std::string(2, '\0'));
-      body.resize(body.size() - (body.size() - kGrpcPrefixBytes + 1) / 2);
-      break;
-    case AnswerMalformed::How::kCompressed:
-      if (!body.empty()) body.front() = 1;
-      break;
-  }
-}
-
 // The one message of an answer in the clear.
 StatusOr<std::string> MessageOf(const AnswerParts& parts) {
   GrpcFrameParser parser(kDefaultMaxMessageBytes);
@@ -92,6 +77,29 @@ StatusOr<std::string> MessageOf(const AnswerParts& parts) {
   }
   if (!frames.front().compressed) return std::move(frames.front().payload);
   return Gunzip(frames.front().payload, kDefaultMaxMessageBytes);
+}
+
+Status Malform(AnswerMalformed::How how, AnswerParts& parts) {
+  std::string& body = parts.body;
+  switch (how) {
+    case AnswerMalformed::How::kGarbage:
+      body = GrpcFrame(std::string(16, '\xff'));
+      break;
+    case AnswerMalformed::How::kTruncated:
+      if (body.size() <= kGrpcPrefixBytes) body = GrpcFrame(std::string(2, '\0'));
+      body.resize(body.size() - (body.size() - kGrpcPrefixBytes + 1) / 2);
+      break;
+    case AnswerMalformed::How::kCompressed: {
+      // The flag alone is not enough: where no encoding is named, grpc-core takes the message as it
+      // is.
+      SQUALL_ASSIGN_OR_RETURN(const std::string message, MessageOf(parts));
+      body = GrpcFrame(message, true);
+      std::erase_if(parts.headers, [](const Header& h) { return h.name == "grpc-encoding"; });
+      parts.headers.push_back({"grpc-encoding", "gzip"});
+      break;
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -175,7 +183,7 @@ StatusOr<bool> ShapeAnswer(const ActiveRule& active, const CallFacts& facts,
   if (const auto* empty = std::get_if<AnswerEmpty>(&effect)) {
     parts.body = empty->what == AnswerEmpty::What::kMessage ? GrpcFrame("") : std::string();
   } else if (const auto* malformed = std::get_if<AnswerMalformed>(&effect)) {
-    Malform(malformed->how, parts.body);
+    SQUALL_RETURN_IF_ERROR(Malform(malformed->how, parts));
   } else if (const auto* change = std::get_if<ChangeAnswer>(&effect)) {
     SQUALL_ASSIGN_OR_RETURN(const std::string message, MessageOf(parts));
     const auto changed = tools.change(facts.service, facts.method, message, change->fields);
