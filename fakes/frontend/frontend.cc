@@ -5,10 +5,10 @@
 #include <set>
 #include <utility>
 
-#include "base/api/messages.h"
 #include "base/wire/scripted_server.h"
 #include "fakes/engine/engine.h"
 #include "fakes/frontend/connection.h"
+#include "fakes/frontend/message_tools.h"
 #include "fakes/frontend/open_calls.h"
 #include "fakes/frontend/streams.h"
 
@@ -16,25 +16,6 @@ namespace squall::fakes {
 namespace {
 
 using End = FrontendOutput::End;
-
-// What a script of misbehaviour has to know of Temporal's messages.
-wire::MessageTools Tools() {
-  wire::MessageTools tools;
-  tools.describe = [](std::string_view service, std::string_view method,
-                      const std::string& request) {
-    api::CallFields fields = api::FieldsOf(service, method, request);
-    wire::CallFacts facts;
-    facts.ns = std::move(fields.ns);
-    facts.task_queue = std::move(fields.task_queue);
-    facts.identity = std::move(fields.identity);
-    facts.workflow_id = std::move(fields.workflow_id);
-    return facts;
-  };
-  tools.change = api::ChangeAnswer;
-  tools.encode = api::EncodeMessage;
-  tools.methods = api::MethodNames;
-  return tools;
-}
 
 std::vector<ApiKey> AllKeys(const FrontendOptions& options) {
   std::vector<ApiKey> keys = options.scoped_keys;
@@ -54,7 +35,7 @@ struct Frontend::Impl final : Connection::Owner {
         source("server:" + options.name),
         journaled(dynamic_cast<const journal::NullSink*>(&sink_in) == nullptr),
         script({.seed = options.seed,
-                .tools = Tools(),
+                .tools = TemporalMessageTools(),
                 .on_hit = [this](const wire::Hit& hit) { JournalHit(hit); }}),
         calls(engine, ApiKeys(AllKeys(options)),
               [this](Connection& connection) { CountCalls(connection); }) {}

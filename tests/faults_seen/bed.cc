@@ -2,35 +2,10 @@
 
 #include <future>
 
-#include "base/api/messages.h"
 #include "base/util/rng.h"
+#include "fakes/frontend/message_tools.h"
 
 namespace squall::seen {
-namespace {
-
-wire::MessageTools Tools() {
-  wire::MessageTools tools;
-  tools.describe = [](std::string_view service, std::string_view method,
-                      const std::string& request) {
-    const api::CallFields fields = api::FieldsOf(service, method, request);
-    wire::CallFacts facts;
-    facts.ns = fields.ns;
-    facts.task_queue = fields.task_queue;
-    facts.identity = fields.identity;
-    facts.workflow_id = fields.workflow_id;
-    return facts;
-  };
-  tools.change = [](std::string_view service, std::string_view method, const std::string& answer,
-                    const std::string& fields) {
-    return api::ChangeAnswer(service, method, answer, fields);
-  };
-  tools.encode = api::EncodeMessage;
-  tools.methods = api::MethodNames;
-  return tools;
-}
-
-}  // namespace
-
 const wire::CertificateSet& Certificates() {
   static const wire::CertificateSet set = [] {
     Rng rng(11);
@@ -43,7 +18,7 @@ Bed::Bed(Security client_side, Security server_side) {
   fakes::FakeServerOptions server;
   harness::GrpcProxyOptions options;
   options.link = "client->temporal";
-  options.tools = Tools();
+  options.tools = fakes::TemporalMessageTools();
   options.certificates = &Certificates();
   if (server_side == Security::kTls) {
     server.tls.emplace();
