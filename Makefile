@@ -91,7 +91,8 @@ check-determinism: configure ## SEEDS (10000) seeds, each in a forked child and 
 	@$(BUILD)/bin/squall-sim --seeds 1..$${SEEDS:-10000} --jobs $(JOBS) --check-determinism
 
 prove-faults-seen: configure ## Every fault of the frame-aware proxy shown to C++, core, Go and Node clients; writes docs/faults-seen.md
-	@cmake --build --preset $(PRESET) --target faults_seen_test
+	@cmake --build --preset $(PRESET) --target faults_seen_test grpc_proxy_test
+	@SQUALL_PROOF_CONNECTIONS=$${CONNECTIONS:-10000} SQUALL_PROOF_CYCLES=$${CYCLES:-1000} $(BUILD)/tests/grpc_proxy_test
 	@tools/prove-faults-seen.sh $(BUILD)/tests/faults_seen_test
 
 bench: bench-server bench-proxy bench-grpc-proxy ## All figures
@@ -105,6 +106,7 @@ bench-proxy: ## The proxy beside Toxiproxy's and none: latency, throughput, CPU 
 	@$(MAKE) --no-print-directory PRESET=release configure
 	@cmake --build --preset release --target squall-bench-proxy
 	@tools/bench-proxy.sh build/release/bin
+
 bench-grpc-proxy: ## gRPC calls per second through the frame-aware proxy and without (release build)
 	@$(MAKE) --no-print-directory PRESET=release configure
 	@cmake --build --preset release --target squall-bench-grpc-proxy

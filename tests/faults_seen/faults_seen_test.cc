@@ -119,9 +119,9 @@ void Show(Outcome& outcome) {
     auto rules = wire::RulesFromJson(fmt::format("{{\"rules\": [{}]}}", row.server_rules));
     if (rules.ok()) set.Update(bed.server().SetRules(*std::move(rules)).status());
   }
-  outcome.seen = set.ok()
-                     ? client->Call(row.input_bytes, std::chrono::milliseconds(row.deadline_ms))
-                     : "not set: " + std::string(Message(set));
+  outcome.seen =
+      set.ok() ? client->Call(row.input_bytes, Scaled(std::chrono::milliseconds(row.deadline_ms)))
+               : "not set: " + std::string(Message(set));
   outcome.hits = bed.Hits("f");
 
   bed.LiftRules();
@@ -137,10 +137,8 @@ void Show(Outcome& outcome) {
   } while (outcome.healed != "OK" && RealClock().Now() < until);
 }
 
-std::string Cell(std::string text) {
-  for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2)
-    text.insert(at, "\\");
-  return text.size() > 240 ? text.substr(0, 240) + " ..." : text;
+std::string Cell(const std::string& text) {
+  return MarkdownCell(text.size() > 240 ? text.substr(0, 240) + " ..." : text);
 }
 
 void WriteTable(const std::string& path, const std::vector<Outcome>& outcomes) {
@@ -154,14 +152,15 @@ void WriteTable(const std::string& path, const std::vector<Outcome>& outcomes) {
          "and spans replaced).\n"
          "In every row the proxy told that the client met the fault, and after healing the same "
          "client's calls\n"
-         "succeeded again. Calls have a deadline of a second and are not retried by the "
-         "caller.\n\n";
+         "succeeded again. Calls are not retried, and where nothing else ends them their deadline "
+         "does.\n\n";
   const auto table = [&](bool tls) {
     out << "| fault | client | expected | seen |\n|---|---|---|---|\n";
     for (const Outcome& outcome : outcomes) {
       if (outcome.row->tls_mode.empty() == tls) continue;
-      out << fmt::format("| {} | {} | `{}` | `{}` |\n", outcome.row->name, outcome.kind->name,
-                         Cell(outcome.expected), Cell(Plain(outcome.seen)));
+      // Clients' own texts have backticks in them.
+      out << fmt::format("| {} | {} | `` {} `` | `` {} `` |\n", outcome.row->name,
+                         outcome.kind->name, Cell(outcome.expected), Cell(Plain(outcome.seen)));
     }
   };
   out << "## HTTP/2 and gRPC\n\n";

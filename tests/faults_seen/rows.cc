@@ -43,11 +43,13 @@ Row Behind(std::string_view server_rules, Row row) {
   row.server_rules = server_rules;
   return row;
 }
-// For what is found by a client's keepalive (1 s, and 500 ms for the answer).
-Row Patient(Row row) {
-  row.deadline_ms = 5000;
+// Ends by the call's deadline, for one client at least.
+Row Hangs(Row row, int deadline_ms = 1000) {
+  row.deadline_ms = deadline_ms;
   return row;
 }
+// For what is found by a client's keepalive (1 s, and 500 ms for the answer).
+Row Patient(Row row) { return Hangs(row, 5000); }
 Row MidLife(Row row) {
   row.when = When::kEstablished;
   return row;
@@ -63,17 +65,18 @@ const std::vector<Row>& All() {
       Rule(
           "status RESOURCE_EXHAUSTED",
           R"({"id": "f", "do": {"status": {"code": "RESOURCE_EXHAUSTED", "message": "injected"}}})"),
-      Rule("delay beyond the deadline", R"({"id": "f", "do": {"delay": {"by": "30s"}}})"),
+      Hangs(Rule("delay beyond the deadline", R"({"id": "f", "do": {"delay": {"by": "30s"}}})")),
       Rule("delay of the answer",
            R"({"id": "f", "do": {"delay": {"by": "200ms", "way": "answer"}}})"),
-      Rule("hang", R"({"id": "f", "do": "hang"})"),
-      Rule("answer lost in silence", R"({"id": "f", "do": {"lose_answer": {"how": "silence"}}})"),
+      Hangs(Rule("hang", R"({"id": "f", "do": "hang"})")),
+      Hangs(Rule("answer lost in silence",
+                 R"({"id": "f", "do": {"lose_answer": {"how": "silence"}}})")),
       Rule("answer lost, stream reset", R"({"id": "f", "do": "lose_answer"})"),
       Rule("answer lost, connection closed",
            R"({"id": "f", "do": {"lose_answer": {"how": "close_connection"}}})"),
       Rule("answer lost, connection reset",
            R"({"id": "f", "do": {"lose_answer": {"how": "reset_connection"}}})"),
-      Rule("two messages in one answer", R"({"id": "f", "do": "answer_twice"})"),
+      Hangs(Rule("two messages in one answer", R"({"id": "f", "do": "answer_twice"})"), 3000),
       Rule("answer repeated on the ended stream",
            R"({"id": "f", "do": {"answer_twice": {"as": "responses"}}})"),
       Rule("request sent twice", R"({"id": "f", "do": "request_twice"})"),
@@ -124,18 +127,20 @@ const std::vector<Row>& All() {
       Patient(Rule(
           "PING acknowledgements withheld",
           R"({"id": "f", "on": "now", "do": "withhold_ping_ack"}, {"id": "h", "do": "hang"})")),
-      Rule("windows withheld", R"({"id": "f", "on": "now", "do": "withhold_window"})", 1500000),
+      Hangs(Rule("windows withheld", R"({"id": "f", "on": "now", "do": "withhold_window"})",
+                 1500000)),
       Fresh(Rule("HTTP/1.1 instead of HTTP/2",
                  R"({"id": "f", "do": {"http_answer": {"status": 400, "version": "1.1"}}})")),
-      Fresh(Rule("no streams allowed",
-                 R"({"id": "f", "do": {"settings": {"max_concurrent_streams": 0}}})")),
+      Hangs(Fresh(Rule("no streams allowed",
+                       R"({"id": "f", "do": {"settings": {"max_concurrent_streams": 0}}})"))),
       Fresh(Rule("forbidden window in SETTINGS",
                  R"({"id": "f", "do": {"settings": {"initial_window_size": 4294967295}}})")),
       Fresh(Rule("header limit of 10 bytes",
                  R"({"id": "f", "do": {"settings": {"max_header_list_size": 10}}})")),
       Fresh(Rule("connections closed when accepted", R"({"id": "f", "do": "close"})")),
       Fresh(Rule("connections reset when accepted", R"({"id": "f", "do": "reset"})")),
-      Fresh(Rule("connections half open from the start", R"({"id": "f", "do": "half_open"})")),
+      Hangs(
+          Fresh(Rule("connections half open from the start", R"({"id": "f", "do": "half_open"})"))),
       Fresh(
           Rule("HTML 503 to everything", R"({"id": "f", "do": {"http_answer": {"status": 503}}})")),
 
@@ -166,7 +171,7 @@ const std::vector<Row>& All() {
       Tls("SNI router that does not know the name", "sni_refused"),
       Tls("TLS to plaintext", "plaintext"),
       Plaintext(Tls("plaintext to TLS", "tls")),
-      Tls("handshake that hangs", "handshake_hangs"),
+      Hangs(Tls("handshake that hangs", "handshake_hangs")),
       Tls("close without close_notify", "no_close_notify"),
   };
   return rows;
