@@ -4,7 +4,7 @@
 // alternate so that a busy machine hits both; medians and ratios are printed, as Markdown for
 // docs/performance.md.
 //
-// Usage: squall-bench-grpc-proxy [--rounds 5] [--seconds 2] [--in-flight 64]
+// Usage: squall-bench-grpc-proxy [--rounds 5] [--seconds 2] [--in-flight 64] [--server PROGRAM]
 
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
@@ -28,7 +28,6 @@
 #include "harness/net/grpc_proxy.h"
 #include "harness/net/tcp_proxy.h"
 #include "harness/process/process.h"
-#include "harness/target/target.h"
 #include "temporal/api/workflowservice/v1/service.grpc.pb.h"
 #include "tests/bench/figures.h"
 
@@ -43,6 +42,7 @@ struct Settings {
   int rounds = 5;
   double seconds = 2;
   int in_flight = 64;
+  std::string server;
 };
 
 void Must(const Status& status, std::string_view what) {
@@ -203,7 +203,7 @@ class Bench {
   explicit Bench(const Settings& settings) : settings_(settings) {}
 
   void Run() {
-    const std::uint16_t server = Start({OurProgram("squall-server"), "--port", "0"}, "127.0.0.1:");
+    const std::uint16_t server = Start({settings_.server, "--port", "0"}, "127.0.0.1:");
     const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
     const std::string upstream = fmt::format("127.0.0.1:{}", server);
     std::vector<Way> ways = {
@@ -234,12 +234,6 @@ class Bench {
   }
 
  private:
-  static std::string OurProgram(std::string_view name) {
-    const auto found = FindOurProgram(name);
-    Must(found.status(), name);
-    return *found;
-  }
-
   // A program that says its port behind that text.
   std::uint16_t Start(std::vector<std::string> argv, std::string_view before_port) {
     std::uint16_t port = 0;
@@ -273,10 +267,13 @@ class Bench {
 int main(int argc, char** argv) {
   CLI::App app("Calls per second through the frame-aware proxy");
   squall::harness::Settings settings;
+  settings.server =
+      (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "squall-server").string();
   std::string tcp, grpc;
   app.add_option("--rounds", settings.rounds);
   app.add_option("--seconds", settings.seconds);
   app.add_option("--in-flight", settings.in_flight);
+  app.add_option("--server", settings.server, "The server's program; default: beside this one");
   app.add_option("--serve-tcp", tcp, "Be a TCP proxy before that address");
   app.add_option("--serve-grpc", grpc, "Be a frame-aware proxy before that address");
   CLI11_PARSE(app, argc, argv);
