@@ -15,6 +15,8 @@ struct FaultSurroundings {
   std::optional<ServerKind> server;
   // The worker that it goes into. Default: as above.
   std::optional<WorkerKind> worker;
+  // That server speaks TLS with a certificate that is not squall's.
+  bool foreign_tls = false;
 };
 
 // Why not, in words for a report; nothing when it is available.

@@ -142,6 +142,7 @@ std::vector<FaultFactory> FaultFactories(FaultTarget target) {
       {FaultTarget::kLink, LinkFaultFactories()},
       {FaultTarget::kLink, KernelFaultFactories()},
       {FaultTarget::kLink, NetworkFaultFactories()},
+      {FaultTarget::kLink, FrameFaultFactories()},
       {FaultTarget::kServer, ServerFaultFactories()},
       {FaultTarget::kWorker, WorkerFaultFactories()},
   };

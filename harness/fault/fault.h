@@ -21,6 +21,7 @@
 #include "base/journal/journal.h"
 #include "base/util/status.h"
 #include "harness/net/asio_executor.h"
+#include "harness/net/grpc_proxy.h"
 #include "harness/net/tcp_proxy.h"
 #include "harness/target/target.h"
 #include "scenarios/format/fault_catalogue.h"
@@ -48,6 +49,8 @@ class FaultTargets {
   // that tells them the link's address (DnsNameOf). Null where there is none.
   virtual PrivateWire* Wire(std::string_view) { return nullptr; }
   virtual NameServer* NamesOf(std::string_view) { return nullptr; }
+  // What stands behind Link(name) where that one can have faults of HTTP/2, gRPC and TLS.
+  virtual GrpcProxy* Frames(std::string_view /*name*/) { return nullptr; }
   // All names, for messages.
   virtual std::vector<std::string> Names() = 0;
 };

@@ -56,6 +56,7 @@ struct FaultFactory {
 std::span<const FaultFactory> LinkFaultFactories();
 std::span<const FaultFactory> KernelFaultFactories();
 std::span<const FaultFactory> NetworkFaultFactories();
+std::span<const FaultFactory> FrameFaultFactories();
 std::span<const FaultFactory> ServerFaultFactories();
 std::span<const FaultFactory> WorkerFaultFactories();
 // All of a target, whichever list they stand in; a new list is named in fault.cc.

@@ -64,10 +64,12 @@ std::string CacheDirectory() {
 }
 
 // Why one of its faults cannot be had.
-std::optional<std::string> MissingFault(const Subject& subject, WorldKind world, bool external) {
+std::optional<std::string> MissingFault(const Subject& subject, WorldKind world,
+                                        const std::optional<ExternalServer>& external) {
   FaultSurroundings around{.server = world == WorldKind::kFake ? ServerKind::kFakeInProcess
                                      : external                ? ServerKind::kAddress
-                                                               : ServerKind::kDevServer};
+                                                               : ServerKind::kDevServer,
+                           .foreign_tls = external && external->tls};
   for (const scenarios::Step& step : subject.steps) {
     const auto* inject = std::get_if<scenarios::InjectStep>(&step.action);
     if (inject == nullptr) continue;
@@ -121,7 +123,7 @@ std::optional<std::string> MissingRequirement(const Subject& subject, WorldKind 
     return fmt::format("not meant for the {} world", scenarios::WorldName(world));
   }
   if (world == WorldKind::kSim) return "this program has no sim world: use squall-sim";
-  if (auto missing = MissingFault(subject, world, external.has_value())) return missing;
+  if (auto missing = MissingFault(subject, world, external)) return missing;
   if (auto missing = CrossedWires(subject)) return missing;
   if (world == WorldKind::kReal) {
     if (!external) {

@@ -119,6 +119,7 @@ Status HarnessWorld::PrepareNow() {
   }
   for (const auto& server : topology_.servers) tls = tls || server.tls != TlsMode::kNone;
   for (const auto& ingress : topology_.ingresses) tls = tls || ingress.tls != TlsMode::kNone;
+  tls = tls || !NodesThatNeed(subject_, scenarios::FaultNeed::kFrames).empty();
   versions_ = KnownVersions(python);
   if (const double scale = TimeoutScale(); scale != 1)
     versions_.emplace(scenarios::kTimeoutScaleVersion, fmt::format("{:g}", scale));
@@ -156,47 +157,6 @@ Status HarnessWorld::MakeServers() {
         options.api_key = key;
     }
     SQUALL_ASSIGN_OR_RETURN(node.server, MakeServer(executor_, journal_, std::move(options)));
-  }
-  return absl::OkStatus();
-}
-
-Status HarnessWorld::MakeLinks() {
-  const std::set<std::string> wired = NodesThatNeed(subject_, scenarios::FaultNeed::kOwnWire);
-  const std::set<std::string> named = NodesThatNeed(subject_, scenarios::FaultNeed::kOwnNames);
-  if (!named.empty()) {
-    SQUALL_ASSIGN_OR_RETURN(names_, NameServer::Create(executor_, {"127.0.0.1", kNamesPort}));
-  }
-  for (auto& [name, node] : links_) {
-    if (named.contains(name)) {
-      SQUALL_RETURN_IF_ERROR(names_->Add(DnsNameOf(name), "127.0.0.1"));
-      node.named = true;
-    }
-    if (node.spec->end == LinkSpec::End::kClosed) {
-      SQUALL_ASSIGN_OR_RETURN(node.closed, PortLease::Take());
-      continue;
-    }
-    ProxyOptions options;
-    options.link = name;
-    if (wired.contains(name)) {
-      SQUALL_ASSIGN_OR_RETURN(node.wire, PrivateWire::Create());
-      options.listen.host = node.wire->near_address();
-    }
-    options.seed = Rng(options_.seed).Split("link " + name).Next();
-    const auto server = servers_.find(node.spec->to);
-    if (server != servers_.end()) {
-      SQUALL_ASSIGN_OR_RETURN(options.upstream, ParseHostPort(server->second.server->address()));
-    } else {
-      // Nobody listens there until the ingress is up, or ever.
-      SQUALL_ASSIGN_OR_RETURN(node.closed, PortLease::Take());
-      options.upstream = {"127.0.0.1", node.closed.port()};
-    }
-    SQUALL_ASSIGN_OR_RETURN(node.proxy, TcpProxy::Create(executor_, journal_, std::move(options)));
-    if (node.spec->end == LinkSpec::End::kSilent) {
-      NetFault silent;
-      silent.id = name + " is silent";
-      silent.kind = NetFaultKind::kBlackhole;
-      SQUALL_RETURN_IF_ERROR(node.proxy->Set(std::move(silent)));
-    }
   }
   return absl::OkStatus();
 }
@@ -274,7 +234,7 @@ Status HarnessWorld::StartIngress(IngressNode& node) {
                           IngressUnderTest::Start(executor_, journal_, std::move(options)));
   SQUALL_ASSIGN_OR_RETURN(const HostPort address, ParseHostPort(node.ingress->address()));
   for (auto& [name, link] : links_) {
-    if (link.proxy != nullptr && link.spec->to == node.spec->name) link.proxy->SetUpstream(address);
+    if (link.proxy != nullptr && link.spec->to == node.spec->name) link.SetUpstream(address);
   }
   return absl::OkStatus();
 }
@@ -407,7 +367,7 @@ void HarnessWorld::Stop(const std::string& name, const std::string& signal, scen
     ingress->second.ingress.reset();
     for (auto& [link_name, link] : links_) {
       if (link.proxy != nullptr && link.spec->to == name) {
-        link.proxy->SetUpstream({"127.0.0.1", link.closed.port()});
+        link.SetUpstream({"127.0.0.1", link.closed.port()});
         link.proxy->CloseConnections(CutWith::kFin);
       }
     }

@@ -27,6 +27,7 @@
 #include "harness/runner/health_probe.h"
 #include "harness/runner/poller_observer.h"
 #include "harness/runner/untagging_sink.h"
+#include "harness/target/grpc_link.h"
 #include "harness/target/target.h"
 #include "harness/target/temporal_client.h"
 #include "scenarios/engine/world.h"
@@ -95,11 +96,13 @@ class HarnessWorld final : public scenarios::World, private FaultTargets {
   struct LinkNode {
     const scenarios::LinkSpec* spec = nullptr;
     PortLease closed;  // of a link that leads nowhere, or until its ingress is there
+    std::unique_ptr<GrpcProxy> frames;  // behind `proxy`, where a step injects what needs it
     std::unique_ptr<TcpProxy> proxy;
     // Where one of the subject's faults needs them: its workers live at the far end of the wire, or
     // know the link by its name.
     std::unique_ptr<PrivateWire> wire;
     bool named = false;
+    void SetUpstream(const HostPort& upstream);
   };
   struct WorkerNode {
     const scenarios::WorkerSpec* spec = nullptr;
@@ -116,6 +119,7 @@ class HarnessWorld final : public scenarios::World, private FaultTargets {
 
   // FaultTargets
   TcpProxy* Link(std::string_view name) override;
+  GrpcProxy* Frames(std::string_view name) override;
   WorkerUnderTest* Worker(std::string_view name) override;
   ServerUnderTest* Server(std::string_view name) override;
   PrivateWire* Wire(std::string_view link) override;
@@ -125,6 +129,7 @@ class HarnessWorld final : public scenarios::World, private FaultTargets {
   Status PrepareNow();
   Status MakeServers();
   Status MakeLinks();
+  Status MakeFrames(LinkNode& node, HostPort upstream);
   StatusOr<HostPort> AddressOf(const std::string& node) const;
   void ApplySurroundings(const std::string& node, HostPort* address, WorkerOptions* options) const;
   StatusOr<WorkerOptions> OptionsOf(WorkerNode& node);

@@ -123,6 +123,10 @@ TcpProxy* HarnessWorld::Link(std::string_view name) {
   const auto it = links_.find(name);
   return it == links_.end() ? nullptr : it->second.proxy.get();
 }
+GrpcProxy* HarnessWorld::Frames(std::string_view name) {
+  const auto it = links_.find(name);
+  return it == links_.end() ? nullptr : it->second.frames.get();
+}
 WorkerUnderTest* HarnessWorld::Worker(std::string_view name) {
   const auto it = workers_.find(name);
   return it == workers_.end() ? nullptr : it->second.worker.get();

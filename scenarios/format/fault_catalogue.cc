@@ -10,7 +10,7 @@ namespace {
 std::vector<FaultDefinition> All() {
   std::vector<FaultDefinition> all;
   for (std::vector<FaultDefinition>& rows :
-       std::vector{LinkFaults(), KernelFaults(), DnsFaults(), ServerFaults(), WorkerFaults()})
+       std::vector{LinkFaults(), FrameFaults(), KernelFaults(), DnsFaults(), ServerFaults(), WorkerFaults()})
     std::move(rows.begin(), rows.end(), std::back_inserter(all));
   std::sort(all.begin(), all.end(), [](const FaultDefinition& a, const FaultDefinition& b) {
     return std::tie(a.target, a.name) < std::tie(b.target, b.name);
@@ -62,6 +62,10 @@ std::string_view FaultNeedText(FaultNeed need) {
              "and its workers reach the link by name";
     case FaultNeed::kFaketime:
       return "libfaketime";
+    case FaultNeed::kFrames:
+      return "a link whose other end speaks plaintext or TLS with squall's own certificates: what "
+             "a "
+             "given server shows, a frame-aware proxy in between cannot";
   }
   return "?";
 }

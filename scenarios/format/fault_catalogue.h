@@ -3,8 +3,8 @@
 // restores service. The loader, the JSON Schema, `squall list --faults` and docs/faults.md are made
 // from these rows; the worlds bring one factory for each (harness/fault, sim).
 //
-// A fault is a row of faults_link.cc, faults_kernel.cc, faults_dns.cc, faults_server.cc or
-// faults_worker.cc; more files join the list in fault_catalogue.cc.
+// A fault is a row of faults_link.cc, faults_frames.cc, faults_kernel.cc, faults_dns.cc,
+// faults_server.cc or faults_worker.cc; more files join the list in fault_catalogue.cc.
 
 #include <string>
 #include <string_view>
@@ -40,6 +40,7 @@ enum class FaultNeed {
   kOwnWire,     // the same, and a second namespace with the link's workers at the end of a wire
   kOwnNames,    // a DNS server of squall's own for the whole subject
   kFaketime,    // a library that moves a program's wall clock
+  kFrames,      // a link between ends that squall can stand between: TLS with its certificates
 };
 std::string_view FaultNeedText(FaultNeed need);  // "the fake server"
 
@@ -75,6 +76,7 @@ std::vector<std::string> FaultNames();
 std::vector<FaultDefinition> LinkFaults();
 std::vector<FaultDefinition> KernelFaults();
 std::vector<FaultDefinition> DnsFaults();
+std::vector<FaultDefinition> FrameFaults();
 std::vector<FaultDefinition> ServerFaults();
 std::vector<FaultDefinition> WorkerFaults();
 
