@@ -382,17 +382,21 @@ void GrpcRelay::OnPing(RelaySide from, std::string_view opaque, bool ack) {
   const bool client = from == RelaySide::kDownstream;
   Http2Connection& here = client ? *down_ : *up_;
   Http2Connection& there = client ? *up_ : *down_;
+  // A fault that withholds acknowledgements meets what it withholds: also the answer to a PING that
+  // came before it.
+  const auto acknowledge = [&](Http2Connection& to, bool from_client) {
+    if (from_client && pings_withheld_) return connection_.OnPing();
+    to.AckPing(opaque);
+  };
   if (ack) {
     if (pings_under_way_ > 0) --pings_under_way_;
-    if (client || !pings_withheld_) there.AckPing(opaque);
-    return;
+    return acknowledge(there, !client);
   }
-  if (client) connection_.OnPing();
   if (options_.pass_pings && pings_under_way_ < kPingsUnderWay) {
     ++pings_under_way_;
     there.Ping(opaque);
-  } else if (!client || !pings_withheld_) {
-    here.AckPing(opaque);
+  } else {
+    acknowledge(here, client);
   }
 }
 
