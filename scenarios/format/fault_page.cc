@@ -31,30 +31,24 @@ Every fault that squall can inject. A scenario injects them with an `inject` ste
 This page is made from the catalogue (`scenarios/format/faults_*.cc`); a test keeps it so.
 )";
 
-constexpr const char* kServerFrame = R"(topology:
-  servers: {{temporal: {{}}}}
-  workers: {{w: {{}}}}
-  clients: {{quick: {{connect: temporal, timeout: 1s}}}}
-steps:
-  - wait_healthy: w
-  - inject: {{fault: {name}, on: temporal{keys}}}
-  - {during}
-  - for: 500ms
-  - heal: all
-{afterwards}  - run: {{workflow: Ping, id: after, input: 1, result: 1}}
-expect:
-  - workflow_completed: {{workflow: after, result: 1}}
+constexpr const char* kServerTopology = R"(topology:
+  servers: {temporal: {}}
+  workers: {w: {}}
+  clients: {quick: {connect: temporal, timeout: 1s}}
 )";
 constexpr const char* kServerDuring =
     "start_workflow: {workflow: Ping, id: meanwhile, client: quick, may_be_refused: true}";
 
-constexpr const char* kLinkFrame = R"(topology:
-  servers: {{temporal: {{}}}}
-  links: {{wire: temporal}}
-  workers: {{w: {{restart: {{on_exit: [100ms]}}}}}}
-steps:
+constexpr const char* kLinkTopology = R"(topology:
+  servers: {temporal: {}}
+  links: {wire: temporal}
+  workers: {w: {restart: {on_exit: [100ms]}}}
+)";
+constexpr const char* kLinkDuring = "start_workflow: {workflow: Ping, id: meanwhile, input: 1}";
+
+constexpr const char* kSteps = R"(steps:
   - wait_healthy: w
-  - inject: {{fault: {name}, on: {on}{keys}}}
+  - {inject}
   - {during}
   - for: 500ms
   - heal: all
@@ -62,7 +56,6 @@ steps:
 expect:
   - workflow_completed: {{workflow: after, result: 1}}
 )";
-constexpr const char* kLinkDuring = "start_workflow: {workflow: Ping, id: meanwhile, input: 1}";
 
 std::string InjectLine(const FaultDefinition& fault) {
   const char* on = fault.target == FaultTarget::kLink     ? "wire"
@@ -111,7 +104,6 @@ std::string FaultKey(const FaultDefinition& fault) {
 
 std::string FaultExample(const FaultDefinition& fault) {
   const bool server = fault.target == FaultTarget::kServer;
-  const std::string keys = fault.example.empty() ? "" : ", " + fault.example;
   const std::string afterwards =
       fault.afterwards.empty() ? "" : fmt::format("  - {}\n", fault.afterwards);
   const std::string during =
@@ -119,13 +111,9 @@ std::string FaultExample(const FaultDefinition& fault) {
   std::string out = fmt::format("# {}\n# {}\nid: fault-{}-{}\ntitle: {} into a {}\ntags: [fault]\n",
                                 fault.doc, fault.restored_by, FaultTargetName(fault.target),
                                 fault.name, fault.name, FaultTargetName(fault.target));
-  if (server) {
-    return out + fmt::format(kServerFrame, fmt::arg("name", fault.name), fmt::arg("keys", keys),
-                             fmt::arg("during", during), fmt::arg("afterwards", afterwards));
-  }
-  return out + fmt::format(kLinkFrame, fmt::arg("name", fault.name), fmt::arg("keys", keys),
-                           fmt::arg("during", during), fmt::arg("afterwards", afterwards),
-                           fmt::arg("on", fault.target == FaultTarget::kLink ? "wire" : "w"));
+  return out + (server ? kServerTopology : kLinkTopology) +
+         fmt::format(kSteps, fmt::arg("inject", InjectLine(fault)), fmt::arg("during", during),
+                     fmt::arg("afterwards", afterwards));
 }
 
 std::string FaultsPage() {
