@@ -24,7 +24,7 @@ class CoreClient final : public Client {
     options_.target_url = (target.tls ? "https://" : "http://") + target.address;
     options_.identity = "seen";
     // Dead connections are to be found while a test waits.
-    options_.keep_alive = core::KeepAlive{std::chrono::seconds(1), std::chrono::milliseconds(500)};
+    options_.keep_alive = core::KeepAlive{std::chrono::seconds(1), std::chrono::seconds(2)};
     if (!target.tls) return;
     options_.tls.emplace();
     options_.tls->ca_pem = target.ca_pem;

@@ -48,8 +48,9 @@ Row Hangs(Row row, int deadline_ms = 1000) {
   row.deadline_ms = deadline_ms;
   return row;
 }
-// For what is found by a client's keepalive (1 s, and 500 ms for the answer).
-Row Patient(Row row) { return Hangs(row, 5000); }
+// For what is found by a client's keepalive: after 1 s (grpc-go: 10, its least), and 2 s for the
+// answer, which a busy proxy must not miss.
+Row Patient(Row row) { return Hangs(row, 15000); }
 Row MidLife(Row row) {
   row.when = When::kEstablished;
   return row;

@@ -23,7 +23,7 @@ const options = {
   'grpc.max_reconnect_backoff_ms': 1000,
   'grpc.enable_retries': 0,
   'grpc.keepalive_time_ms': 1000,
-  'grpc.keepalive_timeout_ms': 500,
+  'grpc.keepalive_timeout_ms': 2000,
 };
 if (serverName !== '' && ca !== '') options['grpc.ssl_target_name_override'] = serverName;
 const client = new grpc.Client(address, credentials(), options);
@@ -76,8 +76,10 @@ function check(bytes) {
     const type = tag & 7;
     if (type === 0) varint();
     else if (type === 1) at += 8;
-    else if (type === 2) at += varint();
-    else if (type === 5) at += 4;
+    else if (type === 2) {
+      const length = varint();
+      at += length;
+    } else if (type === 5) at += 4;
     else throw new Error('invalid wire type ' + type);
     if (at > bytes.length) throw new Error('index out of range');
   }
