@@ -87,7 +87,7 @@ std::unique_ptr<FaultAction> MakeTls(const FaultParts& parts) {
 wire::Matcher MatcherOf(const Params& params) {
   wire::Matcher match;
   match.methods = params.Texts("methods");
-  match.times = static_cast<std::uint64_t>(params.Int("times"));
+  match.times = static_cast<std::uint64_t>(params.Int("calls"));
   match.probability = params.Number("probability", 1);
   if (const std::int64_t skip = params.Int("skip"); skip > 0)
     match.numbers = wire::Range{.first = static_cast<std::uint64_t>(skip) + 1};

@@ -18,8 +18,8 @@ ParamSpec CallMethods() {
           .type = kTextList,
           .doc = "Method names; stars match anything. Left out: every call."};
 }
-ParamSpec Times() {
-  return {.name = "times",
+ParamSpec Calls() {
+  return {.name = "calls",
           .type = kInt,
           .doc = "Only so many calls (0: all).",
           .default_text = "0",
@@ -42,7 +42,7 @@ ParamSpec CallChance() {
 }
 // What every fault of calls has, behind its own.
 ParamTable OfCalls(ParamTable params) {
-  for (ParamSpec& spec : std::vector{CallMethods(), Times(), Skip(), CallChance()})
+  for (ParamSpec& spec : std::vector{CallMethods(), Calls(), Skip(), CallChance()})
     params.push_back(std::move(spec));
   return params;
 }
@@ -129,7 +129,7 @@ std::vector<FaultDefinition> FrameFaults() {
                    Way()}),
           "delay: 100ms"),
       FrameRow("rpc_hang", "Calls are never answered; the server does not see them.", OfCalls({}),
-               "methods: RespondWorkflowTaskCompleted, times: 1"),
+               "methods: RespondWorkflowTaskCompleted, calls: 1"),
       FrameRow(
           "lost_answer", "The server handles calls, and their answers are lost.",
           OfCalls({{.name = "how",
@@ -137,7 +137,7 @@ std::vector<FaultDefinition> FrameFaults() {
                     .doc = "What the client sees instead.",
                     .default_text = "reset_stream",
                     .words = {"silence", "reset_stream", "close_connection", "reset_connection"}}}),
-          "methods: Respond*, times: 1"),
+          "methods: Respond*, calls: 1"),
       FrameRow("request_twice", "The server gets calls twice; the second answer is thrown away.",
                OfCalls({}), "methods: Respond*"),
       FrameRow("reset_stream",
@@ -178,7 +178,7 @@ std::vector<FaultDefinition> FrameFaults() {
                          .words = {"status", "page"}}}),
                "methods: Poll*, bytes: 16B"),
       FrameRow("missing_trailers", "Answers end without a status.", OfCalls({}),
-               "methods: Respond*, times: 1"),
+               "methods: Respond*, calls: 1"),
       FrameRow("goaway",
                "Connections are told to go away: each when it is so old; those that stand count "
                "from the injection.",

@@ -16,6 +16,7 @@
 #include "harness/process/private_names.h"
 #include "harness/process/private_network.h"
 #include "harness/process/private_wire.h"
+#include "harness/target/grpc_link.h"
 #include "scenarios/format/fault_page.h"
 #include "scenarios/format/loader.h"
 #include "tests/unit/harness/target/target_fixture.h"
@@ -66,7 +67,13 @@ class FaultCycles : public TargetTest, public FaultTargets {
     ASSERT_OK(Start(*server_));
     const StatusOr<HostPort> upstream = ParseHostPort(server_->address());
     ASSERT_OK(upstream);
-    auto proxy = TcpProxy::Create(executor_, tally_, {.link = "wire", .upstream = *upstream});
+    auto frames = MakeGrpcLink(
+        executor_, tally_,
+        {.link = "wire", .upstream = *upstream, .certificates = &Certificates(), .identity = ""});
+    ASSERT_OK(frames);
+    frames_ = *std::move(frames);
+    auto proxy = TcpProxy::Create(executor_, tally_,
+                                  {.link = "wire", .upstream = {"127.0.0.1", frames_->port()}});
     ASSERT_OK(proxy);
     proxy_ = *std::move(proxy);
     if (MayMakeNamespaces() && InPrivateNetwork()) {
@@ -82,7 +89,7 @@ class FaultCycles : public TargetTest, public FaultTargets {
         executor_, tally_,
         {.name = "w",
          .kind = WorkerKind::kCommand,
-         .command = {"sh", "-c", "trap 'exit 7' INT TERM; while :; do sleep 1000 & wait; done"},
+         .command = {"sleep", "infinity"},
          .ready_word = "",
          .stop_grace = 2s,
          .work_directory = folder_.path()});
@@ -176,6 +183,9 @@ class FaultCycles : public TargetTest, public FaultTargets {
   }
 
   TcpProxy* Link(std::string_view name) override { return name == "wire" ? proxy_.get() : nullptr; }
+  GrpcProxy* Frames(std::string_view name) override {
+    return name == "wire" ? frames_.get() : nullptr;
+  }
   WorkerUnderTest* Worker(std::string_view name) override {
     return name == "w" ? worker_.get() : nullptr;
   }
@@ -191,6 +201,7 @@ class FaultCycles : public TargetTest, public FaultTargets {
   std::unique_ptr<ServerUnderTest> server_;
   std::unique_ptr<PrivateWire> wire_;
   std::unique_ptr<NameServer> names_;
+  std::unique_ptr<GrpcProxy> frames_;
   std::unique_ptr<TcpProxy> proxy_;
   std::unique_ptr<WorkerUnderTest> worker_;
   std::unique_ptr<TemporalClient> client_;

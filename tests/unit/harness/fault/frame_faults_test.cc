@@ -87,7 +87,7 @@ TEST_F(FrameFaultTest, EachDoesWhatItSays) {
   } cases[] = {
       {"goaway", {{"refuse", true}}, StatusCode::kUnavailable},
       {"header_limit", {{"bytes", std::int64_t{10}}}, StatusCode::kResourceExhausted, 10s, true},
-      {"http1", {}, StatusCode::kUnavailable},
+      {"http1", {}, StatusCode::kUnavailable, 10s, true},
       {"http_page", {{"status", std::int64_t{502}}}, StatusCode::kUnavailable},
       {"lost_answer", {}, StatusCode::kInternal},
       {"message_limit",
@@ -150,7 +150,7 @@ TEST_F(FrameFaultTest, ChoosesCallsByNameAndNumber) {
   auto fault = Create("rpc_error", {{"code", "ABORTED"},
                                     {"methods", std::vector<std::string>{"GetSystem*"}},
                                     {"skip", std::int64_t{1}},
-                                    {"times", std::int64_t{1}}});
+                                    {"calls", std::int64_t{1}}});
   ASSERT_OK(fault);
   ASSERT_OK(Inject(**fault));
   EXPECT_OK(StartWorkflow(*client_, "w"));
