@@ -29,7 +29,7 @@ build: configure ## Build everything
 
 run: configure ## Build, then run the incidents in the fake world
 	@cmake --build --preset $(PRESET) --target programs
-	@$(BUILD)/bin/squall run --world fake --jobs $(JOBS) $(SCENARIOS)
+	@$(BUILD)/bin/squall run --world fake $(SCENARIOS)
 
 test: configure ## Build, then run all tests
 	@cmake --build --preset $(PRESET)
@@ -37,7 +37,7 @@ test: configure ## Build, then run all tests
 
 check-real: configure ## The same incidents against the real Temporal server
 	@cmake --build --preset $(PRESET) --target programs
-	@$(BUILD)/bin/squall run --world real --jobs $(JOBS) $(SCENARIOS)
+	@$(BUILD)/bin/squall run --world real $(SCENARIOS)
 
 track-record: configure ## Run all incidents in both worlds and write what came of each into docs/incidents.md
 	@cmake --build --preset $(PRESET) --target programs meta_incidents_doc_test

@@ -129,7 +129,7 @@ int Main(int argc, char** argv) {
                    "fake: our server, in process; real: Temporal's dev server; all: both")
       ->check(OneOf({"fake", "real", "all"}))
       ->capture_default_str();
-  run_app->add_option("--jobs,-j", run.jobs, "Subjects at a time (default: one per CPU)")
+  run_app->add_option("--jobs,-j", run.jobs, "Subjects at a time (default: two per CPU)")
       ->check(CLI::Range(0, 256));
   run_app->add_option("--repeat", run.repeat, "How many times")
       ->check(CLI::Range(1, 1000000))
@@ -273,7 +273,7 @@ std::string DefaultConfig() {
 [run]
 # fake, real or all.
 #world = "fake"
-# Subjects at a time; 0: one per CPU.
+# Subjects at a time; 0: two per CPU.
 #jobs = 0
 # How many times each subject runs.
 #repeat = 1

@@ -21,7 +21,7 @@ struct RunCommand {
   std::vector<std::string> tags;
   std::vector<scenarios::WorldKind> worlds = {scenarios::WorldKind::kFake};
   std::string shard;  // "i/n"
-  int jobs = 0;       // 0: one per CPU
+  int jobs = 0;       // 0: two per CPU
   int repeat = 1;
   bool until_fail = false;
   std::optional<std::uint64_t> seed;

@@ -131,8 +131,12 @@ int Run(const RunCommand& command) {
   RunOptions options;
   options.plan = *plan;
   options.seed = seed;
+  // Subjects mostly wait, for servers that start and for faults that last.
+  constexpr int kSubjectsPerCpu = 2;
   options.jobs =
-      run.jobs > 0 ? run.jobs : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+      run.jobs > 0
+          ? run.jobs
+          : kSubjectsPerCpu * std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   options.repeat = run.repeat;
   options.until_fail = run.until_fail;
   options.keep = run.keep;

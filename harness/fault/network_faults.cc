@@ -11,15 +11,20 @@
 namespace squall::harness {
 namespace {
 
+// TCP sends again after 200 ms at the earliest.
+constexpr Duration kLookInterval = std::chrono::milliseconds(50);
+
 // What is done to the far end of the wire, at once and by system calls.
 class WireFault final : public FaultAction {
  public:
   using Change = Status (*)(PrivateWire& wire, bool faulty);
   WireFault(const FaultParts& parts, Change change)
-      : wire_(parts.targets.Wire(parts.spec.target)),
+      : executor_(parts.executor),
+        wire_(parts.targets.Wire(parts.spec.target)),
         link_(parts.spec.target),
         change_(change),
         hit_(parts.hit) {}
+  ~WireFault() override { executor_.Cancel(timer_); }
 
   void Inject(Done done) override {
     if (wire_ == nullptr) {
@@ -33,22 +38,39 @@ class WireFault final : public FaultAction {
     // Half of it does not stay.
     if (!changed.ok()) [[maybe_unused]]
       const Status back = change_(*wire_, false);
+    if (changed.ok()) LookSoon();
     done(changed);
   }
   void Heal(Done done) override { done(HealNow()); }
   Status HealNow() override {
-    // The kernel counts, and tells only who asks.
-    const StatusOr<std::uint64_t> lost = wire_->LostPackets();
-    if (lost.ok() && *lost > lost_before_) hit_(fmt::format("{} packets", *lost - lost_before_));
+    executor_.Cancel(timer_);
+    Look();
     return change_(*wire_, false);
   }
 
  private:
+  // The kernel counts, and tells only who asks.
+  void Look() {
+    const StatusOr<std::uint64_t> lost = wire_->LostPackets();
+    if (told_ || !lost.ok() || *lost <= lost_before_) return;
+    told_ = true;
+    hit_(fmt::format("{} packets", *lost - lost_before_));
+  }
+  void LookSoon() {
+    timer_ = executor_.After(kLookInterval, [this] {
+      Look();
+      if (!told_) LookSoon();
+    });
+  }
+
+  AsioExecutor& executor_;
   PrivateWire* const wire_;
   const std::string link_;
   const Change change_;
   const std::function<void(std::string)> hit_;
   std::uint64_t lost_before_ = 0;
+  bool told_ = false;
+  TimerId timer_ = 0;
 };
 
 std::unique_ptr<FaultAction> MakeAddressChange(const FaultParts& parts) {

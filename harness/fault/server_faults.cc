@@ -117,17 +117,48 @@ class Pause final : public FaultAction {
 class NamespaceDelete final : public FaultAction {
  public:
   explicit NamespaceDelete(const FaultParts& parts)
-      : server_(*parts.server), ns_(parts.spec.parameters.Text("namespace")) {}
+      : executor_(parts.executor),
+        server_(*parts.server),
+        ns_(parts.spec.parameters.Text("namespace")) {}
+  ~NamespaceDelete() override {
+    *alive_ = false;
+    executor_.Cancel(timer_);
+  }
   void Inject(Done done) override { server_.DeleteNamespace(ns_, std::move(done)); }
-  void Heal(Done done) override { server_.RegisterNamespace(ns_, std::move(done)); }
+  void Heal(Done done) override {
+    const SteadyTime limit = executor_.clock().Now() + kKnownLimit;
+    server_.RegisterNamespace(
+        ns_, [this, alive = alive_, limit, done = std::move(done)](const Status& status) {
+          if (!*alive) return;
+          if (!status.ok()) return done(status);
+          AwaitKnown(limit, done);
+        });
+  }
   Status HealNow() override {
     server_.RegisterNamespace(ns_, nullptr);
     return absl::OkStatus();
   }
 
  private:
+  // The real server remembers for some seconds that a namespace was not there (its registry caches
+  // what it did not find); service is restored when it has forgotten that.
+  static constexpr Duration kKnownLimit = std::chrono::seconds(30);
+  static constexpr Duration kAskPause = std::chrono::milliseconds(100);
+  void AwaitKnown(SteadyTime limit, Done done) {
+    server_.client().CallJson(
+        "CountWorkflowExecutions", fmt::format(R"({{"namespace": "{}"}})", ns_), {},
+        [this, alive = alive_, limit, done = std::move(done)](const StatusOr<std::string>& count) {
+          if (!*alive) return;
+          if (count.ok() || executor_.clock().Now() >= limit) return done(count.status());
+          timer_ = executor_.After(kAskPause, [this, limit, done] { AwaitKnown(limit, done); });
+        });
+  }
+
+  AsioExecutor& executor_;
   ServerUnderTest& server_;
   const std::string ns_;
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  TimerId timer_ = 0;
 };
 
 // Deleted and there again, as one injection.

@@ -176,7 +176,7 @@ std::vector<FaultDefinition> FrameFaults() {
                          .doc = "As what it is refused.",
                          .default_text = "status",
                          .words = {"status", "page"}}}),
-               "methods: Poll*, bytes: 16B"),
+               "methods: RespondWorkflowTaskCompleted, bytes: 16B, calls: 1"),
       FrameRow("missing_trailers", "Answers end without a status.", OfCalls({}),
                "methods: Respond*, calls: 1"),
       FrameRow("goaway",

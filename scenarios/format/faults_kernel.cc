@@ -20,6 +20,9 @@ ParamSpec PacketDirection() {
 
 std::vector<FaultDefinition> KernelFaults() {
   constexpr FaultTarget kLink = FaultTarget::kLink;
+  // Packets get lost once the server has a task to send.
+  constexpr const char* kUntilMet =
+      "start_workflow: {workflow: Ping, id: meanwhile, input: 1}\n  - wait: {event: fault.hit}";
   constexpr const char* kResent =
       "Healing; TCP sends again what was lost, later with each attempt.";
   return {
@@ -30,7 +33,8 @@ std::vector<FaultDefinition> KernelFaults() {
               "address.",
        .restored_by = "Healing gives the old address back, and what still stands flows on; else "
                       "new connections.",
-       .needs = {FaultNeed::kOwnWire}},
+       .needs = {FaultNeed::kOwnWire},
+       .during = kUntilMet},
       {.name = "kernel_bandwidth",
        .target = kLink,
        .doc = "Packets of the link's port pass a token bucket (tbf), both ways together; one such "
@@ -56,7 +60,8 @@ std::vector<FaultDefinition> KernelFaults() {
        .doc = "The workers' interface to the link is down: new connections fail at once (network "
               "is unreachable), those that stand fall silent.",
        .restored_by = kResent,
-       .needs = {FaultNeed::kOwnWire}},
+       .needs = {FaultNeed::kOwnWire},
+       .during = kUntilMet},
       {.name = "kernel_reject",
        .target = kLink,
        .doc = "Packets of the link's port are answered with a refusal (nftables REJECT). In user "

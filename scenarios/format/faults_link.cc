@@ -87,7 +87,7 @@ std::vector<FaultDefinition> LinkFaults() {
                   Probability()},
        .restored_by = "Healing, or the end of another connection; clients connect again.",
        .example = "limit: 0",
-       .during = "kill: w"},
+       .during = "inject: {fault: drop_connections, on: wire}"},
       {.name = "corrupt",
        .target = kLink,
        .doc = "Changes bytes; which, and how, comes from the run's seed and their position.",
