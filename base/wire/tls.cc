@@ -250,6 +250,8 @@ struct TlsSession::Impl {
   bool peer_closed = false;
   bool truncated = false;
   bool plaintext_peer = false;
+  bool certificate_requested = false;
+  std::vector<std::string> requested_authorities;
   std::string first_bytes;
   std::string pending;    // plaintext waiting for the handshake
   std::string plaintext;  // decrypted, not yet taken
@@ -336,6 +338,8 @@ Status TlsContext::Impl::MakeClientCtx() {
     return Refuse("ALPN list");
   }
   SSL_CTX_set_app_data(c, this);
+  SSL_CTX_set_cert_cb(
+      c, +[](SSL* ssl, void*) -> int { return TlsSession::OnCertificateRequest(ssl); }, nullptr);
   if (o.resume) {
     SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
     SSL_CTX_sess_set_new_cb(c, KeepTicket);
@@ -403,6 +407,18 @@ int TlsSession::OnVerify(int ok, void* handle) {
   X509* leaf = X509_STORE_CTX_get0_cert(store);
   if (leaf != nullptr) session.refused_peer_pem = PemOf(leaf);
   return 0;
+}
+
+int TlsSession::OnCertificateRequest(void* handle) {
+  auto* ssl = static_cast<SSL*>(handle);
+  Impl& session = *static_cast<Impl*>(SSL_get_app_data(ssl));
+  session.certificate_requested = true;
+  session.requested_authorities.clear();
+  const STACK_OF(X509_NAME)* names = SSL_get0_peer_CA_list(ssl);
+  for (int i = 0; i < (names != nullptr ? sk_X509_NAME_num(names) : 0); ++i) {
+    session.requested_authorities.push_back(NameOf(sk_X509_NAME_value(names, i)));
+  }
+  return 1;  // go on with the certificate that is there, or with none
 }
 
 TlsSession::TlsSession(std::shared_ptr<TlsContext> context, WallTime now)
@@ -620,6 +636,11 @@ std::string TlsSession::peer_certificate_pem() const {
 
 bool TlsSession::resumed() const {
   return impl_->done && SSL_session_reused(impl_->ssl.get()) == 1;
+}
+
+bool TlsSession::certificate_requested() const { return impl_->certificate_requested; }
+std::vector<std::string> TlsSession::requested_authorities() const {
+  return impl_->requested_authorities;
 }
 
 std::size_t TlsSession::buffered() const {

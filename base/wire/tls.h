@@ -161,6 +161,10 @@ class TlsSession {
   std::string peer_subject() const;          // "CN=worker,O=squall"
   std::string peer_certificate_pem() const;  // the peer's leaf; also after it was refused here
   bool resumed() const;
+  // A client's: the server asked for a certificate, and the authorities that it named for it
+  // ("CN=clients"), which may be none.
+  bool certificate_requested() const;
+  std::vector<std::string> requested_authorities() const;
   // Plaintext accepted by WritePlaintext and not yet encrypted, plus ciphertext not yet taken: for
   // back-pressure.
   std::size_t buffered() const;
@@ -171,6 +175,7 @@ class TlsSession {
   // OpenSSL's callbacks; the handles are its SSL* and X509_STORE_CTX*.
   static int OnServerName(void* ssl, int* alert);
   static int OnVerify(int ok, void* store);
+  static int OnCertificateRequest(void* ssl);
 
   std::unique_ptr<Impl> impl_;
 };

@@ -100,6 +100,11 @@ struct ExternalFlags {
 int Main(int argc, char** argv) {
   // Programs and the library are looked for beside the sources; children inherit where those are.
   ::setenv("SQUALL_SOURCE_DIR", SourceDirectory().c_str(), /*overwrite=*/0);
+  // Their arguments are their own: nothing of them is looked at here.
+  if (argc > 1 && std::string_view(argv[1]) == "doctor")
+    return BecomeDoctor({argv + 2, argv + argc});
+  if (argc > 1 && std::string_view(argv[1]) == "explain")
+    return BecomeDoctor({argv + 1, argv + argc});
   CLI::App app(kAbout, "squall");
   app.footer(kFooter);
   app.require_subcommand(1);
@@ -221,6 +226,22 @@ int Main(int argc, char** argv) {
       "proxy", "Serve TCP proxies that misbehave on demand, with Toxiproxy's HTTP API");
   AddServeOptions(*proxy_app, serve);
   proxy_app->callback([&] { action = [&] { return ServeProxies(serve); }; });
+
+  // For the list of commands and its nearest names; see the beginning.
+  CLI::App* doctor_app =
+      app.add_subcommand("doctor", "Say whether a worker with these settings can work, and why not");
+  doctor_app->prefix_command();
+  doctor_app->callback([&] { action = [&] { return BecomeDoctor(doctor_app->remaining()); }; });
+  CLI::App* explain_app =
+      app.add_subcommand("explain", "Say what an error text of an SDK means, and what would decide");
+  explain_app->prefix_command();
+  explain_app->callback([&] {
+    action = [&] {
+      std::vector<std::string> arguments = explain_app->remaining();
+      arguments.insert(arguments.begin(), "explain");
+      return BecomeDoctor(arguments);
+    };
+  });
 
   bool default_config = false;
   CLI::App* config_app = app.add_subcommand("config", "Show the settings file");

@@ -70,6 +70,9 @@ int JudgeFolders(const JudgeCommand& command);
 int Report(const ReportCommand& command);
 int RunOne(const RunOneCommand& command);
 
+// Becomes squall-doctor with these arguments; returns only when that cannot be started.
+int BecomeDoctor(const std::vector<std::string>& arguments);
+
 // The commented default of squall.toml.
 std::string DefaultConfig();
 

@@ -37,7 +37,8 @@ ALLOWED = {
     # The stand-alone proxy: links without processes, targets or scenarios, in a small program of its own.
     "harness/proxy": BASE + ("harness/net",),
     "harness/process": BASE + ("harness/net",),
-    "harness/doctor": BASE + ("harness/net",),
+    # A program of its own, too, without grpc++; redaction and widths of text are reports'.
+    "harness/doctor": BASE + ("reports", "harness/net"),
     # Servers, workers and ingresses under test in this process are the fakes' library forms.
     "harness/target": BASE
     + ("core", "core/worker", "fakes/server", "fakes/engine", "fakes/frontend", "fakes/ingress")

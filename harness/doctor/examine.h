@@ -1,0 +1,38 @@
+#pragma once
+// One examination, from the settings up to the task queue; it stops where the cause is found.
+//
+// It never changes the target: no workflow is started, no task of anybody's is taken or answered.
+
+#include <string>
+#include <vector>
+
+#include "harness/doctor/diagnosis.h"
+#include "harness/doctor/probe.h"
+#include "harness/doctor/settings.h"
+#include "harness/net/asio_executor.h"
+
+namespace squall::doctor {
+
+// How far to look: the order of a deployment's checks (incident I4).
+enum class Stage {
+  kConfig,       // settings only: nothing connects
+  kComponent,    // up to permission and namespace
+  kIntegration,  // all: the task queue must have pollers
+  kAll,          // all, where a task queue without pollers is only told
+};
+
+struct ExamineOptions {
+  Stage stage = Stage::kAll;
+  std::set<Setting> required;
+  bool expect_pollers = false;
+  std::vector<int> other_ports = {7233, 443, 8443, 80};
+  std::string system_authorities_pem;
+  double patience = 1;  // multiplies all limits
+  std::string tag;      // of the doctor's own queue; unique
+};
+
+// Blocks, serving the loop.
+Diagnosis Examine(harness::AsioExecutor& executor, const Sources& sources,
+                  const ExamineOptions& options);
+
+}  // namespace squall::doctor

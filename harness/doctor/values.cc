@@ -1,0 +1,148 @@
+#include "harness/doctor/values.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "base/util/text.h"
+#include "base/wire/grpc.h"
+
+namespace squall::doctor {
+namespace {
+
+bool IsSpace(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
+
+std::optional<int> ParsePort(std::string_view text) {
+  int port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc() || end != text.data() + text.size() || port < 1 || port > 65535)
+    return std::nullopt;
+  return port;
+}
+
+bool IsHostCharacter(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '.' || c == '_';
+}
+
+}  // namespace
+
+std::optional<HostAndPort> ParseAddress(std::string_view text) {
+  HostAndPort result;
+  std::string_view rest;
+  if (text.starts_with('[')) {
+    const auto close = text.find(']');
+    if (close == std::string_view::npos) return std::nullopt;
+    result.host = text.substr(1, close - 1);
+    rest = text.substr(close + 1);
+    if (!IsIpAddress(result.host)) return std::nullopt;
+  } else {
+    const auto colon = text.find(':');
+    result.host = text.substr(0, colon);
+    rest = colon == std::string_view::npos ? "" : text.substr(colon);
+    if (result.host.empty() || !std::ranges::all_of(result.host, IsHostCharacter))
+      return std::nullopt;
+  }
+  if (rest.empty()) return result;
+  const auto port = rest.front() == ':' ? ParsePort(rest.substr(1)) : std::nullopt;
+  if (!port) return std::nullopt;
+  result.port = *port;
+  return result;
+}
+
+std::optional<std::string> StrayCharacters(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  const auto name = [](char c) { return c == '\n' || c == '\r' ? "a line break" : "white space"; };
+  if (IsSpace(text.front())) return fmt::format("begins with {}", name(text.front()));
+  if (IsSpace(text.back())) return fmt::format("ends with {}", name(text.back()));
+  if (text.size() > 1 && text.front() == text.back() &&
+      (text.front() == '"' || text.front() == '\''))
+    return "stands in quotes, which are part of it";
+  if (text.front() == '"' || text.front() == '\'') return "begins with a quote";
+  if (text.back() == '"' || text.back() == '\'') return "ends with a quote";
+  return std::nullopt;
+}
+
+bool IsPlaceholder(std::string_view text) {
+  if (text.find("${") != std::string_view::npos || text.find("{{") != std::string_view::npos)
+    return true;
+  if (text.starts_with('$') && text.size() > 1 &&
+      std::isupper(static_cast<unsigned char>(text[1])) != 0)
+    return true;
+  if (text.size() > 2 && text.front() == '<' && text.back() == '>') return true;
+  std::string lower;
+  for (const char c : text)
+    lower += c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (const std::string_view word :
+       {"changeme", "change-me", "replace-me", "replaceme", "todo", "xxx", "your-api-key",
+        "your-namespace", "your-api-key-here", "your-key", "api-key-here"}) {
+    if (lower == word) return true;
+  }
+  return lower.starts_with("your-namespace.") || lower.starts_with("<your") ||
+         lower.starts_with("your-api-key");
+}
+
+PemKind PemKindOf(std::string_view text) {
+  constexpr std::string_view kBegin = "-----BEGIN ";
+  const auto at = text.find(kBegin);
+  if (at == std::string_view::npos) return PemKind::kNone;
+  const std::string_view label =
+      text.substr(at + kBegin.size(), text.find("-----", at + kBegin.size()) - at - kBegin.size());
+  if (label == "CERTIFICATE" || label == "TRUSTED CERTIFICATE" || label == "X509 CERTIFICATE")
+    return PemKind::kCertificate;
+  if (label == "ENCRYPTED PRIVATE KEY") return PemKind::kEncryptedKey;
+  if (label.ends_with("PRIVATE KEY")) {
+    return text.find("Proc-Type: 4,ENCRYPTED", at) != std::string_view::npos
+               ? PemKind::kEncryptedKey
+               : PemKind::kPrivateKey;
+  }
+  if (label == "EC PARAMETERS") return PemKindOf(text.substr(at + kBegin.size()));
+  return PemKind::kOther;
+}
+
+std::optional<WallTime> TokenExpiry(std::string_view token) {
+  const std::vector<std::string_view> parts = Split(token, '.');
+  if (parts.size() != 3) return std::nullopt;
+  std::string body(parts[1]);
+  std::ranges::replace(body, '-', '+');
+  std::ranges::replace(body, '_', '/');
+  const auto decoded = wire::Base64Decode(body);
+  if (!decoded) return std::nullopt;
+  const auto claims = nlohmann::json::parse(*decoded, nullptr, /*allow_exceptions=*/false);
+  if (!claims.is_object() || !claims.contains("exp") || !claims["exp"].is_number())
+    return std::nullopt;
+  const double seconds = claims["exp"].get<double>();
+  if (!(seconds > 0 && seconds < 9e9)) return std::nullopt;
+  return WallTime(std::chrono::seconds(static_cast<std::int64_t>(seconds)));
+}
+
+bool IsIpAddress(std::string_view host) {
+  if (host.find(':') != std::string_view::npos) {
+    return host.size() > 1 && std::ranges::all_of(host, [](char c) {
+             return std::isxdigit(static_cast<unsigned char>(c)) != 0 || c == ':' || c == '.' ||
+                    c == '%';
+           });
+  }
+  const auto parts = Split(host, '.');
+  return parts.size() == 4 && std::ranges::all_of(parts, [](std::string_view part) {
+           int number = -1;
+           const auto [end, error] =
+               std::from_chars(part.data(), part.data() + part.size(), number);
+           return error == std::errc() && end == part.data() + part.size() && number >= 0 &&
+                  number <= 255;
+         });
+}
+
+bool IsLoopback(std::string_view host) {
+  return host == "localhost" || host.ends_with(".localhost") || host == "::1" ||
+         (host.starts_with("127.") && IsIpAddress(host));
+}
+
+bool IsCloudRegion(std::string_view host) { return host.ends_with(".api.temporal.io"); }
+bool IsCloud(std::string_view host) {
+  return host.ends_with(".tmprl.cloud") || IsCloudRegion(host);
+}
+
+}  // namespace squall::doctor

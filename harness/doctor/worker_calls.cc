@@ -1,0 +1,172 @@
+#include "harness/doctor/worker_calls.h"
+
+#include <algorithm>
+
+#include "harness/doctor/rpc.h"
+#include "temporal/api/workflowservice/v1/request_response.pb.h"
+
+namespace squall::doctor {
+namespace {
+
+namespace service = temporal::api::workflowservice::v1;
+
+// No server has given out such a token: too short to hold one, and not empty, which some releases
+// refuse before they ask who is calling.
+constexpr std::string_view kNobodysToken = "squall-doctor";
+
+template <typename Message>
+StatusOr<Message> Parse(const std::string& answer, std::string_view what) {
+  Message message;
+  if (!message.ParseFromString(answer))
+    return MakeStatus(StatusCode::kInternal, "the answer is no {}", what);
+  return message;
+}
+
+template <typename Request>
+Request WithToken(const std::string& ns, const std::string& identity) {
+  Request request;
+  request.set_namespace_(ns);
+  request.set_identity(identity);
+  request.set_task_token(std::string(kNobodysToken));
+  return request;
+}
+
+WallTime ToWall(const google::protobuf::Timestamp& time) {
+  return WallTime(std::chrono::seconds(time.seconds()) + std::chrono::nanoseconds(time.nanos()));
+}
+
+}  // namespace
+
+StatusOr<SystemInfo> ReadSystemInfo(const std::string& answer) {
+  SQUALL_ASSIGN_OR_RETURN(const auto read,
+                          Parse<service::GetSystemInfoResponse>(answer, "GetSystemInfoResponse"));
+  return SystemInfo{read.server_version()};
+}
+
+std::vector<WorkerCall> WorkerCalls(const std::string& ns, const std::string& own_queue,
+                                    const std::string& identity) {
+  std::vector<WorkerCall> calls;
+  service::PollWorkflowTaskQueueRequest workflows;
+  workflows.set_namespace_(ns);
+  workflows.set_identity(identity);
+  workflows.mutable_task_queue()->set_name(own_queue);
+  calls.push_back({"PollWorkflowTaskQueue", workflows.SerializeAsString(), true});
+  service::PollActivityTaskQueueRequest activities;
+  activities.set_namespace_(ns);
+  activities.set_identity(identity);
+  activities.mutable_task_queue()->set_name(own_queue);
+  calls.push_back({"PollActivityTaskQueue", activities.SerializeAsString(), true});
+  const auto add = [&calls](std::string_view method, const auto& request) {
+    calls.push_back({method, request.SerializeAsString(), false});
+  };
+  add("RespondWorkflowTaskCompleted",
+      WithToken<service::RespondWorkflowTaskCompletedRequest>(ns, identity));
+  add("RespondWorkflowTaskFailed",
+      WithToken<service::RespondWorkflowTaskFailedRequest>(ns, identity));
+  add("RespondActivityTaskCompleted",
+      WithToken<service::RespondActivityTaskCompletedRequest>(ns, identity));
+  add("RespondActivityTaskFailed",
+      WithToken<service::RespondActivityTaskFailedRequest>(ns, identity));
+  add("RespondActivityTaskCanceled",
+      WithToken<service::RespondActivityTaskCanceledRequest>(ns, identity));
+  add("RecordActivityTaskHeartbeat",
+      WithToken<service::RecordActivityTaskHeartbeatRequest>(ns, identity));
+  return calls;
+}
+
+std::string DescribeNamespaceRequest(const std::string& ns) {
+  service::DescribeNamespaceRequest request;
+  request.set_namespace_(ns);
+  return request.SerializeAsString();
+}
+
+StatusOr<NamespaceInfo> ReadNamespace(const std::string& answer) {
+  SQUALL_ASSIGN_OR_RETURN(const auto read, Parse<service::DescribeNamespaceResponse>(
+                                               answer, "DescribeNamespaceResponse"));
+  NamespaceInfo info;
+  info.name = read.namespace_info().name();
+  switch (read.namespace_info().state()) {
+    case temporal::api::enums::v1::NAMESPACE_STATE_REGISTERED:
+      info.state = NamespaceState::kRegistered;
+      break;
+    case temporal::api::enums::v1::NAMESPACE_STATE_DEPRECATED:
+      info.state = NamespaceState::kDeprecated;
+      break;
+    case temporal::api::enums::v1::NAMESPACE_STATE_DELETED:
+      info.state = NamespaceState::kDeleted;
+      break;
+    default:
+      break;
+  }
+  info.retention = std::chrono::seconds(read.config().workflow_execution_retention_ttl().seconds());
+  return info;
+}
+
+std::string ListNamespacesRequest() {
+  service::ListNamespacesRequest request;
+  request.set_page_size(200);
+  return request.SerializeAsString();
+}
+
+std::vector<std::string> ReadNamespaceNames(const std::string& answer) {
+  std::vector<std::string> names;
+  const auto read = Parse<service::ListNamespacesResponse>(answer, "ListNamespacesResponse");
+  if (!read.ok()) return names;
+  for (const auto& one : read->namespaces()) {
+    if (one.namespace_info().name() != "temporal-system")
+      names.push_back(one.namespace_info().name());
+  }
+  return names;
+}
+
+std::string DescribeTaskQueueRequest(const std::string& ns, const std::string& queue,
+                                     bool activities) {
+  service::DescribeTaskQueueRequest request;
+  request.set_namespace_(ns);
+  request.mutable_task_queue()->set_name(queue);
+  request.set_task_queue_type(activities ? temporal::api::enums::v1::TASK_QUEUE_TYPE_ACTIVITY
+                                         : temporal::api::enums::v1::TASK_QUEUE_TYPE_WORKFLOW);
+  request.set_report_stats(true);
+  return request.SerializeAsString();
+}
+
+StatusOr<QueueInfo> ReadQueue(const std::string& answer) {
+  SQUALL_ASSIGN_OR_RETURN(const auto read, Parse<service::DescribeTaskQueueResponse>(
+                                               answer, "DescribeTaskQueueResponse"));
+  QueueInfo info;
+  for (const auto& one : read.pollers())
+    info.pollers.push_back({one.identity(), ToWall(one.last_access_time())});
+  info.backlog = read.stats().approximate_backlog_count();
+  return info;
+}
+
+std::string ListExecutionsRequest(const std::string& ns) {
+  service::ListWorkflowExecutionsRequest request;
+  request.set_namespace_(ns);
+  request.set_page_size(200);
+  return request.SerializeAsString();
+}
+
+std::vector<std::string> ReadQueueNames(const std::string& answer) {
+  std::vector<std::string> names;
+  const auto read =
+      Parse<service::ListWorkflowExecutionsResponse>(answer, "ListWorkflowExecutionsResponse");
+  if (!read.ok()) return names;
+  for (const auto& one : read->executions()) {
+    if (!one.task_queue().empty() && std::ranges::find(names, one.task_queue()) == names.end())
+      names.push_back(one.task_queue());
+  }
+  return names;
+}
+
+// Field 1, a string.
+std::string HealthRequest() {
+  constexpr std::string_view name = Rpc::kWorkflowService;
+  static_assert(name.size() < 128, "the length is one byte");
+  return fmt::format("\x0a{}{}", static_cast<char>(name.size()), name);
+}
+
+// Field 1, the enumeration's 1.
+bool ReadServing(const std::string& answer) { return answer == std::string_view("\x08\x01", 2); }
+
+}  // namespace squall::doctor

@@ -1,0 +1,63 @@
+#pragma once
+// The RPCs that the doctor makes, as bytes: nothing else of it knows the protocol's messages.
+//
+// All of them leave the server as it is. Polls name a queue that is the doctor's own, answers a
+// task token that nobody was given.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/util/clock.h"
+#include "base/util/status.h"
+
+namespace squall::doctor {
+
+struct SystemInfo {
+  std::string server_version;
+};
+StatusOr<SystemInfo> ReadSystemInfo(const std::string& answer);
+
+// RPCs without which a worker does not work, each with a harmless request.
+struct WorkerCall {
+  std::string_view method;
+  std::string request;
+  bool poll = false;  // held by the server, where it is allowed
+};
+std::vector<WorkerCall> WorkerCalls(const std::string& ns, const std::string& own_queue,
+                                    const std::string& identity);
+
+std::string DescribeNamespaceRequest(const std::string& ns);
+enum class NamespaceState { kRegistered, kDeprecated, kDeleted, kUnknown };
+struct NamespaceInfo {
+  std::string name;
+  NamespaceState state = NamespaceState::kUnknown;
+  Duration retention{};
+};
+StatusOr<NamespaceInfo> ReadNamespace(const std::string& answer);
+
+std::string ListNamespacesRequest();
+std::vector<std::string> ReadNamespaceNames(const std::string& answer);
+
+std::string DescribeTaskQueueRequest(const std::string& ns, const std::string& queue,
+                                     bool activities);
+struct Poller {
+  std::string identity;
+  WallTime last_access;
+};
+struct QueueInfo {
+  std::vector<Poller> pollers;
+  std::int64_t backlog = 0;
+};
+StatusOr<QueueInfo> ReadQueue(const std::string& answer);
+
+// Names of task queues that the namespace's latest executions use.
+std::string ListExecutionsRequest(const std::string& ns);
+std::vector<std::string> ReadQueueNames(const std::string& answer);
+
+// grpc.health.v1: of the workflow service; true when it says SERVING.
+std::string HealthRequest();
+bool ReadServing(const std::string& answer);
+
+}  // namespace squall::doctor
