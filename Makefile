@@ -77,6 +77,10 @@ prove-load: ## Connections, open workflows, and a soak of SOAK minutes (60) with
 	@cmake --build --preset release --target squall-load
 	@build/release/bin/squall-load all --soak-minutes $${SOAK:-60}
 
+prove-doctor: configure ## Labelled cases for squall doctor, DRAWN of them (150) from SEED; the table goes into docs/doctor.md
+	@cmake --build --preset $(PRESET) --target doctor_cases_test
+	@tools/prove-doctor.sh $(BUILD)/tests/doctor_cases_test
+
 prove-toxiproxy: configure ## Toxiproxy's Go API tests, requests side by side, the Python and Node clients: against our proxy
 	@cmake --build --preset $(PRESET) --target squall-proxy
 	@tools/prove-toxiproxy.sh $(BUILD)/bin/squall-proxy

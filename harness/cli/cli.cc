@@ -228,12 +228,12 @@ int Main(int argc, char** argv) {
   proxy_app->callback([&] { action = [&] { return ServeProxies(serve); }; });
 
   // For the list of commands and its nearest names; see the beginning.
-  CLI::App* doctor_app =
-      app.add_subcommand("doctor", "Say whether a worker with these settings can work, and why not");
+  CLI::App* doctor_app = app.add_subcommand(
+      "doctor", "Say whether a worker with these settings can work, and why not");
   doctor_app->prefix_command();
   doctor_app->callback([&] { action = [&] { return BecomeDoctor(doctor_app->remaining()); }; });
-  CLI::App* explain_app =
-      app.add_subcommand("explain", "Say what an error text of an SDK means, and what would decide");
+  CLI::App* explain_app = app.add_subcommand(
+      "explain", "Say what an error text of an SDK means, and what would decide");
   explain_app->prefix_command();
   explain_app->callback([&] {
     action = [&] {

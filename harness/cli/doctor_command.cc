@@ -1,5 +1,5 @@
-// `squall doctor` and `squall explain`: a program of its own, squall-doctor, which links neither gRPC
-// nor the core. This process becomes it, so that terminal, signals and exit code are its own.
+// `squall doctor` and `squall explain`: a program of its own, squall-doctor, which links neither
+// gRPC nor the core. This process becomes it, so that terminal, signals and exit code are its own.
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -22,7 +22,8 @@ int BecomeDoctor(const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   ::execv(program.c_str(), argv.data());
-  std::fputs(fmt::format("squall: cannot start {}: {}\n", program, std::strerror(errno)).c_str(), stderr);
+  std::fputs(fmt::format("squall: cannot start {}: {}\n", program, std::strerror(errno)).c_str(),
+             stderr);
   return kExitMissingRequirement;
 }
 

@@ -103,13 +103,13 @@ Answer ReadAnswer(std::string_view bytes) {
   return answer;
 }
 
-bool IsTemporalWeb(std::string_view bytes) {
+bool SpeaksOfTemporal(std::string_view bytes) {
   const std::string lower = LowerCase(bytes);
-  return lower.find("temporal") != std::string::npos &&
-         (lower.find("<html") != std::string::npos ||
-          lower.find("application/json") != std::string::npos ||
-          lower.find("<!doctype") != std::string::npos ||
-          lower.find("location:") != std::string::npos);
+  const auto has = [&lower](std::string_view part) {
+    return lower.find(part) != std::string::npos;
+  };
+  if (has("\"serverversion\"") && has("\"capabilities\"")) return true;
+  return has("temporal") && (has("<html") || has("<!doctype"));
 }
 
 }  // namespace squall::doctor

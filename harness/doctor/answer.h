@@ -25,7 +25,7 @@ struct Answer {
 };
 
 Answer ReadAnswer(std::string_view bytes);
-// The page or the fields show Temporal's web interface or its HTTP API.
-bool IsTemporalWeb(std::string_view bytes);
+// An answer of HTTP/1 that shows Temporal's web interface or its HTTP API.
+bool SpeaksOfTemporal(std::string_view bytes);
 
 }  // namespace squall::doctor

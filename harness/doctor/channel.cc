@@ -74,8 +74,10 @@ struct Channel::Impl : std::enable_shared_from_this<Channel::Impl> {
   void Connected(const boost::system::error_code& problem) {
     if (problem) {
       connect_error = problem.message();
+      // An acceptance and a reset that come together are seen as one.
       state =
           problem == asio::error::connection_refused ? State::kRefused
+          : problem == asio::error::connection_reset ? State::kReset
           : problem == asio::error::host_unreachable || problem == asio::error::network_unreachable
               ? State::kUnreachable
               : State::kFailed;
@@ -113,6 +115,9 @@ struct Channel::Impl : std::enable_shared_from_this<Channel::Impl> {
     }
     if (problem) {
       state = problem == asio::error::eof ? State::kEnded : State::kReset;
+    } else if (session && session->peer_closed()) {
+      // close_notify: nothing more will come, whenever TCP ends.
+      state = State::kEnded;
     } else {
       Pump();
       Read();

@@ -43,11 +43,10 @@ void TellStranger(const Probe& probe, const Endpoint& endpoint, const Rpc& rpc) 
                           : fmt::format("; its certificate is {}", EscapeControl(look.subject))));
     }
     case Speech::kHttp1: {
-      const std::string page = LookWithHttp1(probe, endpoint, tls, probe.limits.second_look);
-      if (IsTemporalWeb(page)) {
+      if (IsTemporalsWeb(probe, endpoint, tls, probe.limits.second_look)) {
         return probe.Fail(
             Layer::kHttp2, "", "http.web_ui",
-            fmt::format("it answers \"{}\", and GET / with a page of Temporal's web interface",
+            fmt::format("it answers \"{}\", and GET as Temporal's web interface or HTTP API does",
                         answer.excerpt));
       }
       // nginx says so to plaintext on its TLS port.
@@ -148,7 +147,7 @@ std::optional<CallJudgement> JudgeCall(const Probe& probe, const Call& call) {
   }
   if (Contains(status.message, "instead of gRPC")) {
     return CallJudgement{
-        IsTemporalWeb(status.message + "<html") ? "http.web_ui" : "http.not_routed", said,
+        SpeaksOfTemporal(status.message + "<html") ? "http.web_ui" : "http.not_routed", said,
         Layer::kHttp2};
   }
   if (Contains(status.message, "without a grpc-status") ||

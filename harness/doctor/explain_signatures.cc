@@ -223,6 +223,8 @@ constexpr auto kSignatures = std::to_array<Signature>({
      {"tls.wrong_name", "tls.address_not_in_certificate"}},
     {"grpc-js", {"wrong version number"}, {"tls.tls_to_plaintext"}},
     {"grpc-js", {"no connection established"}, {"tcp.refused", "tcp.peer_silent"}},
+    {"grpc-js", {"no connection established", "read econnreset"}, {"tcp.reset", "tcp.closed"}},
+    {"grpc-js", {"no connection established", "econnrefused"}, {"tcp.refused", "tcp.wrong_port"}},
     {"grpc-js", {"channel has been shut down"}, {"worker.client_closed"}},
     {"grpc-js",
      {"cannot close connection while workers hold a reference"},

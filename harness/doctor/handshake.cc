@@ -142,9 +142,9 @@ Judgement JudgePlaintextPeer(const Probe& probe, const Endpoint& endpoint, std::
   if (plain.speech == Speech::kHttp2)
     return {"tls.tls_to_plaintext", "it speaks HTTP/2 in plaintext", ""};
   if (plain.speech == Speech::kHttp1 || answer.speech == Speech::kHttp1) {
-    const std::string page = LookWithHttp1(probe, endpoint, false, probe.limits.second_look);
-    if (IsTemporalWeb(page))
-      return {"http.web_ui", "it answers in plaintext with a page of Temporal's web interface", ""};
+    if (IsTemporalsWeb(probe, endpoint, false, probe.limits.second_look))
+      return {"http.web_ui",
+              "it answers in plaintext HTTP/1.1 as Temporal's web interface or HTTP API does", ""};
     return {"http.http1",
             fmt::format("it answers in plaintext HTTP/1.1: \"{}\"",
                         plain.speech == Speech::kHttp1 ? plain.excerpt : answer.excerpt),

@@ -18,6 +18,23 @@ std::shared_ptr<wire::TlsContext> Trusting(const Target& target, std::vector<std
   return context.ok() ? *context : nullptr;
 }
 
+std::string GetPage(const Probe& probe, const Endpoint& endpoint, bool tls, std::string_view path,
+                    Duration limit) {
+  const auto channel = probe.Open(endpoint, tls ? Trusting(probe.target, {"http/1.1"}) : nullptr);
+  channel->Send(
+      fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: squall-doctor\r\nAccept: "
+                  "*/*\r\nConnection: close\r\n\r\n",
+                  path, probe.target.address()));
+  std::string answer;
+  probe.Wait(
+      [&] {
+        answer += channel->Take();
+        return channel->over() || answer.size() > (std::size_t{16} << 10U);
+      },
+      limit);
+  return answer + channel->Take();
+}
+
 }  // namespace
 
 TlsLook LookWithTls(const Probe& probe, const Endpoint& endpoint, std::vector<std::string> alpn,
@@ -45,20 +62,10 @@ Answer LookInPlaintext(const Probe& probe, const Endpoint& endpoint, Duration li
   return ReadAnswer(channel->first_bytes());
 }
 
-std::string LookWithHttp1(const Probe& probe, const Endpoint& endpoint, bool tls, Duration limit) {
-  const auto channel = probe.Open(endpoint, tls ? Trusting(probe.target, {"http/1.1"}) : nullptr);
-  channel->Send(
-      fmt::format("GET / HTTP/1.1\r\nHost: {}\r\nUser-Agent: squall-doctor\r\nAccept: "
-                  "*/*\r\nConnection: close\r\n\r\n",
-                  probe.target.address()));
-  std::string answer;
-  probe.Wait(
-      [&] {
-        answer += channel->Take();
-        return channel->over() || answer.size() > (std::size_t{16} << 10U);
-      },
-      limit);
-  return answer + channel->Take();
+bool IsTemporalsWeb(const Probe& probe, const Endpoint& endpoint, bool tls, Duration limit) {
+  // Both have the first path; older interfaces only the page itself, which names its product.
+  return SpeaksOfTemporal(GetPage(probe, endpoint, tls, "/api/v1/system-info", limit)) ||
+         SpeaksOfTemporal(GetPage(probe, endpoint, tls, "/", limit));
 }
 
 }  // namespace squall::doctor

@@ -23,7 +23,8 @@ TlsLook LookWithTls(const Probe& probe, const Endpoint& endpoint, std::vector<st
 // What a peer answers to the beginning of HTTP/2 in plaintext.
 Answer LookInPlaintext(const Probe& probe, const Endpoint& endpoint, Duration limit);
 
-// What it answers to GET /, with TLS (unverified, ALPN http/1.1) or without.
-std::string LookWithHttp1(const Probe& probe, const Endpoint& endpoint, bool tls, Duration limit);
+// It is Temporal's web interface or its HTTP API: answers to two GET requests say so. With TLS
+// (unverified, ALPN http/1.1) or without.
+bool IsTemporalsWeb(const Probe& probe, const Endpoint& endpoint, bool tls, Duration limit);
 
 }  // namespace squall::doctor

@@ -6,6 +6,7 @@
 #include "base/util/text.h"
 #include "harness/doctor/env_file.h"
 #include "harness/doctor/toml_profile.h"
+#include "harness/doctor/values.h"
 
 namespace squall::doctor {
 namespace {
@@ -40,7 +41,8 @@ class Reader {
     ReadToml();
     NearMisses();
     for (const auto& [setting, value] : result_.values) {
-      if (NameOf(setting).secret) result_.secrets.push_back(value.text);
+      if (NameOf(setting).secret || LooksLikeSecret(value.text))
+        result_.secrets.push_back(value.text);
     }
     return std::move(result_);
   }

@@ -133,11 +133,12 @@ class Resolver {
   void ApiKey() {
     target_.api_key = settings_.Text(Setting::kApiKey);
     const std::string& key = target_.api_key;
-    if (key.empty() || IsPlaceholder(key) || StrayCharacters(key)) return;
+    if (key.empty()) return;
     if (PemKindOf(key) != PemKind::kNone) {
       return Broken("settings.pem_in_api_key",
                     fmt::format("{} begins with a PEM header", Where(Setting::kApiKey)));
     }
+    if (IsPlaceholder(key) || StrayCharacters(key)) return;  // told already
     std::string_view wrong;
     if (key.starts_with("Bearer ") || key.starts_with("bearer "))
       wrong = "begins with \"Bearer\", which SDKs put in front themselves";

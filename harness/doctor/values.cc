@@ -84,6 +84,19 @@ bool IsPlaceholder(std::string_view text) {
          lower.starts_with("your-api-key");
 }
 
+bool LooksLikeSecret(std::string_view text) {
+  constexpr std::size_t kShortest = 20;
+  if (text.size() < kShortest || text.find("-----BEGIN") != std::string_view::npos) return false;
+  if (text.starts_with("eyJ")) return true;
+  for (const std::string_view path : {"/", "./", "../", "~/"}) {
+    if (text.starts_with(path)) return false;
+  }
+  const auto has = [text](int (*is)(int)) {
+    return std::ranges::any_of(text, [is](unsigned char c) { return is(c) != 0; });
+  };
+  return has(std::isupper) && has(std::islower) && has(std::isdigit);
+}
+
 PemKind PemKindOf(std::string_view text) {
   constexpr std::string_view kBegin = "-----BEGIN ";
   const auto at = text.find(kBegin);

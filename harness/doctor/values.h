@@ -23,6 +23,11 @@ std::optional<std::string> StrayCharacters(std::string_view text);
 // "<your key>", "${TEMPORAL_API_KEY}", "changeme": left over from a template.
 bool IsPlaceholder(std::string_view text);
 
+// A value that is a credential by its looks, whatever variable it was put into: a JSON web token,
+// or a long mixture of letters in both cases and digits that is no path. A guess: good enough to
+// hide it, not to judge it.
+bool LooksLikeSecret(std::string_view text);
+
 enum class PemKind { kNone, kCertificate, kPrivateKey, kEncryptedKey, kOther };
 // What the first PEM block of a text is.
 PemKind PemKindOf(std::string_view text);

@@ -225,7 +225,8 @@ class WorkerProbe {
 
   static std::string Days(Duration time) {
     const auto hours = std::chrono::duration_cast<std::chrono::hours>(time).count();
-    return hours % 24 == 0 ? fmt::format("{} days", hours / 24) : fmt::format("{} hours", hours);
+    return hours % 24 == 0 ? fmt::format("{} day{}", hours / 24, hours == 24 ? "" : "s")
+                           : fmt::format("{} hours", hours);
   }
 
   bool JudgeQueue() {

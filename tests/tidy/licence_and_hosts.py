@@ -13,7 +13,7 @@ import tree
 PUBLIC = {
     "github.com", "rustup.rs", "sh.rustup.rs", "static.rust-lang.org", "www.rust-lang.org", "crates.io", "docs.rs",
     "pypi.org", "www.apache.org", "json-schema.org", "www.w3.org", "www.rfc-editor.org", "datatracker.ietf.org",
-    "temporal.io", "docs.temporal.io", "google.github.io", "grpc.io", "llvm.org", "clang.llvm.org", "prng.di.unimi.it",
+    "temporal.io", "docs.temporal.io", "eu-central-1.aws.api.temporal.io", "us-east-1.aws.api.temporal.io", "google.github.io", "grpc.io", "llvm.org", "clang.llvm.org", "prng.di.unimi.it",
     "keepachangelog.com", "semver.org", "nghttp2.org", "cmake.org", "www.openssl.org",
 }  # fmt: skip
 RESERVED = re.compile(r"(^|\.)(example|test|invalid|localhost|local)$|(^|\.)example\.(com|org|net)$")  # RFC 2606

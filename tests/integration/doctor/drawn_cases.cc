@@ -253,8 +253,12 @@ class Drawer {
          {kClientCertForeign, "tls.client_certificate_untrusted", true}}};
     const Row row = Pick(rng_, kModes);
     const bool by_name = rng_.Below(2) == 0;
+    // That certificate has no addresses at all.
+    const std::string expected = row.mode == kWrongName && !by_name
+                                     ? "tls.address_not_in_certificate"
+                                     : std::string(row.expected);
     return {fmt::format("TLS {}", wire::TlsModes()[static_cast<std::size_t>(row.mode)].name),
-            std::string(row.expected), [row, by_name, own = Own()](DoctorBed& bed) {
+            expected, [row, by_name, own = Own()](DoctorBed& bed) {
               bed.ServeMode(row.mode, by_name, row.identity);
               Harmless(bed, own);
             }};

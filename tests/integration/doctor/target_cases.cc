@@ -260,7 +260,16 @@ class TargetCaseList {
     both(kWrongCa, "tls.unknown_issuer");
     both(kExpired, "tls.certificate_expired");
     both(kNotYetValid, "tls.certificate_not_yet_valid");
-    both(kWrongName, "tls.wrong_name");
+    // Its certificate has no addresses at all.
+    Mode(kWrongName, "tls.address_not_in_certificate", "tls.wrong_name");
+    Add("TLS certificate for another address", "tls.wrong_name", [](DoctorBed& bed) {
+      fakes::FakeServerOptions server;
+      server.tls = wire::TlsServerOptions{};
+      wire::CertificateAuthority authority = *Certificates().authority;
+      server.tls->identity = authority.Issue(
+          {.common_name = "elsewhere", .dns_names = {"localhost"}, .ips = {"10.0.0.1"}});
+      bed.Serve(Path::kTls, std::move(server));
+    });
     Mode(kIpWithoutSan, "tls.address_not_in_certificate", "healthy");
     both(kSelfSigned, "tls.self_signed");
     both(kWeakKey, "tls.weak_certificate");
@@ -276,8 +285,8 @@ class TargetCaseList {
     both(kClientCertForeign, "tls.client_certificate_untrusted", true);
     both(kClientCertExpired, "tls.client_certificate_expired", true);
     both(kClientCertNoUsage, "tls.client_certificate_unsuitable", true);
-    Mode(kSniWrongDefault, "tls.wrong_name", "healthy");
-    Mode(kSniRefused, "tls.wrong_name", "tls.unrecognized_name");
+    Mode(kSniWrongDefault, "tls.address_not_in_certificate", "healthy");
+    Mode(kSniRefused, "tls.address_not_in_certificate", "tls.unrecognized_name");
     both(kPlaintext, "tls.tls_to_plaintext");
     both(kHandshakeHangs, "tls.handshake_silent", false, true);
     for (const auto& [mode, cause, identity] :
