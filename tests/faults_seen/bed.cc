@@ -14,7 +14,7 @@ const wire::CertificateSet& Certificates() {
   return set;
 }
 
-Bed::Bed(Security client_side, Security server_side) {
+Bed::Bed(Security client_side, Security server_side, Front front) {
   fakes::FakeServerOptions server;
   harness::GrpcProxyOptions options;
   options.link = "client->temporal";
@@ -41,12 +41,22 @@ Bed::Bed(Security client_side, Security server_side) {
   if (!status_.ok()) return;
   proxy_ = *std::move(proxy);
   address_ = proxy_->address();
+  if (front == Front::kTcpBeforeFrames) {
+    auto tcp = harness::TcpProxy::Create(
+        executor_, journal_,
+        {.link = "client->temporal", .upstream = {"127.0.0.1", proxy_->port()}});
+    status_ = tcp.status();
+    if (!status_.ok()) return;
+    tcp_ = *std::move(tcp);
+    address_ = tcp_->address();
+  }
   thread_ = std::thread([this] { executor_.Run(); });
 }
 
 Bed::~Bed() {
   if (!thread_.joinable()) return;
   executor_.Post([this] {
+    tcp_.reset();
     proxy_.reset();
     executor_.Stop();
   });
@@ -70,16 +80,50 @@ Status Bed::SetRules(const std::string& rules) {
   return status;
 }
 
+Status Bed::SetNetFault(const harness::NetFault& fault) {
+  Status status;
+  OnLoop([&](harness::GrpcProxy&) { status = tcp_->Set(fault); });
+  return status;
+}
+
 void Bed::LiftRules() {
-  OnLoop([](harness::GrpcProxy& proxy) {
+  OnLoop([this](harness::GrpcProxy& proxy) {
     for (const wire::RuleState& state : proxy.rules()) proxy.LiftRule(state.rule.id);
+    if (tcp_ != nullptr) status_.Update(tcp_->RemoveAll());
   });
 }
 
 std::uint64_t Bed::Hits(const std::string& fault_id) {
   std::uint64_t hits = 0;
-  OnLoop([&](harness::GrpcProxy& proxy) { hits = proxy.hits(fault_id); });
+  OnLoop([&](harness::GrpcProxy& proxy) {
+    hits = proxy.hits(fault_id) + (tcp_ == nullptr ? 0 : tcp_->hits(fault_id));
+  });
   return hits;
+}
+
+void Bed::AwaitHit(const std::string& fault_id, Duration limit) {
+  constexpr Duration kLook = std::chrono::milliseconds(5);
+  std::promise<void> over;
+  const SteadyTime end = clock_.Now() + limit;
+  const std::function<void()> look = [&] {
+    if (tcp_->hits(fault_id) > 0 || clock_.Now() >= end) return over.set_value();
+    executor_.After(kLook, look);
+  };
+  executor_.Post(look);
+  over.get_future().wait();
+}
+
+void Bed::Pause(Duration pause) {
+  std::promise<void> over;
+  executor_.Post([&] { executor_.After(pause, [&] { over.set_value(); }); });
+  over.get_future().wait();
+}
+
+void Bed::CloseConnections() {
+  OnLoop([this](harness::GrpcProxy& proxy) {
+    if (tcp_ != nullptr) tcp_->CloseConnections(harness::CutWith::kReset);
+    proxy.CloseConnections(harness::CutWith::kReset);
+  });
 }
 
 }  // namespace squall::seen

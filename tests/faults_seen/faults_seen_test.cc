@@ -93,7 +93,7 @@ void Show(Outcome& outcome) {
   const Row& row = *outcome.row;
   const bool tls = !row.tls_mode.empty();
   Bed bed(tls && !row.plaintext_client ? Security::kTls : Security::kPlaintext,
-          Security::kPlaintext);
+          Security::kPlaintext, row.net ? Front::kTcpBeforeFrames : Front::kFramesOnly);
   if (!bed.status().ok()) {
     outcome.seen = "bed: " + std::string(Message(bed.status()));
     return;
@@ -112,6 +112,10 @@ void Show(Outcome& outcome) {
     bed.OnLoop([&](harness::GrpcProxy& proxy) {
       set = proxy.SetTlsMode("f", wire::FindTlsMode(row.tls_mode)->fault);
     });
+  } else if (row.net) {
+    set = bed.SetNetFault(*row.net);
+    // Silence first: it is the connection's next call that meets what a NAT has forgotten.
+    if (set.ok() && row.net->idle > Duration::zero()) bed.AwaitHit("f", Scaled(kGoodCall));
   } else {
     set = bed.SetRules(std::string(row.rules));
   }
@@ -134,15 +138,15 @@ void Show(Outcome& outcome) {
 
   bed.LiftRules();
   bed.server().LiftRules();
-  bed.OnLoop([](harness::GrpcProxy& proxy) {
-    proxy.RemoveTlsMode("f");
-    // What is half open stays so: nobody is left to end it but who restarts the link.
-    proxy.CloseConnections(harness::CutWith::kReset);
-  });
+  bed.OnLoop([](harness::GrpcProxy& proxy) { proxy.RemoveTlsMode("f"); });
+  // What is half open stays so: nobody is left to end it but who restarts the link.
+  bed.CloseConnections();
   const SteadyTime until = RealClock().Now() + Scaled(30s);
-  do {
+  while (true) {
     outcome.healed = client->Call(row.input_bytes, Scaled(3s));
-  } while (outcome.healed != "OK" && RealClock().Now() < until);
+    if (outcome.healed == "OK" || RealClock().Now() >= until) break;
+    bed.Pause(50ms);
+  }
 }
 
 std::string Cell(const std::string& text) {
@@ -153,8 +157,8 @@ void WriteTable(const std::string& path, const std::vector<Outcome>& outcomes) {
   std::ofstream out(path);
   out << "# Faults, and what clients see of them\n\n"
          "Made by `make prove-faults-seen` from a run of `tests/faults_seen`: each fault of the "
-         "frame-aware proxy\n"
-         "(`harness/net/grpc_proxy.h`) in front of the fake server, shown to real clients. "
+         "TCP proxy and of the frame-aware proxy\n"
+         "(`harness/net`) in front of the fake server, shown to real clients. "
          "*Expected* is a regular\n"
          "expression that the run compares with; *seen* is the client's own text (addresses, times "
          "and spans replaced).\n"
@@ -162,19 +166,25 @@ void WriteTable(const std::string& path, const std::vector<Outcome>& outcomes) {
          "client's calls\n"
          "succeeded again. Calls are not retried, and where nothing else ends them their deadline "
          "does.\n\n";
-  const auto table = [&](bool tls) {
+  enum class Part { kTcp, kFrames, kTls };
+  const auto table = [&](Part part) {
     out << "| fault | client | expected | seen |\n|---|---|---|---|\n";
     for (const Outcome& outcome : outcomes) {
-      if (outcome.row->tls_mode.empty() == tls) continue;
+      const Part its = outcome.row->net                ? Part::kTcp
+                       : outcome.row->tls_mode.empty() ? Part::kFrames
+                                                       : Part::kTls;
+      if (its != part) continue;
       // Clients' own texts have backticks in them.
       out << fmt::format("| {} | {} | `` {} `` | `` {} `` |\n", outcome.row->name,
                          outcome.kind->name, Cell(outcome.expected), Cell(Plain(outcome.seen)));
     }
   };
-  out << "## HTTP/2 and gRPC\n\n";
-  table(false);
+  out << "## TCP\n\n";
+  table(Part::kTcp);
+  out << "\n## HTTP/2 and gRPC\n\n";
+  table(Part::kFrames);
   out << "\n## TLS\n\n";
-  table(true);
+  table(Part::kTls);
   out << fmt::format("\n{} rows.\n", outcomes.size());
 }
 
@@ -207,7 +217,7 @@ TEST(FaultsSeen, AreWhatTheTableSays) {
     EXPECT_EQ(outcome.first, "OK");
     EXPECT_TRUE(std::regex_search(Plain(outcome.seen), std::regex("^(" + outcome.expected + ")")))
         << "expected: " << outcome.expected << "\nseen:     " << Plain(outcome.seen);
-    EXPECT_GE(outcome.hits, 1u) << "the proxy did not meet it";
+    EXPECT_TRUE(outcome.hits > 0 || outcome.row->unseen) << "the proxy did not meet it";
     EXPECT_EQ(outcome.healed, "OK") << "after healing";
   }
   EXPECT_GE(outcomes.size(), 150u);

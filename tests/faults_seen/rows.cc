@@ -56,8 +56,68 @@ Row MidLife(Row row) {
   return row;
 }
 
+using harness::CutWith;
+using harness::Direction;
+using harness::IdleEnd;
+using harness::NetFault;
+using harness::NetFaultKind;
+using std::chrono::milliseconds;
+
+// Comes to a client in mid-life, unless it is Fresh.
+Row Net(std::string_view name, NetFault fault, std::size_t input_bytes = 0) {
+  Row row;
+  row.name = name;
+  fault.id = "f";
+  row.net = std::move(fault);
+  row.input_bytes = input_bytes;
+  return row;
+}
+
+// The kernel answers in the proxy's place, so that the proxy is not met by new connections.
+Row ByKernel(Row row) {
+  row.unseen = true;
+  return row;
+}
+
 const std::vector<Row>& All() {
   static const std::vector<Row> rows = {
+      ByKernel(Fresh(Net("nobody listens", {.kind = NetFaultKind::kRefuse}))),
+      Net("nobody listens any more", {.kind = NetFaultKind::kRefuse}),
+      Fresh(Net("accepted and reset", {.kind = NetFaultKind::kReset})),
+      Net("connections reset", {.kind = NetFaultKind::kReset}),
+      Hangs(Fresh(Net("accepted, then silence", {.kind = NetFaultKind::kBlackhole}))),
+      Patient(Net("silence in mid-life", {.kind = NetFaultKind::kBlackhole})),
+      ByKernel(Hangs(Fresh(Net("never accepted", {.kind = NetFaultKind::kNeverAccept})))),
+      ByKernel(Hangs(Fresh(Net("SYN without an answer",
+                               {.kind = NetFaultKind::kNeverAccept, .backlog_full = true})))),
+      Fresh(
+          Net("connection limit", {.kind = NetFaultKind::kConnectionLimit, .most_connections = 0})),
+      Patient(Net("stall both ways", {.kind = NetFaultKind::kStall})),
+      Patient(Net("stall of what the client sends",
+                  {.kind = NetFaultKind::kStall, .direction = Direction::kUp})),
+      Patient(Net("stall of what the server sends",
+                  {.kind = NetFaultKind::kStall, .direction = Direction::kDown})),
+      Net("latency of 100 ms", {.kind = NetFaultKind::kLatency, .latency = milliseconds(100)}),
+      Net("64 KiB per second", {.kind = NetFaultKind::kBandwidth, .bytes_per_second = 64 * 1024},
+          20000),
+      Net("cut after 20 bytes, reset",
+          {.kind = NetFaultKind::kCut, .cut_after_bytes = 20, .cut_with = CutWith::kReset}),
+      Net("cut after 20 bytes, closed",
+          {.kind = NetFaultKind::kCut, .cut_after_bytes = 20, .cut_with = CutWith::kFin}),
+      Net("slices of 7 bytes", {.kind = NetFaultKind::kSlice, .slice_bytes = 7}, 1000),
+      Net("corrupt answers",
+          {.kind = NetFaultKind::kCorrupt, .direction = Direction::kDown, .corrupt_share = 1}),
+      Patient(Net("swallowed answers",
+                  {.kind = NetFaultKind::kSwallow, .direction = Direction::kDown})),
+      Net("reset on the next data", {.kind = NetFaultKind::kResetOnData}),
+      Patient(Net("forgotten by a NAT in silence",
+                  {.kind = NetFaultKind::kIdleDrop, .idle = milliseconds(20)})),
+      Net("forgotten by a NAT, reset when it speaks", {.kind = NetFaultKind::kIdleDrop,
+                                                       .idle = milliseconds(20),
+                                                       .idle_end = IdleEnd::kResetNext}),
+      Patient(Net("half open for the client", {.kind = NetFaultKind::kHalfOpen,
+                                               .direction = Direction::kUp,
+                                               .idle = milliseconds(20)})),
       Rule("status UNAVAILABLE",
            R"({"id": "f", "do": {"status": {"code": "UNAVAILABLE", "message": "injected"}}})"),
       Rule(

@@ -2,8 +2,11 @@
 // The faults that clients are shown. What each client is to see of them stands in expected.txt.
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string_view>
+
+#include "harness/net/net_fault.h"
 
 namespace squall::seen {
 
@@ -14,11 +17,13 @@ enum class When {
 
 struct Row {
   std::string_view name;
-  // Rules in JSON, or the name of a TLS mode.
+  // Rules in JSON, or the name of a TLS mode, or a fault of the TCP proxy in front.
   std::string_view rules, tls_mode;
+  std::optional<harness::NetFault> net;
   std::string_view server_rules;  // of the fake server behind the proxy, for the faulty call
   When when = When::kEstablished;
   std::size_t input_bytes = 0;    // of the call that meets the fault; 0: GetSystemInfo
+  bool unseen = false;            // the fault does its work without being told of it
   bool plaintext_client = false;  // of TLS modes
   bool by_address = false;
   bool certificate = true;  // the client has one
