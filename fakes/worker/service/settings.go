@@ -74,7 +74,7 @@ func readSettings(args []string) (*settings, error) {
 		names = append(names, name)
 	}
 	sort.Strings(names)
-	flags.Float64Var(&scale, "interval-scale", 1, "factor on the health interval (15s), its limit (5s, at least 500ms) and the back-off (1s doubling to 30s)")
+	flags.Float64Var(&scale, "interval-scale", 1, "factor on the health interval (15s), its limit (5s, at least 2s) and the back-off (1s doubling to 30s)")
 	flags.StringVar(&s.http, "http", "127.0.0.1:0", "where the API listens: GET /healthz, GET /executions, POST /executions")
 	flags.StringVar(&s.storage, "storage", "", "file of the executions (default executions.jsonl)")
 	flags.StringVar(&s.runnerQueue, "runner-queue", "", "task queue of the runner's activities; unset: this service executes them too")
@@ -97,7 +97,7 @@ func readSettings(args []string) (*settings, error) {
 		return nil, fmt.Errorf("'%s' is no flag", flags.Arg(0))
 	}
 	scaled := func(d time.Duration) time.Duration { return time.Duration(float64(d) * scale) }
-	s.interval, s.checkLimit = scaled(15*time.Second), max(scaled(5*time.Second), 500*time.Millisecond)
+	s.interval, s.checkLimit = scaled(15*time.Second), max(scaled(5*time.Second), 2*time.Second)
 	s.backoffFirst, s.backoffMax = scaled(time.Second), scaled(30*time.Second)
 
 	s.address, s.namespace, s.queue = env("TEMPORAL_ADDRESS"), env("TEMPORAL_NAMESPACE"), env("TEMPORAL_TASK_QUEUE")

@@ -69,7 +69,7 @@ async def life(client: Client, settings: Settings, flags: argparse.Namespace) ->
         ),
     )
     say("created")
-    if not await until(listed, 5):
+    if not await until(listed, 20):
         say("is not listed")
         return 1
     say("listed")
@@ -80,13 +80,13 @@ async def life(client: Client, settings: Settings, flags: argparse.Namespace) ->
         info = (await handle.describe()).info
         return info if info.num_actions >= wanted else None
 
-    if not await until(lambda: acted(1), 5):
+    if not await until(lambda: acted(1), 20):
         say("was not triggered")
         return 1
     say("triggered")
     await handle.unpause(note="go on")
     say("unpaused")
-    if not await until(lambda: acted(1 + flags.actions), flags.actions + 10):
+    if not await until(lambda: acted(1 + flags.actions), flags.actions + 30):
         say(f"did not act {flags.actions} times")
         return 1
 
@@ -94,7 +94,7 @@ async def life(client: Client, settings: Settings, flags: argparse.Namespace) ->
         await handle.pause(note="enough")
         return True
 
-    await until(pause, 5)
+    await until(pause, 20)
     say("paused")
 
     def slower(given: ScheduleUpdateInput) -> ScheduleUpdate:
