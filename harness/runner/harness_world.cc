@@ -227,6 +227,11 @@ Status HarnessWorld::StartIngress(IngressNode& node) {
   options.upstream = upstream.ToString();
   options.transport = node.spec->http1 ? "http1" : "http2";
   if (node.spec->http1) options.alpn = {"http/1.1"};
+  options.internal = node.spec->internal;
+  options.idle_timeout = node.spec->idle_timeout;
+  options.pool = static_cast<std::size_t>(node.spec->pool);
+  options.recycle_after = static_cast<std::uint64_t>(node.spec->recycle_after);
+  options.recycle_age = node.spec->recycle_age;
   if (certificates_) options.certificates = &*certificates_;
   options.identity = node.spec->tls == TlsMode::kNone ? "" : node.spec->certificate;
   options.require_client_certificate = node.spec->tls == TlsMode::kMutual;

@@ -1,10 +1,18 @@
 #include <utility>
 
+#include "fakes/server/balancer_server.h"
 #include "fakes/server/ingress_server.h"
 #include "harness/net/port.h"
 #include "harness/target/target.h"
 
 namespace squall::harness {
+
+namespace {
+
+// Envoy's drain_timeout.
+constexpr Duration kDrainLimit = std::chrono::seconds(5);
+
+}  // namespace
 
 struct IngressUnderTest::Impl {
   Impl(AsioExecutor& the_executor, journal::Sink& the_journal, IngressUnderTestOptions the_options,
@@ -45,6 +53,8 @@ struct IngressUnderTest::Impl {
                         "ingress {}: no transport '{}': http2 or http1", options.name,
                         options.transport);
     }
+    if (options.internal) settings.ingress.reach = fakes::IngressReach::kSilent;
+    settings.ingress.idle_timeout = options.idle_timeout;
     SQUALL_ASSIGN_OR_RETURN(const HostPort upstream, ParseHostPort(options.upstream));
     settings.upstream_host = upstream.host;
     settings.upstream_port = upstream.port;
@@ -54,9 +64,39 @@ struct IngressUnderTest::Impl {
     return settings;
   }
 
+  bool balancer_alone() const { return options.pool > 0 && options.identity.empty(); }
+
+  Status Balance(int port) {
+    fakes::BalancerServerOptions settings;
+    settings.balancer.name = options.name;
+    settings.balancer.pool = options.pool;
+    settings.balancer.calls_per_connection = options.recycle_after;
+    settings.balancer.connection_age = options.recycle_age;
+    if (options.recycle_age > Duration::zero()) settings.balancer.drain_limit = kDrainLimit;
+    SQUALL_ASSIGN_OR_RETURN(const HostPort upstream, ParseHostPort(options.upstream));
+    settings.upstream_host = upstream.host;
+    settings.upstream_port = upstream.port;
+    settings.port = port;
+    settings.journal = &journal;
+    settings.clock = &executor.clock();
+    balancer.reset();
+    SQUALL_ASSIGN_OR_RETURN(balancer, fakes::BalancerServer::Start(std::move(settings)));
+    return absl::OkStatus();
+  }
+
   Status Serve() {
+    if (balancer_alone()) {
+      server.reset();
+      return Balance(lease.port());
+    }
     SQUALL_ASSIGN_OR_RETURN(fakes::IngressServerOptions settings, Settings());
     server.reset();
+    balancer.reset();
+    if (options.pool > 0) {
+      SQUALL_RETURN_IF_ERROR(Balance(0));
+      settings.upstream_host = "127.0.0.1";
+      settings.upstream_port = balancer->port();
+    }
     SQUALL_ASSIGN_OR_RETURN(server, fakes::IngressServer::Start(std::move(settings)));
     return absl::OkStatus();
   }
@@ -73,7 +113,8 @@ struct IngressUnderTest::Impl {
   IngressUnderTestOptions options;
   const std::string source;
   PortLease lease;
-  std::unique_ptr<fakes::IngressServer> server;
+  std::unique_ptr<fakes::BalancerServer> balancer;
+  std::unique_ptr<fakes::IngressServer> server;  // in front of it
 };
 
 StatusOr<std::unique_ptr<IngressUnderTest>> IngressUnderTest::Start(
@@ -93,6 +134,7 @@ IngressUnderTest::IngressUnderTest(std::unique_ptr<Impl> impl) : impl_(std::move
 
 IngressUnderTest::~IngressUnderTest() {
   impl_->server.reset();
+  impl_->balancer.reset();
   impl_->Tell("exited", "asked");
 }
 
@@ -105,20 +147,29 @@ void IngressUnderTest::SetUpstream(const std::string& address) {
   const StatusOr<HostPort> parsed = ParseHostPort(address);
   SQUALL_CHECK(parsed.ok(), "an upstream is host:port");
   impl_->options.upstream = address;
-  impl_->server->SetUpstream(parsed->host, parsed->port);
+  if (impl_->balancer != nullptr) {
+    const Status set = impl_->balancer->SetUpstream(parsed->host, parsed->port);
+    SQUALL_CHECK(set.ok(), "an upstream of a balancer has an IP address");
+  } else {
+    impl_->server->SetUpstream(parsed->host, parsed->port);
+  }
 }
 
 Status IngressUnderTest::Reconfigure(IngressUnderTestOptions options) {
   options.name = impl_->options.name;
   const IngressUnderTestOptions before = std::exchange(impl_->options, std::move(options));
   // Settings that do not hold leave the old ones in force.
-  if (const Status status = impl_->Settings().status(); !status.ok()) {
+  const Status status = impl_->balancer_alone() ? absl::OkStatus() : impl_->Settings().status();
+  if (!status.ok()) {
     impl_->options = before;
     return status;
   }
   return impl_->Serve();
 }
 
-void IngressUnderTest::CloseConnections() { impl_->server->CloseConnections(); }
+void IngressUnderTest::CloseConnections() {
+  if (impl_->server != nullptr) impl_->server->CloseConnections();
+  if (impl_->balancer != nullptr) impl_->balancer->CloseConnections();
+}
 
 }  // namespace squall::harness

@@ -255,6 +255,15 @@ struct IngressUnderTestOptions {
   std::vector<std::string> alpn = {"h2"};
   // http2 passes streams on; http1 answers as an HTTP/1.1 ingress does.
   std::string transport = "http2";
+  // TCP connects, and nothing ever answers.
+  bool internal = false;
+  Duration idle_timeout{};  // 0: never
+  // An L7 load balancer behind it (fakes/ingress/balancer.h): connections to the server, the calls
+  // and the age after which one is replaced (0: never). 0: none. Without an identity there is the
+  // balancer alone, in plaintext.
+  std::size_t pool = 0;
+  std::uint64_t recycle_after = 0;
+  Duration recycle_age{};
 };
 
 // A TLS-terminating ingress in this process, on a thread of its own; the same port for life.

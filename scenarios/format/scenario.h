@@ -52,6 +52,11 @@ struct IngressSpec {
   std::string certificate = "server";
   bool http1 =
       false;  // transport: http1 answers HTTP/1.1, as an ingress does whose transport is set wrong
+  bool internal = false;    // reach: internal, TCP connects and nothing ever answers
+  Duration idle_timeout{};  // 0: never
+  int pool = 0;             // connections to the server that all clients share; 0: one each
+  int recycle_after = 0;    // calls, of a connection of the pool; 0: never
+  Duration recycle_age{};   // of a connection of the pool; 0: never
   StartMode start = StartMode::kAuto;
   SourcePos pos;
 };

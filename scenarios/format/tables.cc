@@ -187,7 +187,9 @@ std::vector<ObjectTable> MakeObjects() {
        },
        ""},
       {"ingress",
-       "Terminates TLS in front of a server.",
+       "A front end as cloud platforms have it: terminates TLS in front of a server, and with "
+       "`pool` "
+       "spreads calls as an L7 load balancer does.",
        {
            {.name = "to", .type = kServer, .doc = "The server behind it.", .required = true},
            {.name = "tls",
@@ -201,6 +203,36 @@ std::vector<ObjectTable> MakeObjects() {
             .doc = "http1 answers HTTP/1.1, as an ingress does whose transport is set wrong.",
             .default_text = "http2",
             .words = {"http2", "http1"}},
+           {.name = "reach",
+            .type = kWord,
+            .doc = "internal: not routed from where clients are; TCP connects and nothing ever "
+                   "answers.",
+            .default_text = "public",
+            .words = {"public", "internal"}},
+           {.name = "idle_timeout",
+            .type = kDuration,
+            .doc = "A connection without a byte for so long is closed (Azure's: 240s); 0s: never.",
+            .default_text = "0s"},
+           {.name = "pool",
+            .type = kInt,
+            .doc =
+                "The calls of all clients share so many connections to the server, and PINGs are "
+                "answered here, as behind an L7 load balancer; 0: each client's connection has "
+                "one of its own.",
+            .default_text = "0",
+            .min = 0,
+            .max = 1000},
+           {.name = "recycle_after",
+            .type = kInt,
+            .doc = "A connection of the pool takes so many calls, then it is replaced; 0: any "
+                   "number.",
+            .default_text = "0",
+            .min = 0},
+           {.name = "recycle_age",
+            .type = kDuration,
+            .doc = "A connection of the pool is replaced when it is so old, and what is still open "
+                   "on it 5 s later is reset; 0s: never.",
+            .default_text = "0s"},
            StartKey(),
        },
        "to"},

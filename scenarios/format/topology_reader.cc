@@ -108,6 +108,17 @@ class TopologyReader {
     ingress.tls = TlsFrom(object.params.Text("tls"));
     ingress.certificate = object.params.Text("certificate");
     ingress.http1 = object.params.Text("transport") == "http1";
+    ingress.internal = object.params.Text("reach") == "internal";
+    ingress.idle_timeout = object.params.Time("idle_timeout");
+    ingress.pool = static_cast<int>(object.params.Int("pool"));
+    ingress.recycle_after = static_cast<int>(object.params.Int("recycle_after"));
+    ingress.recycle_age = object.params.Time("recycle_age");
+    if (ingress.pool == 0 &&
+        (ingress.recycle_after > 0 || ingress.recycle_age > Duration::zero())) {
+      return ErrorAt(context_.file,
+                     *object.Node(ingress.recycle_after > 0 ? "recycle_after" : "recycle_age"),
+                     "what is recycled is a connection of a pool: say 'pool' as well");
+    }
     ingress.start = StartFrom(object.params);
     topology_.ingresses.push_back(std::move(ingress));
     return absl::OkStatus();
