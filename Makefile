@@ -99,6 +99,10 @@ prove-faults-seen: configure ## Every fault of the frame-aware proxy shown to C+
 	@SQUALL_PROOF_CONNECTIONS=$${CONNECTIONS:-10000} SQUALL_PROOF_CYCLES=$${CYCLES:-1000} $(BUILD)/tests/grpc_proxy_test
 	@tools/prove-faults-seen.sh $(BUILD)/tests/faults_seen_test
 
+prove-measured: configure ## What Python, Go and TypeScript SDKs do under faults, against what was measured; writes docs/measured.md
+	@cmake --build --preset $(PRESET) --target programs
+	@tools/prove-measured.sh $(BUILD)/bin/squall
+
 bench: bench-server bench-proxy bench-grpc-proxy ## All figures
 
 bench-server: ## Speed and memory, side by side with the real dev server (release build)

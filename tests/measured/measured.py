@@ -55,7 +55,8 @@ def table(rows, versions):
         "before it had these faults: the text (a regular expression), what becomes of the process, and how long it takes as a class of time.",
         "*Seen* is this run's. Where both differ, the row says so, what is seen instead must be exactly what the row's table says, and the",
         "reason is told below. PY is the Python SDK, TS the TypeScript SDK's worker side (both core), TS-client its client side (grpc-js).",
-        "", f"{datetime.date.today()}, commit {commit}; {versions}.", "",
+        "", f"{datetime.date.today()}, commit {commit}; {versions}."
+        + (f" Upper limits of time were multiplied by {judge.scale():g}." if judge.scale() != 1 else ""), "",
         f"**{len(rows)} rows: {verdicts['as expected']} as expected, {verdicts['differs, explained']} differ and are explained, "
         f"{verdicts['DIFFERS'] + verdicts['MISSING']} differ.**", "",
         "## Classes of time", "", "| class | from | to |", "|---|---|---|"]
