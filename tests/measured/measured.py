@@ -81,7 +81,7 @@ def table(rows, versions, again):
         time = f"{row.time}, {row.time_seen:.2f} s" if row.time and row.time_seen is not None else row.time
         mark = {"as expected": "", "differs, explained": f"differs: {row.why}"}.get(row.verdict, row.verdict)
         lines.append(f"| {row.case} | {row.sdk} | {cell(row.symptom)} | {cell(row.symptom_seen)} | {fate} | {time} | {mark} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n\n" + (HERE / "rows" / "left-out.md").read_text()
 
 
 def versions(events):

@@ -92,12 +92,12 @@ class Quick:
 
 @workflow.defn
 class Slow:
-    """An activity of six seconds that tells which attempt it took."""
+    """An activity of ten seconds that tells which attempt it took."""
 
     @workflow.run
     async def run(self) -> int:
         return await workflow.execute_activity(
-            slow, args=[6.0, True], start_to_close_timeout=timedelta(seconds=60),
+            slow, args=[10.0, True], start_to_close_timeout=timedelta(seconds=60),
             heartbeat_timeout=timedelta(seconds=5), retry_policy=RetryPolicy(maximum_attempts=5))
 
 
@@ -165,6 +165,8 @@ async def work(client):
         print('{"squall_event":"polling"}', flush=True)
         await run
     except asyncio.CancelledError:
+        if asyncio.current_task().cancelling():
+            raise  # Ctrl-C: asyncio.run() ends the process as Python does
         say("worker", begun, error=asyncio.CancelledError("run() was cancelled"))
         leave(0 if FLAGS.swallow_in_caller else 1)
     except Exception as error:
