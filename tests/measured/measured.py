@@ -95,7 +95,7 @@ def main():
     parser.add_argument("--squall", required=True)
     parser.add_argument("--jobs", type=int, default=12, help="most of the time subjects wait")
     parser.add_argument("--runs", type=pathlib.Path, help="judge the journals of this folder, and run nothing")
-    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "docs" / "measured.md")
+    parser.add_argument("--out", type=pathlib.Path, help="where the table goes; default: docs/measured.md, after a whole run")
     parser.add_argument("patterns", nargs="*")
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="squall-measured-") as folder:
@@ -112,10 +112,11 @@ def main():
             run_squall(flags, again, AGAIN_JOBS, out)
             found = journals(out)
             rows = judge.rows(HERE / "rows", found)
-    if flags.patterns or flags.runs:
+    whole = not flags.patterns and not flags.runs
+    if not whole:
         rows = [row for row in rows if row.run in found]
-    else:
-        flags.out.write_text(table(rows, versions(next(iter(found.values()))), again))
+    if whole or flags.out:
+        (flags.out or ROOT / "docs" / "measured.md").write_text(table(rows, versions(next(iter(found.values()))), again))
     for row in rows:
         if row.verdict in ("DIFFERS", "MISSING"):
             print(f"{row.verdict} {row.run} {row.case} {row.sdk}: {'; '.join(row.findings)}")

@@ -57,7 +57,7 @@ func Activity(ctx context.Context) (string, error) {
 
 func Beating(ctx context.Context, seconds float64, beats bool) (int32, error) {
 	info := activity.GetInfo(ctx)
-	about := fields{"attempt": info.Attempt, "workflow": info.WorkflowExecution.ID}
+	about := fields{"attempt": info.Attempt, "workflow": info.WorkflowExecution.ID, "queue": info.TaskQueue}
 	say("attempt", time.Time{}, nil, about)
 	end := time.After(time.Duration(seconds * float64(time.Second)))
 	for {
@@ -88,15 +88,23 @@ func Slow(ctx workflow.Context) (attempt int32, err error) {
 	return attempt, workflow.ExecuteActivity(ctx, "slow", 10.0, true).Get(ctx, &attempt)
 }
 
-// Away has eight seconds of work done by the workers of another queue.
-func Away(ctx workflow.Context, queue string) (attempt int32, err error) {
-	options := workflow.ActivityOptions{TaskQueue: queue, StartToCloseTimeout: time.Minute, HeartbeatTimeout: 5 * time.Second}
-	beats := !strings.Contains(queue, "silent")
-	if !beats {
-		options.StartToCloseTimeout, options.HeartbeatTimeout = 20*time.Second, 0
+// Away has eight seconds of work done on each of these queues at the same time.
+func Away(ctx workflow.Context, queues []string) error {
+	var work []workflow.Future
+	for _, queue := range queues {
+		options := workflow.ActivityOptions{TaskQueue: queue, StartToCloseTimeout: time.Minute, HeartbeatTimeout: 5 * time.Second}
+		beats := !strings.Contains(queue, "silent")
+		if !beats {
+			options.StartToCloseTimeout, options.HeartbeatTimeout = 20*time.Second, 0
+		}
+		work = append(work, workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), "slow", 8.0, beats))
 	}
-	ctx = workflow.WithActivityOptions(ctx, options)
-	return attempt, workflow.ExecuteActivity(ctx, "slow", 8.0, beats).Get(ctx, &attempt)
+	for _, each := range work {
+		if err := each.Get(ctx, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func options() (client.Options, error) {

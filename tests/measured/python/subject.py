@@ -57,7 +57,8 @@ async def quick() -> str:
 @activity.defn
 async def slow(seconds: float, beats: bool) -> int:
     info = activity.info()
-    say("attempt", attempt=info.attempt, workflow=info.workflow_id)
+    about = {"attempt": info.attempt, "workflow": info.workflow_id, "queue": info.task_queue}
+    say("attempt", **about)
     end = time.monotonic() + seconds
     try:
         while time.monotonic() < end:
@@ -65,11 +66,11 @@ async def slow(seconds: float, beats: bool) -> int:
                 activity.heartbeat()
             await asyncio.sleep(PACE)
     except asyncio.CancelledError:
-        say("cancelled", attempt=info.attempt, workflow=info.workflow_id, shutdown=activity.is_worker_shutdown())
+        say("cancelled", **about, shutdown=activity.is_worker_shutdown())
         if FLAGS.swallow:
             return -info.attempt
         raise
-    say("effect", attempt=info.attempt, workflow=info.workflow_id)
+    say("effect", **about)
     return info.attempt
 
 

@@ -9,8 +9,8 @@ export async function quick(): Promise<string> {
 
 export async function slow(seconds: number, beats: boolean): Promise<number> {
   const context = Context.current();
-  const { attempt, workflowExecution } = context.info;
-  const about = { attempt, workflow: workflowExecution?.workflowId };
+  const { attempt, workflowExecution, taskQueue } = context.info;
+  const about = { attempt, workflow: workflowExecution?.workflowId, queue: taskQueue };
   say('attempt', about);
   const end = Date.now() + seconds * 1000;
   try {
