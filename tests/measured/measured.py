@@ -9,10 +9,12 @@ their journals. The rows are data (tests/measured/rows/*.toml, judge.py); exit 1
 
 import argparse
 import collections
+import ctypes
 import datetime
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,12 +24,15 @@ import judge
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 AGAIN_JOBS = 3
+PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
+LIBC = ctypes.CDLL(None)
 
 
 def run_squall(flags, patterns, jobs, out):
     command = [flags.squall, "--library", str(HERE / "scenarios"), "run", *patterns, "--world", "real", "--keep",
                "--jobs", str(jobs), "--out", str(out)]
-    subprocess.run(command, check=False)  # what it says of each subject is in the journals
+    # What it says of each subject is in the journals. SIGTERM lets it clean up, also when this process is killed.
+    subprocess.run(command, check=False, preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
 
 
 def not_green(found):
