@@ -81,11 +81,11 @@ func Quick(ctx workflow.Context) (result string, err error) {
 	return result, workflow.ExecuteActivity(ctx, "quick").Get(ctx, &result)
 }
 
-// Slow is an activity of ten seconds that tells which attempt it took.
+// Slow is an activity of six seconds that tells which attempt it took.
 func Slow(ctx workflow.Context) (attempt int32, err error) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: time.Minute, HeartbeatTimeout: 5 * time.Second, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 5}})
-	return attempt, workflow.ExecuteActivity(ctx, "slow", 10.0, true).Get(ctx, &attempt)
+	return attempt, workflow.ExecuteActivity(ctx, "slow", 6.0, true).Get(ctx, &attempt)
 }
 
 // Away has eight seconds of work done on each of these queues at the same time.

@@ -93,12 +93,12 @@ class Quick:
 
 @workflow.defn
 class Slow:
-    """An activity of ten seconds that tells which attempt it took."""
+    """An activity of six seconds that tells which attempt it took."""
 
     @workflow.run
     async def run(self) -> int:
         return await workflow.execute_activity(
-            slow, args=[10.0, True], start_to_close_timeout=timedelta(seconds=60),
+            slow, args=[6.0, True], start_to_close_timeout=timedelta(seconds=60),
             heartbeat_timeout=timedelta(seconds=5), retry_policy=RetryPolicy(maximum_attempts=5))
 
 

@@ -10,7 +10,7 @@ export async function Quick(): Promise<string> {
   return await quick();
 }
 
-// An activity of ten seconds that tells which attempt it took.
+// An activity of six seconds that tells which attempt it took.
 export async function Slow(): Promise<number> {
-  return await slow(10, true);
+  return await slow(6, true);
 }
