@@ -42,15 +42,17 @@ def not_green(found):
 
 
 def journals(out):
-    """Events by "scenario/subject"; of a folder with several runs, the last."""
-    found = {}
+    """Events by "scenario/subject", of several runs the last; and what was run more than once."""
+    found, again = {}, set()
     for path in sorted(out.glob("*/*/journal.jsonl"), key=lambda p: p.stat().st_mtime):
         if "latest" in path.parts:
             continue
         events = [json.loads(line) for line in path.read_text().splitlines()]
         begun = next(e for e in events if e["kind"] == "run" and e["what"] == "started")
-        found[f"{begun['scenario']}/{begun['subject']}"] = events
-    return found
+        name = f"{begun['scenario']}/{begun['subject']}"
+        again |= {name} & set(found)
+        found[name] = events
+    return found, sorted(again)
 
 
 def cell(text):
@@ -72,7 +74,7 @@ def table(rows, versions, again):
         f"**{len(rows)} rows: {verdicts['as expected']} as expected, {verdicts['differs, explained']} differ and are explained, "
         f"{verdicts['DIFFERS'] + verdicts['MISSING']} differ.**", "",
         f"{len({row.run for row in rows})} subjects of scenarios, most of them at once; " + (
-            f"where a row differed they were run once more, three at a time, and the second run counts ({', '.join(again)})."
+            f"where a row differed they were run once more, three at a time, and the last run counts ({', '.join(again)})."
             if again else "none had to be run again."), "",
         "## Classes of time", "", "| class | from | to |", "|---|---|---|"]
     lines += [f"| {name} | {low:g} s | {high:g} s |" for name, (low, high) in judge.classes(HERE / "rows").items()]
@@ -104,18 +106,18 @@ def main():
     parser.add_argument("patterns", nargs="*")
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="squall-measured-") as folder:
-        out, again = flags.runs, []
+        out = flags.runs
         if out is None:
             out = pathlib.Path(os.environ.get("SQUALL_MEASURED_OUT") or folder)
             run_squall(flags, flags.patterns, flags.jobs, out)
-        found = journals(out)
+        found, again = journals(out)
         rows = judge.rows(HERE / "rows", found)
-        again = sorted(not_green(found) | {row.run for row in rows if row.verdict == "DIFFERS" and row.run in found})
-        if again and flags.runs is None:
+        differing = sorted(not_green(found) | {row.run for row in rows if row.verdict == "DIFFERS" and row.run in found})
+        if differing and flags.runs is None:
             # Times that many subjects at once have spoilt; what is wrong is wrong again.
-            print(f"once more, few at a time: {' '.join(again)}")
-            run_squall(flags, again, AGAIN_JOBS, out)
-            found = journals(out)
+            print(f"once more, few at a time: {' '.join(differing)}")
+            run_squall(flags, differing, AGAIN_JOBS, out)
+            found, again = journals(out)
             rows = judge.rows(HERE / "rows", found)
     whole = not flags.patterns and not flags.runs
     if not whole:
