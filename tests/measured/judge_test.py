@@ -8,6 +8,7 @@ import pathlib
 import re
 import tomllib
 import unittest
+import unittest.mock
 
 import judge
 
@@ -62,6 +63,16 @@ class Judge(unittest.TestCase):
         self.assertEqual(self.row.why, "because")
         self.assertEqual(self.verdict(fate="stays up", PY=["Denied", "10 s"], differs=differs), "DIFFERS")
         self.assertEqual(self.verdict(differs=differs), "as expected")
+
+    def test_late_on_a_busy_machine_is_told(self):
+        late = {"time": "fault.injected -> process.exited", "PY": ["Refused", "1 s"]}  # 3 s
+        self.assertEqual(self.verdict(**late), "DIFFERS")
+        with unittest.mock.patch.dict("os.environ", SQUALL_TIMEOUT_SCALE="3"):
+            self.assertEqual(self.verdict(**late), "differs, explained")
+            self.assertIn("busy", self.row.why)
+            self.assertEqual(self.verdict(**{**late, "PY": ["Denied", "1 s"]}), "DIFFERS")
+        with unittest.mock.patch.dict("os.environ", SQUALL_TIMEOUT_SCALE="2"):
+            self.assertEqual(self.verdict(**late), "DIFFERS")
 
     def test_what_squall_ends_itself_stays_up(self):
         self.assertEqual(judge.fate_of("go", JOURNAL), "was not started")

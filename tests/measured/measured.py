@@ -70,7 +70,7 @@ def table(rows, versions, again):
         "*Seen* is this run's. Where both differ, the row says so, what is seen instead must be exactly what the row's table says, and the",
         "reason is told below. PY is the Python SDK, TS the TypeScript SDK's worker side (both core), TS-client its client side (grpc-js).",
         "", f"{datetime.date.today()}, commit {commit}; {versions}."
-        + (f" Upper limits of time were multiplied by {judge.scale():g}." if judge.scale() != 1 else ""), "",
+        + (f" SQUALL_TIMEOUT_SCALE was {judge.scale():g}." if judge.scale() != 1 else ""), "",
         f"**{len(rows)} rows: {verdicts['as expected']} as expected, {verdicts['differs, explained']} differ and are explained, "
         f"{verdicts['DIFFERS'] + verdicts['MISSING']} differ.**", "",
         f"{len({row.run for row in rows})} subjects of scenarios, most of them at once; " + (
