@@ -74,7 +74,7 @@ def table(rows, versions, again):
         f"**{len(rows)} rows: {verdicts['as expected']} as expected, {verdicts['differs, explained']} differ and are explained, "
         f"{verdicts['DIFFERS'] + verdicts['MISSING']} differ.**", "",
         f"{len({row.run for row in rows})} subjects of scenarios, most of them at once; " + (
-            f"where a row differed they were run once more, three at a time, and the last run counts ({', '.join(again)})."
+            f"where a row differed they were run again, a few at a time, and the last run counts ({', '.join(again)})."
             if again else "none had to be run again."), "",
         "## Classes of time", "", "| class | from | to |", "|---|---|---|"]
     lines += [f"| {name} | {low:g} s | {high:g} s |" for name, (low, high) in judge.classes(HERE / "rows").items()]
