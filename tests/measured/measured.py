@@ -93,8 +93,9 @@ def table(rows, versions, again):
 
 def versions(events):
     told = next(e for e in events if e["kind"] == "run" and e["what"] == "started").get("versions", {})
+    server = subprocess.run([ROOT / ".venv/bin/temporal", "--version"], capture_output=True, text=True).stdout.strip()
     sdks = "Python SDK 1.35.0, Go SDK 1.50.0, TypeScript SDK 1.24.0"
-    return ", ".join([*(f"{name} {version}" for name, version in sorted(told.items())), sdks])
+    return ", ".join([*(f"{name} {version}" for name, version in sorted(told.items())), server, sdks])
 
 
 def main():
