@@ -120,6 +120,14 @@ bench-grpc-proxy: ## gRPC calls per second through the frame-aware proxy and wit
 	@cmake --build --preset release --target squall-bench-grpc-proxy
 	@SQUALL_SOURCE_DIR=$(CURDIR) build/release/bin/squall-bench-grpc-proxy
 
+bench-doctor: configure ## squall doctor beside production core's own connect, over the same faults
+	@cmake --build --preset $(PRESET) --target squall-doctor squall-server squall-ingress squall-worker
+	@tools/bench-doctor.py $(BUILD)/bin $${ROUNDS:-5}
+
+prove-doctor-root: configure ## squall-doctor in a clean minimal root (debootstrap, as root): libraries, a healthy run, start-up
+	@cmake --build --preset $(PRESET) --target squall-doctor squall-server
+	@tools/prove-doctor-root.sh $(BUILD)/bin
+
 asan-ubsan: ## Unit and integration tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory PRESET=asan-ubsan test
 

@@ -101,6 +101,33 @@ function(squall_test name)
     ENVIRONMENT "SQUALL_SOURCE_DIR=${CMAKE_SOURCE_DIR};SQUALL_BIN_DIR=${CMAKE_BINARY_DIR}/bin;SQUALL_VENV=${CMAKE_SOURCE_DIR}/.venv;${ARG_ENV}")
 endfunction()
 
+# squall_link_archives(program): takes what has an archive from it (mold then leaves the shared library out), and no
+# position-independent executable, whose every pointer would be relocated: a program that starts in milliseconds and needs little
+# around it. Its sources are to have lazy_descriptors.cc, with which protobuf registers descriptors when they are asked for.
+function(squall_link_archives program)
+  set(archives)
+  foreach(name protobuf nghttp2 ssl crypto z absl_status)
+    find_library(SQUALL_ARCHIVE_${name} lib${name}.a)
+    mark_as_advanced(SQUALL_ARCHIVE_${name})
+    if(SQUALL_ARCHIVE_${name})
+      list(APPEND archives "${SQUALL_ARCHIVE_${name}}")
+    endif()
+  endforeach()
+  if(SQUALL_ARCHIVE_absl_status)  # and all that it needs
+    get_filename_component(folder "${SQUALL_ARCHIVE_absl_status}" DIRECTORY)
+    file(GLOB absl_archives "${folder}/libabsl_*.a")
+    list(APPEND archives ${absl_archives})
+  endif()
+  get_target_property(libraries ${program} LINK_LIBRARIES)
+  set_property(TARGET ${program} PROPERTY LINK_LIBRARIES ${archives} ${libraries})  # first, so that they are found first
+  target_link_options(${program} PRIVATE
+    -Wl,--as-needed
+    -Wl,--wrap=_ZN6google8protobuf8internal20AddDescriptorsRunnerC1EPKNS1_15DescriptorTableE)
+  if(NOT SQUALL_SANITIZE)
+    target_link_options(${program} PRIVATE -no-pie)
+  endif()
+endfunction()
+
 # squall_uses_regex(sources...): gcc 12 warns of uninitialized members inside libstdc++'s <regex> once a sanitizer has rewritten it
 # (GCC bug 105562); the warning is off for these files in sanitizer builds only.
 function(squall_uses_regex)

@@ -219,6 +219,9 @@ constexpr auto kCauses = std::to_array<Cause>({
     {"http.broken", Layer::kHttp2, "The HTTP/2 connection breaks before a call is answered",
      "Look at what stands between: it passes the connection on and then cuts or damages it.", ""},
 
+    {"http.keepalive", Layer::kHttp2, "A connection that carries a poll stops answering pings",
+     "Look at what stands between: it forgets idle connections.", "R3"},
+
     // --- gRPC.
     {"grpc.other_service", Layer::kGrpc,
      "What answers is a gRPC server, but not Temporal's frontend",
@@ -234,6 +237,14 @@ constexpr auto kCauses = std::to_array<Cause>({
      ""},
     {"grpc.failing", Layer::kGrpc, "The server answers a call with an error",
      "Look at the server's log.", ""},
+
+    {"grpc.poll_cut", Layer::kGrpc, "A long poll does not survive the way to the server",
+     "Raise the idle and read time-outs of what stands between above 70 s.", "E2"},
+    {"grpc.message_limit", Layer::kGrpc,
+     "A message that Temporal would take does not get to the server",
+     "Raise the message limit of what stands between to at least 4 MiB.", ""},
+    {"grpc.clock_skew", Layer::kGrpc, "The server's clock and this machine's differ",
+     "Synchronize both (NTP).", ""},
 
     // --- Permission.
     {"auth.api_key_missing", Layer::kPermission, "The server demands an API key, and none is set",
@@ -265,6 +276,9 @@ constexpr auto kCauses = std::to_array<Cause>({
      "Look at the worker: it is gone, or hangs.", "X4 I1"},
     {"queue.half_polled", Layer::kTaskQueue, "Workers poll the queue for one kind of task only",
      "Start the worker that has the other kind, or give it a queue of its own.", "W7"},
+
+    {"canary.not_completed", Layer::kTaskQueue, "The canary workflow did not complete",
+     "Look at the worker of that task queue: its log, and whether it has the type.", "E1 W1"},
 
     // --- Inside the worker's program.
     {"worker.type_not_registered", Layer::kWorker,

@@ -2,6 +2,8 @@
 // What an examination found: rows of the table, findings with their evidence, and the verdict that
 // follows from them. Plain data; how it is shown is show.h's business.
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,11 +47,18 @@ struct SettingRow {
   std::string source;       // "TEMPORAL_ADDRESS in the environment"
 };
 
+// The task queue as it was seen.
+struct QueueFigures {
+  std::int64_t workflow_pollers = 0, activity_pollers = 0;  // that polled lately
+  std::int64_t backlog = 0;                                 // tasks that wait, about
+};
+
 struct Diagnosis {
-  std::string target;                // "localhost:7233"
-  std::vector<SettingRow> settings;  // the effective ones
-  std::vector<Check> checks;         // in the order of layers
-  std::vector<Finding> findings;     // in the order in which they were found
+  std::string target;                 // "localhost:7233"
+  std::vector<SettingRow> settings;   // the effective ones
+  std::vector<Check> checks;          // in the order of layers
+  std::vector<Finding> findings;      // in the order in which they were found
+  std::optional<QueueFigures> queue;  // where it could be looked at
   Duration took{};
   // Nothing that was meant to be looked at was left out. Without it nothing is healthy.
   bool complete = false;

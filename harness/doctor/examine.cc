@@ -4,7 +4,9 @@
 #include <memory>
 #include <utility>
 
+#include "harness/doctor/canary.h"
 #include "harness/doctor/converse.h"
+#include "harness/doctor/deep.h"
 #include "harness/doctor/handshake.h"
 #include "harness/doctor/reach.h"
 #include "harness/doctor/worker_probe.h"
@@ -32,7 +34,20 @@ bool Look(harness::AsioExecutor& executor, const Target& target, const ExamineOp
   worker.expect_pollers = options.expect_pollers || options.stage == Stage::kIntegration;
   worker.look_at_queue = options.stage != Stage::kComponent;
   worker.tag = options.tag;
-  return ProbeWorker(probe, *rpc, worker);
+  if (!ProbeWorker(probe, *rpc, worker)) return false;
+  if (!options.canary.empty()) {
+    CanaryOptions canary;
+    canary.type = options.canary;
+    canary.tag = options.tag;
+    canary.limit = options.canary_limit;
+    if (!ProbeCanary(probe, *rpc, canary)) return false;
+  }
+  if (options.deep) {
+    DeepOptions deep = options.deep_options;
+    deep.tag = options.tag;
+    if (!ProbeDeep(probe, *rpc, deep)) return false;
+  }
+  return true;
 }
 
 // Rows for the layers that were not come to, and one order for all. A layer that was called skipped

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/doctor/deep.h"
 #include "harness/doctor/diagnosis.h"
 #include "harness/doctor/probe.h"
 #include "harness/doctor/settings.h"
@@ -25,6 +26,10 @@ struct ExamineOptions {
   Stage stage = Stage::kAll;
   std::set<Setting> required;
   bool expect_pollers = false;
+  bool deep = false;         // a minute and more
+  DeepOptions deep_options;  // its tag is set from the one below
+  std::string canary;        // the type of the canary workflow, or "own"; "": none
+  Duration canary_limit = std::chrono::seconds(10);
   std::vector<int> other_ports = {7233, 443, 8443, 80};
   std::string system_authorities_pem;
   double patience = 1;  // multiplies all limits

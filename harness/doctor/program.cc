@@ -20,6 +20,7 @@
 #include "harness/doctor/examine.h"
 #include "harness/doctor/explain.h"
 #include "harness/doctor/show.h"
+#include "harness/doctor/watch.h"
 #include "reports/console.h"
 #include "reports/redactor.h"
 
@@ -57,6 +58,11 @@ struct Arguments {
   std::vector<int> ports = ExamineOptions{}.other_ports;
   std::string junit, stage = "all";
   double patience = 1;
+  bool deep = false, watch = false;
+  std::string canary;
+  double interval = 5;
+  std::uint64_t count = 0;
+  std::string listen;
   std::vector<std::string> explain;
   bool explain_json = false;
 };
@@ -175,6 +181,12 @@ class DoctorProgram {
         ->capture_default_str();
     app_.add_flag("--expect-pollers", args_.expect_pollers,
                   "A task queue that nobody polls is broken, not just told");
+    app_.add_flag("--deep", args_.deep,
+                  "Also hold a long poll for a minute, with pings, a large message, the time of "
+                  "calls and the server's clock");
+    app_.add_option("--canary", args_.canary,
+                    "Also start one workflow of this type on the task queue and wait for its end; "
+                    "`own`: one that the doctor works on itself, on a queue of its own");
     app_.add_option("--try-ports", args_.ports,
                     "Ports that are tried where the given one does not answer")
         ->delimiter(',')
@@ -186,6 +198,18 @@ class DoctorProgram {
                   "Show each effective setting and where it came from");
     app_.add_flag("--json", args_.json, "Print JSON");
     app_.add_option("--junit", args_.junit, "Write JUnit XML to this file as well");
+    app_.add_flag("--watch", args_.watch,
+                  "Look again and again, and tell what changes, until a signal comes")
+        ->group("Watching");
+    app_.add_option("--interval", args_.interval, "Seconds between two looks")
+        ->check(CLI::Range(0.01, 86400.0))
+        ->capture_default_str()
+        ->group("Watching");
+    app_.add_option("--count", args_.count, "Stop after so many looks")->group("Watching");
+    app_.add_option("--listen", args_.listen,
+                    "HOST:PORT for a status page (/) and Prometheus metrics (/metrics); port 0 "
+                    "takes a free one")
+        ->group("Watching");
     app_.add_flag("--causes", causes_, "Print the table of all causes, in Markdown");
     explain_ = app_.add_subcommand("explain", "Which causes an error text of an SDK speaks of");
     explain_->add_option("text", args_.explain,
@@ -306,15 +330,33 @@ class DoctorProgram {
     options.expect_pollers = args_.expect_pollers;
     options.other_ports = args_.ports;
     options.patience = args_.patience;
+    options.deep = args_.deep;
+    options.canary = args_.canary;
     options.tag = Rng(SeedFromSystem()).Hex(12);
     SQUALL_ASSIGN_OR_RETURN(const Sources sources, MakeSources());
     // Reading and parsing the machine's authorities costs more than a look at a plaintext server.
     const Settings settings = ReadSettings(sources);
     options.system_authorities_pem = SystemAuthorities();
+    if (args_.watch && (args_.deep || !args_.canary.empty()))
+      return Complain("--watch goes without --deep and --canary");
     const RealClock clock;
     // Never destroyed: see main.
     auto* executor = new harness::AsioExecutor(clock);
-    return Tell(Redacted(Examine(*executor, sources, options), settings.secrets));
+    const auto examine = [&] {
+      return Redacted(Examine(*executor, sources, options), settings.secrets);
+    };
+    if (!args_.watch) return Tell(examine());
+    WatchOptions watch;
+    watch.interval =
+        std::chrono::duration_cast<Duration>(std::chrono::duration<double>(args_.interval));
+    watch.count = args_.count;
+    watch.listen = args_.listen;
+    watch.print = [](const std::string& line) {
+      std::fputs((line + "\n").c_str(), stdout);
+      std::fflush(stdout);
+    };
+    SQUALL_ASSIGN_OR_RETURN(const Verdict verdict, Watch(*executor, watch, examine));
+    return static_cast<int>(verdict);
   }
 
   StatusOr<int> Diff() const {

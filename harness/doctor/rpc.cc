@@ -90,6 +90,12 @@ void Rpc::CancelOpen() {
   Pump();
 }
 
+void Rpc::Ping() {
+  impl_->grpc.http2().Ping("squall");
+  Pump();
+}
+bool Rpc::TakePingAck() { return impl_->grpc.TakePingAck(); }
+
 bool Rpc::established() const { return impl_->grpc.established(); }
 bool Rpc::going_away() const { return impl_->grpc.going_away(); }
 const Status& Rpc::broken() const { return impl_->broken; }

@@ -46,6 +46,10 @@ class Rpc {
   // Calls that are still open end as CANCELLED, and their streams are reset.
   void CancelOpen();
 
+  void Ping();
+  // The answer to our PING came since the last call of this function.
+  bool TakePingAck();
+
   // The peer's SETTINGS came: it speaks HTTP/2.
   bool established() const;
   bool going_away() const;

@@ -169,4 +169,84 @@ std::string HealthRequest() {
 // Field 1, the enumeration's 1.
 bool ReadServing(const std::string& answer) { return answer == std::string_view("\x08\x01", 2); }
 
+std::string PollRequest(const std::string& ns, const std::string& queue) {
+  service::PollWorkflowTaskQueueRequest request;
+  request.set_namespace_(ns);
+  request.set_identity(queue);
+  request.mutable_task_queue()->set_name(queue);
+  return request.SerializeAsString();
+}
+
+std::string LargeHeartbeat(const std::string& ns, const std::string& identity, std::size_t bytes) {
+  auto request = WithToken<service::RecordActivityTaskHeartbeatRequest>(ns, identity);
+  request.mutable_details()->add_payloads()->set_data(std::string(bytes, 'x'));
+  return request.SerializeAsString();
+}
+
+std::string StartRequest(const std::string& ns, const std::string& id, const std::string& type,
+                         const std::string& queue, Duration limit) {
+  service::StartWorkflowExecutionRequest request;
+  request.set_namespace_(ns);
+  request.set_workflow_id(id);
+  request.set_request_id(id);
+  request.set_identity("squall-doctor");
+  request.mutable_workflow_type()->set_name(type);
+  request.mutable_task_queue()->set_name(queue);
+  request.mutable_workflow_execution_timeout()->set_seconds(
+      std::chrono::ceil<std::chrono::seconds>(limit).count());
+  return request.SerializeAsString();
+}
+
+StatusOr<std::string> ReadRunId(const std::string& answer) {
+  SQUALL_ASSIGN_OR_RETURN(const auto read, Parse<service::StartWorkflowExecutionResponse>(
+                                               answer, "StartWorkflowExecutionResponse"));
+  return read.run_id();
+}
+
+StatusOr<std::string> ReadTaskToken(const std::string& answer) {
+  SQUALL_ASSIGN_OR_RETURN(const auto read, Parse<service::PollWorkflowTaskQueueResponse>(
+                                               answer, "PollWorkflowTaskQueueResponse"));
+  if (read.task_token().empty()) return absl::NotFoundError("the poll came back empty");
+  return read.task_token();
+}
+
+std::string CompleteRequest(const std::string& ns, const std::string& token) {
+  service::RespondWorkflowTaskCompletedRequest request;
+  request.set_namespace_(ns);
+  request.set_identity("squall-doctor");
+  request.set_task_token(token);
+  auto* command = request.add_commands();
+  command->set_command_type(temporal::api::enums::v1::COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION);
+  command->mutable_complete_workflow_execution_command_attributes();
+  return request.SerializeAsString();
+}
+
+std::string CloseEventRequest(const std::string& ns, const std::string& id,
+                              const std::string& run) {
+  service::GetWorkflowExecutionHistoryRequest request;
+  request.set_namespace_(ns);
+  request.mutable_execution()->set_workflow_id(id);
+  request.mutable_execution()->set_run_id(run);
+  request.set_wait_new_event(true);
+  request.set_history_event_filter_type(
+      temporal::api::enums::v1::HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT);
+  return request.SerializeAsString();
+}
+
+Status ReadCloseEvent(const std::string& answer) {
+  SQUALL_ASSIGN_OR_RETURN(const auto read, Parse<service::GetWorkflowExecutionHistoryResponse>(
+                                               answer, "GetWorkflowExecutionHistoryResponse"));
+  if (read.history().events().empty()) return absl::DeadlineExceededError("it did not end in time");
+  switch (read.history().events(read.history().events_size() - 1).event_type()) {
+    case temporal::api::enums::v1::EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
+      return absl::OkStatus();
+    case temporal::api::enums::v1::EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
+      return absl::DeadlineExceededError("it ran into its time-out: no worker completed it");
+    case temporal::api::enums::v1::EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
+      return absl::AbortedError("it failed");
+    default:
+      return absl::AbortedError("it ended otherwise than completed");
+  }
+}
+
 }  // namespace squall::doctor

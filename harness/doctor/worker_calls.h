@@ -60,4 +60,20 @@ std::vector<std::string> ReadQueueNames(const std::string& answer);
 std::string HealthRequest();
 bool ReadServing(const std::string& answer);
 
+// Of --deep: a poll on a queue of the doctor's own, and a heartbeat of that many bytes for a task
+// token that nobody was given.
+std::string PollRequest(const std::string& ns, const std::string& queue);
+std::string LargeHeartbeat(const std::string& ns, const std::string& identity, std::size_t bytes);
+
+// Of --canary.
+std::string StartRequest(const std::string& ns, const std::string& id, const std::string& type,
+                         const std::string& queue, Duration limit);
+StatusOr<std::string> ReadRunId(const std::string& answer);
+StatusOr<std::string> ReadTaskToken(const std::string& answer);
+std::string CompleteRequest(const std::string& ns, const std::string& token);
+// Answered when the workflow has ended.
+std::string CloseEventRequest(const std::string& ns, const std::string& id, const std::string& run);
+// OK when it completed; else how it ended.
+Status ReadCloseEvent(const std::string& answer);
+
 }  // namespace squall::doctor

@@ -260,6 +260,8 @@ class WorkerProbe {
           info.pollers, [&](const Poller& one) { return now - one.last_access < kStalePoll; });
     };
     const auto workflows = fresh(infos[0]), activities = fresh(infos[1]);
+    probe_.diagnosis.queue =
+        QueueFigures{workflows, activities, infos[0].backlog + infos[1].backlog};
     const std::size_t known = infos[0].pollers.size() + infos[1].pollers.size();
     const std::int64_t backlog = infos[0].backlog + infos[1].backlog;
     const std::string waiting = backlog > 0 ? fmt::format(", {} tasks wait", backlog) : "";

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import urllib.request
 import xml.etree.ElementTree as ElementTree
 
 BIN, DOCUMENT = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
@@ -194,6 +195,25 @@ def test_e_rows_by_real_programs():
                     assert result["milliseconds"] < 3000 * SCALE, (row, result["milliseconds"])
     with serving("squall-server", "--port", "0") as server, serving("squall-ingress", "--upstream", server["address"], *identity) as right:
         judged("--address", right["address"], *trust, expect=HEALTHY)  # E10
+    gone = write("gone.json", json.dumps({"rules": [{"do": {"http_answer": {"status": 502}}}]}))
+    with serving("squall-server", "--port", "0", "--misbehaviour", gone) as server:  # E9
+        assert judged("--address", server["address"], expect=BROKEN)["cause"]["id"] == "http.bad_gateway"
+    with open(f"{certificates}/client.pem", encoding="utf-8") as file:
+        certificate = file.read()
+    with open(f"{certificates}/client.key", encoding="utf-8") as file:
+        key = file.read()
+    for expected, env in (  # A1
+        ("settings.certificate_without_key", {"TEMPORAL_TLS_CERT": f"{certificates}/client.pem"}),
+        ("settings.key_pair_mismatch", {"TEMPORAL_TLS_CERT": f"{certificates}/client.pem", "TEMPORAL_TLS_KEY": f"{certificates}/server.key"}),
+        ("settings.file_unreadable", {"TEMPORAL_TLS_CERT": "/nowhere/client.pem", "TEMPORAL_TLS_KEY": f"{certificates}/client.key"}),
+        ("settings.key_in_certificate", {"TEMPORAL_TLS_CLIENT_CERT_DATA": key, "TEMPORAL_TLS_CLIENT_KEY_DATA": key}),
+        ("settings.pem_in_api_key", {"TEMPORAL_API_KEY": certificate}),
+        ("settings.api_key_without_tls", {"TEMPORAL_API_KEY": "sekret-0123456789", "TEMPORAL_TLS": "false"}),
+        ("settings.near_miss_name", {"TEMPORAL_NAMESPCE": "orders"}),
+        ("settings.scheme_in_address", {"TEMPORAL_ADDRESS": "http://temporal.example.com:7233"}),
+    ):
+        result = judged(expect=BROKEN, env={"TEMPORAL_ADDRESS": "temporal.example.com:7233"} | env)
+        assert result["cause"]["id"] == expected, (expected, result["cause"])
     old = write("old.env", "TEMPORAL_ADDRESS=temporal:7233\nTEMPORAL_API_KEY=sekret-0123456789\nAPP_SECRET=x\n")  # E7
     new = write("new.env", "TEMPORAL_ADDRESS=temporal:7233\n")
     result = judged("--diff", old, new, expect=BROKEN)
@@ -254,6 +274,25 @@ def test_explain():
     assert "(http.bad_gateway)" in doctor("explain", "-", stdin="invalid compression flag: 60\n", expect=HEALTHY).splitlines()[0]
     assert json.loads(doctor("explain", "--json", "x509: certificate signed by unknown authority", expect=HEALTHY))["causes"][0]["id"] == "tls.unknown_issuer"
     assert "Nothing is known" in doctor("explain", "all is well", expect=UNKNOWN)
+
+
+def test_watching():
+    with serving("squall-server", "--port", "0") as server:
+        env = CLEAN | {"TEMPORAL_ADDRESS": server["address"], "TEMPORAL_TASK_QUEUE": "orders"}
+        with subprocess.Popen([BIN / "squall-doctor", "--watch", "--interval", "0.05", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE,
+                              text=True, env=env) as process:
+            where = process.stdout.readline().split()[-1]
+            assert " healthy: 0 workflow and 0 activity pollers, 0 tasks wait" in process.stdout.readline()
+            with urllib.request.urlopen(where + "metrics", timeout=60 * SCALE) as reply:
+                assert "squall_doctor_healthy 1\n" in reply.read().decode()
+            with urllib.request.urlopen(where, timeout=60 * SCALE) as reply:
+                assert "<h1>healthy</h1>" in reply.read().decode()
+            server_gone = process.stdout
+            subprocess.run(["kill", str(server["pid"])], check=True)
+            assert " broken: " in server_gone.readline()
+            process.terminate()
+            assert process.wait(60 * SCALE) == BROKEN
+    assert "--watch goes without --deep and --canary" in doctor("--watch", "--deep", expect=USAGE)
 
 
 def test_a_program_of_its_own():

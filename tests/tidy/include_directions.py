@@ -37,8 +37,9 @@ ALLOWED = {
     # The stand-alone proxy: links without processes, targets or scenarios, in a small program of its own.
     "harness/proxy": BASE + ("harness/net",),
     "harness/process": BASE + ("harness/net",),
-    # A program of its own, too, without grpc++; redaction and widths of text are reports'.
-    "harness/doctor": BASE + ("reports", "harness/net"),
+    # A program of its own, too, without grpc++; redaction and widths of text are reports', the little
+    # HTTP server the proxy's.
+    "harness/doctor": BASE + ("reports", "harness/net", "harness/proxy"),
     # Servers, workers and ingresses under test in this process are the fakes' library forms.
     "harness/target": BASE
     + ("core", "core/worker", "fakes/server", "fakes/engine", "fakes/frontend", "fakes/ingress")

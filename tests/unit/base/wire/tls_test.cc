@@ -267,6 +267,23 @@ INSTANTIATE_TEST_SUITE_P(
                    "unsuitable certificate purpose"}),
     [](const auto& test) { return std::string(test.param.name); });
 
+TEST(TlsTest, AClientKnowsWhetherItWasAskedForACertificate) {
+  TlsPair never(RightServer(), RightClient());
+  never.Pump();
+  EXPECT_TRUE(never.client.handshake_done());
+  EXPECT_FALSE(never.client.certificate_requested());
+  for (const TlsVersion version : {TlsVersion::kTls12, TlsVersion::kTls13}) {
+    TlsServerOptions asks = ServerWith(Catalogue().server);
+    asks.client_ca_pem = Catalogue().ca_pem;
+    asks.require_client_certificate = true;
+    asks.max_version = version;
+    TlsPair pair(MustServer(asks), RightClient());
+    pair.Pump();
+    EXPECT_TRUE(pair.client.certificate_requested());
+    EXPECT_THAT(pair.client.requested_authorities(), ::testing::SizeIs(1));
+  }
+}
+
 TEST(TlsTest, TimeIsTheGivenOneNotTheMachines) {
   const auto server = MustServer(ServerWith(Catalogue().expired));
   TlsPair then(server, RightClient(), kPairNow - std::chrono::hours(48));
