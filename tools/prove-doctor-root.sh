@@ -17,7 +17,7 @@ ready=$(mktemp)
 server=$!
 trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; rm -f "$ready"' EXIT
 python3 - "$ready" "$root" <<'PYTHON'
-import json, os, statistics, subprocess, sys, time
+import json, shutil, statistics, subprocess, sys, time
 
 def ready():
     with open(sys.argv[1], encoding="utf-8") as file:
@@ -27,18 +27,19 @@ deadline = time.monotonic() + 10
 while not ready().endswith("\n"):
     assert time.monotonic() < deadline, "squall-server does not get ready"
 address = json.loads(ready())["address"]
+CHROOT = shutil.which("chroot", path="/usr/sbin:/usr/bin:/sbin:/bin")
 clean = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
 
 def run(*arguments):
     began = time.monotonic()
-    done = subprocess.run(["chroot", sys.argv[2], "squall-doctor", *arguments], capture_output=True, text=True, env=clean)
+    done = subprocess.run([CHROOT, sys.argv[2], "squall-doctor", *arguments], capture_output=True, text=True, env=clean)
     return time.monotonic() - began, done
 
 took, done = run("--address", address)
 assert done.returncode == 0, done.stdout + done.stderr
 print(done.stdout)
 starts = sorted(run("explain", "BrokenPipe")[0] * 1000 for _ in range(50))
-bare = sorted((lambda b: (subprocess.run(["chroot", sys.argv[2], "true"], env=clean), time.monotonic() - b)[1] * 1000)(time.monotonic()) for _ in range(50))
+bare = sorted((lambda b: (subprocess.run([CHROOT, sys.argv[2], "true"], env=clean), time.monotonic() - b)[1] * 1000)(time.monotonic()) for _ in range(50))
 print(f"exec to end of `squall-doctor explain BrokenPipe` in the root: median {statistics.median(starts):.1f} ms, worst {starts[-1]:.1f} ms; "
       f"of `true` there: {statistics.median(bare):.1f} ms")
 PYTHON

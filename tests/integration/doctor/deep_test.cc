@@ -21,16 +21,18 @@ std::string DetailOf(const Diagnosis& diagnosis, std::string_view row) {
   return "no such row";
 }
 
-// A server whose polls last half a second, and a doctor that waits for two.
-Diagnosis Deep(const std::string& rule, Path path = Path::kPlain) {
+// A server whose polls last so long, and a doctor that waits for two seconds and sends a ping after
+// so long: servers mind those that come too often.
+Diagnosis Deep(const std::string& rule, Path path = Path::kPlain, Duration long_poll = 300ms,
+               Duration ping_after = 5s) {
   DoctorBed bed(1);
   fakes::FakeServerOptions server;
-  server.engine.long_poll = 500ms;
+  server.engine.long_poll = long_poll;
   if (!rule.empty()) server.rules = Rules(rule);
   bed.options.deep = true;
-  bed.options.deep_options.poll = 2s;
-  bed.options.deep_options.ping_interval = 100ms;
-  bed.options.deep_options.ping_limit = 500ms;
+  bed.options.deep_options.poll = Scaled(2s);
+  bed.options.deep_options.ping_interval = ping_after;
+  bed.options.deep_options.ping_limit = 300ms;
   bed.Serve(path, std::move(server));
   return bed.Examine();
 }
@@ -47,9 +49,10 @@ TEST(DoctorDeepTest, APathThatIsRightIsHealthy) {
 }
 
 TEST(DoctorDeepTest, ALoadBalancerThatCutsPollsIsNamed) {
-  EXPECT_EQ(CauseNamed(
-                Deep(R"({"match": {"method": "Poll*"}, "do": {"read_timeout": {"by": "300ms"}}})")),
-            "grpc.poll_cut");
+  EXPECT_EQ(
+      CauseNamed(Deep(R"({"match": {"method": "Poll*"}, "do": {"read_timeout": {"by": "300ms"}}})",
+                      Path::kPlain, 60s)),
+      "grpc.poll_cut");
 }
 
 TEST(DoctorDeepTest, AProxyThatTakesSmallMessagesOnlyIsNamed) {
@@ -60,7 +63,8 @@ TEST(DoctorDeepTest, AProxyThatTakesSmallMessagesOnlyIsNamed) {
 }
 
 TEST(DoctorDeepTest, AConnectionThatForgetsPingsIsNamed) {
-  EXPECT_EQ(CauseNamed(Deep(R"({"on": "connection", "do": "withhold_ping_ack"})")),
+  EXPECT_EQ(CauseNamed(Deep(R"({"on": "connection", "do": "withhold_ping_ack"})", Path::kPlain, 60s,
+                            200ms)),
             "http.keepalive");
 }
 
