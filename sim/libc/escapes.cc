@@ -46,22 +46,6 @@ SQUALL_ESCAPES(timespec_get)
 
 SQUALL_ESCAPES(pipe)
 
-// Sockets: calls are answered in process.
-SQUALL_ESCAPES(socket)
-SQUALL_ESCAPES(connect)
-SQUALL_ESCAPES(bind)
-SQUALL_ESCAPES(send)
-SQUALL_ESCAPES(sendto)
-SQUALL_ESCAPES(sendmsg)
-SQUALL_ESCAPES(recv)
-SQUALL_ESCAPES(recvfrom)
 SQUALL_ESCAPES(recvmsg)
-SQUALL_ESCAPES(shutdown)
-SQUALL_ESCAPES(getsockopt)
-SQUALL_ESCAPES(setsockopt)
-SQUALL_ESCAPES(getsockname)
-SQUALL_ESCAPES(getpeername)
-SQUALL_ESCAPES(getaddrinfo)
-SQUALL_ESCAPES(freeaddrinfo)
 
 }  // namespace squall::sim

@@ -2,7 +2,6 @@
 // its load.
 #include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -10,10 +9,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdarg>
+#include <cstdio>
 #include <string_view>
 
 #include "sim/kernel/descriptors.h"
 #include "sim/kernel/escape.h"
+#include "sim/kernel/files.h"
 #include "sim/kernel/raw.h"
 #include "sim/kernel/scheduler.h"
 
@@ -30,33 +31,10 @@ class SilentPipe final : public Object {
   long Write(const void*, std::size_t) override { Escaped("write to a socket pair"); }
 };
 
-// A machine of always the same size and load.
-struct MachineFile {
-  std::string_view path, text;
-};
-constexpr MachineFile kMachine[] = {
-    {"/proc/stat",
-     "cpu  1000 0 500 100000 0 0 0 0 0 0\ncpu0 500 0 250 50000 0 0 0 0 0 0\ncpu1 500 0 250 50000 0 "
-     "0 0 0 0 0\nbtime 1767224600\n"},
-    {"/proc/meminfo",
-     "MemTotal: 8000000 kB\nMemFree: 4000000 kB\nMemAvailable: 6000000 kB\nSwapTotal: 0 "
-     "kB\nSwapFree: 0 kB\n"},
-    {"/proc/loadavg", "0.10 0.10 0.10 1/100 1000\n"},
-};
-
 int OpenAt(int folder, const char* path, int flags, unsigned mode) {
   if (Simulated()) {
     const std::string_view name(path);
-    for (const MachineFile& file : kMachine) {
-      if (name != file.path) continue;
-      const int fd =
-          static_cast<int>(Raw(SYS_memfd_create, reinterpret_cast<long>("sim"), MFD_CLOEXEC));
-      if (fd < 0) Escaped("memfd_create failed");
-      Raw(SYS_write, fd, reinterpret_cast<long>(file.text.data()),
-          static_cast<long>(file.text.size()));
-      Raw(SYS_lseek, fd, 0, SEEK_SET);
-      return fd;
-    }
+    if (const auto fd = OpenFile(name)) return *fd;
     if (name.starts_with("/sys/") || name.starts_with("/proc/")) return FailWith(ENOENT);
     if (name == "/dev/urandom" || name == "/dev/random") Escaped("open of /dev/urandom");
   }
@@ -91,6 +69,15 @@ SQUALL_OPEN(open64)
   }
 SQUALL_OPENAT(openat)
 SQUALL_OPENAT(openat64)
+
+// libc opens files for its streams past open().
+SQUALL_REPLACES(FILE*, fopen, const char* path, const char* mode) {
+  if (Simulated()) {
+    if (const auto fd = OpenFile(path)) return ::fdopen(*fd, "r");
+  }
+  return SQUALL_LIBC(fopen)(path, mode);
+}
+SQUALL_REPLACES(FILE*, fopen64, const char* path, const char* mode) { return squall_libc_fopen(path, mode); }
 
 SQUALL_REPLACES(ssize_t, read, int fd, void* bytes, size_t size) {
   if (const auto object = ObjectOf(fd); object != nullptr && Simulated())

@@ -142,6 +142,11 @@ int RunProgram(int argc, char** argv) {
   app.add_flag("--print-scenario", flags.print_scenario,
                "print the seed's scenario and run nothing");
   app.add_flag("--report", flags.report, "print the result as JSON");
+  app.add_option_function<std::string>(
+         "--transport",
+         [&flags](const std::string& name) { flags.run.run.transport = name == "calls" ? Transport::kCalls : Transport::kSockets; },
+         "sockets (core's own HTTP/2 over simulated TCP; default) or calls (answered in process)")
+      ->check(CLI::IsMember({"calls", "sockets"}));
   app.add_option("--threads", flags.run.run.core_threads, "tokio threads of each worker's core")
       ->capture_default_str();
   app.add_option("--plant", flags.run.run.leak, "let luck in, to prove that it is found")

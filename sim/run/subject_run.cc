@@ -40,6 +40,9 @@ std::uint64_t Digest(const std::vector<std::string>& lines) {
 
 StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario,
                                const scenarios::Subject& subject, const RunOptions& options) {
+  if (const std::string why = Unsupported(subject, options.transport); !why.empty()) {
+    return MakeStatus(StatusCode::kUnimplemented, "{}", why);
+  }
   SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<scenarios::ChecksJudge> judge,
                           scenarios::ChecksJudge::Create(subject.checks));
   SerializeMapsInOrder();
@@ -54,6 +57,7 @@ StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario,
   auto* journal = new journal::Journal(loop->clock());
   SimWorldOptions world_options;
   world_options.seed = options.seed;
+  world_options.transport = options.transport;
   world_options.core_threads = options.core_threads;
   auto* world = new SimWorld(*loop, *journal, subject, world_options);
 

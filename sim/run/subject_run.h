@@ -9,11 +9,13 @@
 #include "base/util/status.h"
 #include "scenarios/engine/step_machine.h"
 #include "scenarios/format/scenario.h"
+#include "sim/world/sim_world.h"
 
 namespace squall::sim {
 
 struct RunOptions {
   std::uint64_t seed = 1;
+  Transport transport = Transport::kSockets;
   int core_threads = 2;  // of each worker's core
   double preemption = 0.1;
   bool trace = false;  // keep the scheduler's choices as text

@@ -72,6 +72,12 @@ Action LinkAction(SimWorld& world, SimWorld::Link& link, const InjectRequest& re
       });
 }
 
+Action BytesAction(SimWorld& world, NetLink& link, const InjectRequest& request, const std::shared_ptr<std::function<void()>>& hit) {
+  return Now(
+      world, [&link, request, hit] { link.SetFault(request.fault_id, request.fault, request.params, [hit] { (*hit)(); }); },
+      [&link, id = request.fault_id] { link.LiftFault(id); });
+}
+
 Action ServerAction(SimWorld& world, Server& server, const InjectRequest& request) {
   const auto* spec = world.topology().Server(request.target);
   const bool keep = request.params.Has("keep_data")
@@ -215,7 +221,7 @@ class Handle final : public scenarios::FaultHandle {
 
 }  // namespace
 
-bool SimulatesFault(FaultTarget target, std::string_view fault) {
+bool ActsOnCalls(FaultTarget target, std::string_view fault) {
   static constexpr std::array<std::string_view, 3> kOfBytes = {"bandwidth", "cut", "slow_close"};
   return target != FaultTarget::kLink ||
          std::find(kOfBytes.begin(), kOfBytes.end(), fault) == kOfBytes.end();
@@ -230,14 +236,21 @@ void InjectFault(SimWorld& world, const InjectRequest& request,
                                                : FaultTarget::kWorker;
   const scenarios::FaultDefinition* definition = scenarios::FindFault(kind, request.fault);
   SQUALL_CHECK(definition != nullptr, "the loader checked the fault");
-  Action action = link != nullptr     ? LinkAction(world, *link, request)
+  // Links with bytes ask for the fault once more, to tell it of traffic.
+  auto hit = std::make_shared<std::function<void()>>();
+  Action action = link != nullptr && link->net != nullptr ? BytesAction(world, *link->net, request, hit)
+                  : link != nullptr     ? LinkAction(world, *link, request)
                   : server != nullptr ? ServerAction(world, *server, request)
                                       : WorkerAction(world, request);
   auto fault =
       std::make_shared<SimFault>(world, request, definition->one_shot(), std::move(action));
   const bool at_once = definition->evidence == scenarios::FaultEvidence::kInjection ||
                        request.fault == "drop_connections";
-  if (link != nullptr && !at_once) {
+  if (link != nullptr && link->net != nullptr) {
+    *hit = [weak = std::weak_ptr<SimFault>(fault)] {
+      if (const auto met = weak.lock()) met->Hit();
+    };
+  } else if (link != nullptr && !at_once) {
     link->state->on_traffic = [weak = std::weak_ptr<SimFault>(fault),
                                before = link->state->on_traffic] {
       if (before) before();

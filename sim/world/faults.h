@@ -13,7 +13,8 @@ namespace squall::sim {
 
 class SimWorld;
 
-bool SimulatesFault(scenarios::FaultTarget target, std::string_view fault);
+// Whether it can be done where links carry calls and no bytes.
+bool ActsOnCalls(scenarios::FaultTarget target, std::string_view fault);
 
 // Journal and order of events as the harness has them: injecting, injected, hit, healing, healed.
 void InjectFault(SimWorld& world, const scenarios::InjectRequest& request,

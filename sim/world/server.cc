@@ -13,7 +13,130 @@ bool Matches(const std::vector<std::string>& patterns, std::string_view method) 
   });
 }
 
+// The front end's listener for clients in this process.
+constexpr std::size_t kLoopback = 1;
+
 }  // namespace
+
+// The server's end of a connection. While the server is stopped its kernel keeps what comes.
+class Server::Connection final : public StreamEnd {
+ public:
+  Connection(Server& server, std::shared_ptr<Stream> stream, std::string peer)
+      : server_(server), stream_(std::move(stream)), peer_(std::move(peer)) {}
+
+  // The server's process takes it up.
+  void Open() {
+    number_ = server_.frontend_->Accept(server_.Now(), peer_, "");
+    server_.connections_[number_] = server_.waiting_.extract(stream_->number()).mapped();
+  }
+  bool open() const { return number_ != 0; }
+  std::uint64_t stream() const { return stream_->number(); }
+
+  void OnBytes(std::string_view bytes) override {
+    kept_ += bytes;
+    Work();
+  }
+  void OnEnd() override {
+    ended_ = true;
+    Work();
+  }
+  void OnReset(int) override {
+    reset_ = true;
+    Work();
+  }
+  void OnRoom() override { Push(); }
+
+  // What came so far goes to the front end.
+  void Work() {
+    if (!server_.running_ || server_.paused_ || !open()) return;
+    if (!kept_.empty() && !reset_) server_.frontend_->Receive(server_.Now(), number_, std::exchange(kept_, {}));
+    if (ended_ || reset_) {
+      server_.frontend_->PeerClosed(server_.Now(), number_, reset_);
+      if (!reset_) stream_->End(Side::kServer);
+      server_.connections_.erase(number_);
+    }
+    server_.Settle();
+  }
+
+  void Send(const fakes::FrontendOutput& output) {
+    unsent_ += output.bytes;
+    end_ = output.end;
+    Push();
+  }
+  // The process died: its kernel ends the connection, by RST where bytes were not read.
+  void Abandon() {
+    if (kept_.empty()) {
+      stream_->End(Side::kServer);
+    } else {
+      stream_->Reset(Side::kServer);
+    }
+  }
+
+ private:
+  void Push() {
+    unsent_.erase(0, stream_->Send(Side::kServer, unsent_));
+    if (!unsent_.empty() && end_ != fakes::FrontendOutput::End::kReset) return;
+    if (end_ == fakes::FrontendOutput::End::kClose) stream_->End(Side::kServer);
+    if (end_ == fakes::FrontendOutput::End::kReset) stream_->Reset(Side::kServer);
+  }
+
+  Server& server_;
+  const std::shared_ptr<Stream> stream_;
+  const std::string peer_;
+  std::uint64_t number_ = 0;
+  std::string kept_, unsent_;
+  bool ended_ = false, reset_ = false;
+  fakes::FrontendOutput::End end_ = fakes::FrontendOutput::End::kKeep;
+};
+
+// A client in this process: its bytes reach the front end at once.
+class Server::Loopback {
+ public:
+  explicit Loopback(Server& server) : server_(server), client_({.authority = "loopback"}) {
+    number_ = server_.frontend_->Accept(server_.Now(), "loopback", "", kLoopback);
+  }
+  std::uint64_t number() const { return number_; }
+  bool usable() const { return !lost_ && !client_.going_away(); }
+
+  void Call(std::uint64_t call, const fakes::RpcRequest& request) {
+    wire::GrpcRequest grpc{request.service, request.method, {}, request.message, std::nullopt, false};
+    grpc.metadata = request.metadata;
+    if (request.deadline) grpc.timeout = *request.deadline - server_.Now().steady;
+    streams_[call] = client_.StartCall(grpc, [this, call](wire::GrpcResponse response) {
+      streams_.erase(call);
+      server_.answered_.push_back({call, {response.status.code, response.status.message, response.status.details}, response.message});
+    });
+    Push();
+  }
+  void Cancel(std::uint64_t call) {
+    const auto it = streams_.find(call);
+    if (it == streams_.end()) return;
+    const wire::StreamId stream = it->second;
+    streams_.erase(it);
+    client_.Cancel(stream);
+    Push();
+  }
+  void Receive(const fakes::FrontendOutput& output) {
+    if (!client_.Feed(output.bytes).ok()) lost_ = true;
+    if (output.end != fakes::FrontendOutput::End::kKeep) {
+      lost_ = true;
+      client_.ConnectionLost("the server closed the connection");
+    }
+    Push();
+  }
+
+ private:
+  void Push() {
+    const std::string bytes = client_.TakeOutput();
+    if (!bytes.empty() && !lost_) server_.frontend_->Receive(server_.Now(), number_, bytes);
+  }
+
+  Server& server_;
+  wire::GrpcClientConnection client_;
+  std::uint64_t number_ = 0;
+  std::map<std::uint64_t, wire::StreamId> streams_;
+  bool lost_ = false;
+};
 
 Server::Server(Executor& loop, journal::Sink& journal, ServerOptions options)
     : loop_(loop),
@@ -44,6 +167,14 @@ void Server::Start(bool keep_data) {
     options.seed = options_.seed;
     engine_ = std::make_unique<fakes::Engine>(std::move(options), journal_);
     engine_->SetRpcHook([this](const fakes::RpcRequest& request) { return Refusal(request); });
+    if (options_.frontend) {
+      fakes::FrontendOptions front;
+      front.name = options_.name;
+      front.tls = options_.tls;
+      front.listeners = {{"loopback", nullptr}};
+      front.seed = options_.seed;
+      frontend_ = std::make_unique<fakes::Frontend>(std::move(front), *engine_, journal_);
+    }
   } else {
     engine_->Restart(Now(), keep_data);
   }
@@ -58,6 +189,7 @@ void Server::End(int signal, const std::string& reason) {
   running_ = paused_ = false;
   loop_.Cancel(std::exchange(timer_, 0));
   held_.clear();
+  if (frontend_ != nullptr) CloseConnections();
   Tell("exited", signal, reason);
   for (const auto& callback : on_end_) callback();
   const auto open = std::exchange(open_, {});
@@ -75,6 +207,18 @@ void Server::Pause() {
 void Server::Resume() {
   if (!running_ || !std::exchange(paused_, false)) return;
   Tell("resumed", 0, "");
+  if (frontend_ != nullptr) {
+    std::vector<std::shared_ptr<Connection>> all;
+    for (const auto& [number, connection] : waiting_) all.push_back(connection);
+    for (const auto& connection : all) connection->Open();
+    for (const auto& [number, connection] : connections_) all.push_back(connection);
+    for (const auto& connection : all) connection->Work();
+    for (auto& [call, request] : std::exchange(held_, {})) {
+      if (open_.contains(call)) loopback_->Call(call, request);
+    }
+    frontend_->Advance(Now());
+    return Settle();
+  }
   for (auto& [call, request] : std::exchange(held_, {})) {
     if (open_.contains(call)) engine_->Call(Now(), call, std::move(request));
   }
@@ -119,8 +263,12 @@ std::uint64_t Server::Call(fakes::RpcRequest request, Answer answer) {
     return call;
   }
   open_.emplace(call, std::move(answer));
+  if (frontend_ != nullptr && (loopback_ == nullptr || !loopback_->usable())) loopback_ = std::make_unique<Loopback>(*this);
   if (paused_) {
     held_.emplace_back(call, std::move(request));
+  } else if (frontend_ != nullptr) {
+    loopback_->Call(call, request);
+    Settle();
   } else {
     engine_->Call(Now(), call, std::move(request));
     Settle();
@@ -130,13 +278,22 @@ std::uint64_t Server::Call(fakes::RpcRequest request, Answer answer) {
 
 void Server::Cancel(std::uint64_t call) {
   if (open_.erase(call) == 0 || !running_ || paused_) return;
-  engine_->Cancel(Now(), call);
+  if (frontend_ != nullptr) {
+    loopback_->Cancel(call);
+  } else {
+    engine_->Cancel(Now(), call);
+  }
   Settle();
 }
 
 void Server::Settle() {
   // Answers lead to calls, which settle what they changed themselves.
   if (!running_ || paused_ || std::exchange(settling_, true)) return;
+  if (frontend_ != nullptr) {
+    Flush();
+    settling_ = false;
+    return SetTimer();
+  }
   for (auto responses = engine_->TakeResponses(); !responses.empty();
        responses = engine_->TakeResponses()) {
     for (const fakes::RpcResponse& response : responses) {
@@ -148,15 +305,61 @@ void Server::Settle() {
   SetTimer();
 }
 
+void Server::Accept(const std::shared_ptr<Stream>& stream, const std::string& peer) {
+  auto connection = std::make_shared<Connection>(*this, stream, peer);
+  stream->Attach(Side::kServer, connection);
+  waiting_[stream->number()] = connection;
+  if (paused_) return;
+  connection->Open();
+  Settle();
+}
+
+void Server::Flush() {
+  for (;;) {
+    frontend_->Poll(Now());
+    const std::vector<fakes::FrontendOutput> outputs = frontend_->TakeOutput();
+    for (const fakes::FrontendOutput& output : outputs) {
+      if (loopback_ != nullptr && output.connection == loopback_->number()) {
+        loopback_->Receive(output);
+        continue;
+      }
+      const auto it = connections_.find(output.connection);
+      if (it == connections_.end()) continue;
+      const std::shared_ptr<Connection> connection = it->second;
+      if (output.end != fakes::FrontendOutput::End::kKeep) connections_.erase(it);
+      connection->Send(output);
+    }
+    const auto answered = std::exchange(answered_, {});
+    for (const fakes::RpcResponse& response : answered) {
+      auto node = open_.extract(response.call);
+      if (!node.empty()) node.mapped()(response);
+    }
+    if (outputs.empty() && answered.empty()) return;
+  }
+}
+
+void Server::CloseConnections() {
+  frontend_->CloseAll(Now(), fakes::Frontend::Ending::kCrash);
+  frontend_->TakeOutput();  // a dead process sends nothing
+  for (const auto& [number, connection] : std::exchange(connections_, {})) connection->Abandon();
+  for (const auto& [number, connection] : std::exchange(waiting_, {})) connection->Abandon();
+  loopback_ = nullptr;
+  answered_.clear();
+}
+
 void Server::SetTimer() {
-  const auto next = engine_->NextDeadline();
+  const auto next = frontend_ != nullptr ? frontend_->NextDeadline() : engine_->NextDeadline();
   if (timer_ != 0 && next && *next == timer_at_) return;
   loop_.Cancel(std::exchange(timer_, 0));
   if (!next) return;
   timer_at_ = *next;
   timer_ = loop_.At(*next, [this] {
     timer_ = 0;
-    engine_->Advance(Now());
+    if (frontend_ != nullptr) {
+      frontend_->Advance(Now());
+    } else {
+      engine_->Advance(Now());
+    }
     Settle();
   });
 }

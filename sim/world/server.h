@@ -15,7 +15,10 @@
 
 #include "base/journal/journal.h"
 #include "base/util/executor.h"
+#include "base/wire/grpc.h"
 #include "fakes/engine/engine.h"
+#include "fakes/frontend/frontend.h"
+#include "sim/net/stream.h"
 
 namespace squall::sim {
 
@@ -23,6 +26,8 @@ struct ServerOptions {
   std::string name = "temporal";
   std::vector<std::string> namespaces = {"default"};
   std::uint64_t seed = 1;
+  bool frontend = false;                   // it takes connections
+  std::shared_ptr<wire::TlsContext> tls;  // of those; null: plaintext
 };
 
 // gRPC's code for a server that is not there.
@@ -60,12 +65,20 @@ class Server {
   void OnEnd(std::function<void()> callback) { on_end_.push_back(std::move(callback)); }
 
   fakes::Engine& engine() { return *engine_; }
-  // After somebody used the engine: carries answers on, and sets the next deadline.
+  // Null without one. Settle after using it.
+  fakes::Frontend* frontend() { return frontend_.get(); }
+  // A connection was accepted for it; the server must be running.
+  void Accept(const std::shared_ptr<Stream>& stream, const std::string& peer);
+  // After somebody used the engine or the front end: carries answers on, and sets the next deadline.
   void Settle();
 
  private:
+  class Connection;
+  class Loopback;
   std::optional<fakes::RpcStatus> Refusal(const fakes::RpcRequest& request);
   void SetTimer();
+  void Flush();
+  void CloseConnections();
   void Tell(std::string_view what, int signal, std::string reason);
   Moment Now() const { return loop_.clock().MomentNow(); }
 
@@ -81,6 +94,11 @@ class Server {
   const ServerOptions options_;
   const std::string source_;
   std::unique_ptr<fakes::Engine> engine_;
+  std::unique_ptr<fakes::Frontend> frontend_;
+  std::map<std::uint64_t, std::shared_ptr<Connection>> connections_;  // by the front end's number
+  std::map<std::uint64_t, std::shared_ptr<Connection>> waiting_;      // by the stream's: accepted by the kernel only
+  std::unique_ptr<Loopback> loopback_;
+  std::vector<fakes::RpcResponse> answered_;  // to calls of the loopback
   bool running_ = false, paused_ = false, settling_ = false;
   TimerId timer_ = 0;
   SteadyTime timer_at_{};

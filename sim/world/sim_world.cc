@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/wire/randomness.h"
+#include "sim/kernel/files.h"
+#include "sim/kernel/scheduler.h"
 #include "sim/world/faults.h"
 
 namespace squall::sim {
@@ -13,6 +16,8 @@ namespace {
 using scenarios::Done;
 using scenarios::WorkerSpec;
 
+// Where workers find certificates.
+const std::string kFolder = "/sim/certificates/";
 constexpr Duration kStopSlack = std::chrono::seconds(5);
 constexpr Duration kCleanUpGrace = std::chrono::milliseconds(500);
 
@@ -26,33 +31,25 @@ std::string Seconds(Duration duration) {
 
 }  // namespace
 
-std::string Unsupported(const scenarios::Subject& subject) {
+std::string Unsupported(const scenarios::Subject& subject, Transport transport) {
   const scenarios::Topology& topology = subject.topology;
+  const bool calls = transport == Transport::kCalls;
   for (const WorkerSpec& worker : topology.workers) {
     if (worker.kind == WorkerSpec::Kind::kPython || worker.kind == WorkerSpec::Kind::kCommand)
-      return fmt::format(
-          "worker {} is a program of another kind: only a process of its own can run it",
-          worker.name);
-    if (worker.connect.tls == scenarios::ConnectSpec::Tls::kOn)
-      return fmt::format("worker {} speaks TLS", worker.name);
-    for (const auto* texts : {&worker.args}) {
-      for (const std::string& text : *texts) {
-        if (text.find('{') != std::string::npos)
-          return fmt::format("worker {} has an argument that is filled in: {}", worker.name, text);
-      }
+      return fmt::format("worker {} is a program of another kind: only a process of its own can run it", worker.name);
+    if (calls && worker.connect.tls == scenarios::ConnectSpec::Tls::kOn) return fmt::format("worker {} speaks TLS", worker.name);
+    for (const std::string& text : worker.args) {
+      if (text.find('{') != std::string::npos) return fmt::format("worker {} has an argument that is filled in: {}", worker.name, text);
     }
   }
-  if (!topology.ingresses.empty())
-    return "an ingress needs bytes: calls are answered in process here";
+  if (!topology.ingresses.empty()) return "an ingress is not simulated yet";
   for (const auto& server : topology.servers) {
-    if (server.tls != scenarios::TlsMode::kNone)
-      return fmt::format("server {} speaks TLS", server.name);
+    if (calls && server.tls != scenarios::TlsMode::kNone) return fmt::format("server {} speaks TLS", server.name);
   }
   for (const scenarios::Step& step : subject.steps) {
     const auto* inject = std::get_if<scenarios::InjectStep>(&step.action);
-    if (inject != nullptr && !SimulatesFault(inject->target, inject->fault))
-      return fmt::format("the fault {} acts on bytes: calls are answered in process here",
-                         inject->fault);
+    if (inject != nullptr && calls && !ActsOnCalls(inject->target, inject->fault))
+      return fmt::format("the fault {} acts on bytes: calls are answered in process here", inject->fault);
   }
   return "";
 }
@@ -78,7 +75,7 @@ void SimWorld::Later(Done done, Status status) {
 std::vector<std::string> SimWorld::Observes() const {
   std::vector<std::string> kinds;
   for (const std::string_view kind : journal::AllKinds()) {
-    if (kind != journal::ConnectionEvent::kKind) kinds.emplace_back(kind);
+    if (kind != journal::ConnectionEvent::kKind || network_ != nullptr) kinds.emplace_back(kind);
   }
   return kinds;
 }
@@ -90,15 +87,48 @@ std::map<std::string, std::string> SimWorld::Versions() const {
 }
 
 void SimWorld::Prepare(Done done) {
+  Status status = PrepareNow();
+  if (!status.ok()) status = MakeStatus(StatusCode::kInternal, "prepare: {}", Message(status));
+  Later(std::move(done), std::move(status));
+}
+
+Status SimWorld::PrepareNow() {
+  const bool sockets = options_.transport == Transport::kSockets;
+  if (sockets) network_ = std::make_unique<Network>(loop_, Rng(options_.seed).Split("network"));
+  bool tls = false;
+  for (const auto& server : topology_.servers) tls = tls || server.tls != scenarios::TlsMode::kNone;
+  for (const WorkerSpec& worker : topology_.workers) tls = tls || worker.connect.tls == scenarios::ConnectSpec::Tls::kOn;
+  if (tls) {
+    wire::UseRandomness([](void* bytes, std::size_t size) { TheScheduler().FillEntropy(bytes, size); });
+    Rng rng = Rng(options_.seed).Split("certificates");
+    certificates_ = wire::MintCatalogue(loop_.clock().WallNow(), rng);
+    AddFile(kFolder + "ca.pem", certificates_->ca_pem);
+    AddFile(kFolder + "wrong_ca.pem", certificates_->wrong_ca_pem);
+    for (const std::string& name : wire::CertificateSet::Names()) {
+      const wire::TlsIdentity* identity = certificates_->Find(name);
+      AddFile(kFolder + name + ".pem", identity->certificate_chain_pem);
+      AddFile(kFolder + name + ".key", identity->private_key_pem);
+    }
+  }
   for (const auto& spec : topology_.servers) {
     ServerOptions options;
     options.name = spec.name;
     options.namespaces = spec.namespaces;
     options.seed = Rng(options_.seed).Split("server " + spec.name).Next();
+    options.frontend = sockets;
+    if (spec.tls != scenarios::TlsMode::kNone) {
+      wire::TlsServerOptions server_tls;
+      server_tls.identity = *certificates_->Find(spec.certificate);
+      if (spec.tls == scenarios::TlsMode::kMutual) {
+        server_tls.client_ca_pem = certificates_->ca_pem;
+        server_tls.require_client_certificate = true;
+      }
+      SQUALL_ASSIGN_OR_RETURN(options.tls, wire::TlsContext::Server(std::move(server_tls)));
+    }
     servers_[spec.name] = std::make_unique<Server>(loop_, journal_, std::move(options));
   }
   for (const auto& spec : topology_.links) LinkTo(spec.name);
-  Later(std::move(done), absl::OkStatus());
+  return absl::OkStatus();
 }
 
 SimWorld::Link& SimWorld::LinkTo(const std::string& name) {
@@ -110,6 +140,15 @@ SimWorld::Link& SimWorld::LinkTo(const std::string& name) {
   link.state->silent_end = spec != nullptr && spec->end == scenarios::LinkSpec::End::kSilent;
   const auto* server = topology_.ServerBehind(name);
   link.state->server = server == nullptr ? nullptr : FindServer(server->name);
+  if (network_ != nullptr) {
+    const NetLink::Leads leads = link.state->silent_end           ? NetLink::Leads::kIntoSilence
+                                 : link.state->server == nullptr ? NetLink::Leads::kNowhere
+                                                                 : NetLink::Leads::kToServer;
+    link.net = std::make_shared<NetLink>(journal_, name, leads, link.state->server, Rng(options_.seed).Split("link " + name));
+    link.at = Endpoint::V4({127, 0, 0, 1}, static_cast<std::uint16_t>(7000 + links_.size()));
+    network_->SetListener(link.at, link.net);
+    return link;
+  }
   if (link.state->server != nullptr) {
     link.state->server->OnEnd([&link] {
       for (const auto& path : link.paths) {
@@ -118,6 +157,23 @@ SimWorld::Link& SimWorld::LinkTo(const std::string& name) {
     });
   }
   return link;
+}
+
+// As the harness plans it (harness/runner/connect.cc): what the other end wants, all of it right, unless the scenario says otherwise.
+void SimWorld::SetTls(const WorkerNode& node, std::map<std::string, std::string>& environment) const {
+  const scenarios::ConnectSpec& connect = node.spec->connect;
+  const scenarios::TlsMode other_end = topology_.TlsAt(connect.to);
+  using Tls = scenarios::ConnectSpec::Tls;
+  const bool on = connect.tls == Tls::kOn || (connect.tls == Tls::kAuto && other_end != scenarios::TlsMode::kNone);
+  environment["TEMPORAL_TLS"] = on ? "true" : "false";
+  if (!on) return;
+  if (connect.ca != "none") environment["TEMPORAL_TLS_SERVER_CA_CERT_PATH"] = kFolder + connect.ca + ".pem";
+  if (!connect.server_name.empty()) environment["TEMPORAL_TLS_SERVER_NAME"] = connect.server_name;
+  std::string identity = connect.client_certificate;
+  if (identity.empty() && other_end == scenarios::TlsMode::kMutual) identity = "client";
+  if (identity.empty() || identity == "none") return;
+  environment["TEMPORAL_TLS_CLIENT_CERT_PATH"] = kFolder + identity + ".pem";
+  environment["TEMPORAL_TLS_CLIENT_KEY_PATH"] = kFolder + identity + ".key";
 }
 
 SimWorld::Link* SimWorld::FindLink(const std::string& name) {
@@ -147,10 +203,11 @@ void SimWorld::MakeWorker(WorkerNode& node) {
   if (host) options.arguments = {"--kind", spec.host};
   options.arguments.insert(options.arguments.end(), {"--grace", Seconds(spec.grace)});
   options.arguments.insert(options.arguments.end(), spec.args.begin(), spec.args.end());
-  options.environment = {{"TEMPORAL_ADDRESS", spec.connect.to + ":7233"},
+  Link& link_to = LinkTo(spec.connect.to);
+  options.environment = {{"TEMPORAL_ADDRESS", network_ != nullptr ? link_to.at.ToString() : spec.connect.to + ":7233"},
                          {"TEMPORAL_NAMESPACE", spec.ns},
-                         {"TEMPORAL_TASK_QUEUE", spec.task_queue},
-                         {"TEMPORAL_TLS", "false"}};
+                         {"TEMPORAL_TASK_QUEUE", spec.task_queue}};
+  SetTls(node, options.environment);
   if (!spec.connect.api_key.empty()) options.environment["TEMPORAL_API_KEY"] = spec.connect.api_key;
   for (const auto& [name, value] : spec.env) {
     if (value.empty()) {
@@ -160,6 +217,9 @@ void SimWorld::MakeWorker(WorkerNode& node) {
     }
   }
   options.on_start = [this, &node](Process& process) {
+    fakes::HostProgramHooks hooks;
+    hooks.core_threads = options_.core_threads;
+    if (network_ != nullptr) return hooks;
     Link& link = LinkTo(node.spec->connect.to);
     auto path = std::make_shared<CallPath>(
         loop_, link.state, process,
@@ -167,8 +227,6 @@ void SimWorld::MakeWorker(WorkerNode& node) {
     std::erase_if(link.paths, [](const auto& weak) { return weak.expired(); });
     link.paths.push_back(path);
     node.paths.push_back(path);
-    fakes::HostProgramHooks hooks;
-    hooks.core_threads = options_.core_threads;
     hooks.on_connection = [path](core::ConnectionOptions& connection, Executor&) {
       path->Configure(connection);
     };

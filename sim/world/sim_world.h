@@ -10,25 +10,32 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/journal/journal.h"
 #include "base/util/rng.h"
+#include "base/wire/certificates.h"
 #include "scenarios/engine/world.h"
 #include "scenarios/format/scenario.h"
 #include "sim/world/client.h"
+#include "sim/net/network.h"
 #include "sim/world/loop.h"
+#include "sim/world/net_link.h"
 #include "sim/world/path.h"
 #include "sim/world/server.h"
 #include "sim/world/worker.h"
 
 namespace squall::sim {
 
+enum class Transport { kCalls, kSockets };
+
 // Why this subject cannot be simulated; empty when it can.
-std::string Unsupported(const scenarios::Subject& subject);
+std::string Unsupported(const scenarios::Subject& subject, Transport transport);
 
 struct SimWorldOptions {
+  Transport transport = Transport::kSockets;
   std::uint64_t seed = 1;
   int core_threads = 2;  // of each worker's core
   Duration workflow_limit = std::chrono::minutes(5);
@@ -73,7 +80,10 @@ class SimWorld final : public scenarios::World {
   struct Link {
     std::shared_ptr<LinkState> state;
     std::vector<std::weak_ptr<CallPath>> paths;
+    std::shared_ptr<NetLink> net;  // with sockets only
+    Endpoint at;
   };
+  Network* network() { return network_.get(); }
   Link* FindLink(const std::string& name);
   Server* FindServer(const std::string& name);
   Worker* FindWorker(const std::string& name);
@@ -94,7 +104,9 @@ class SimWorld final : public scenarios::World {
     std::vector<scenarios::Done> healthy, ended;
   };
 
+  Status PrepareNow();
   Link& LinkTo(const std::string& name);
+  void SetTls(const WorkerNode& node, std::map<std::string, std::string>& environment) const;
   void MakeWorker(WorkerNode& node);
   void OnWorkerExit(WorkerNode& node, Process& process, const std::string& reason);
   void StopWorker(WorkerNode& node, int number, Duration grace, const std::string& reason,
@@ -109,6 +121,8 @@ class SimWorld final : public scenarios::World {
   const SimWorldOptions options_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   bool cleaning_ = false;
+  std::unique_ptr<Network> network_;
+  std::optional<wire::CertificateSet> certificates_;
   std::map<std::string, std::unique_ptr<Server>> servers_;
   std::map<std::string, Link>
       links_;  // one for each way to a server, also without a link in the scenario

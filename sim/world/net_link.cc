@@ -1,0 +1,145 @@
+#include "sim/world/net_link.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace squall::sim {
+namespace {
+
+bool HoldsBack(const std::string& kind) { return kind == "stall" || kind == "black_hole" || kind == "never_accept"; }
+
+}  // namespace
+
+NetLink::NetLink(journal::Sink& journal, std::string name, Leads leads, Server* server, Rng rng)
+    : journal_(journal), name_(std::move(name)), leads_(leads), server_(server), rng_(rng) {}
+
+void NetLink::Tell(std::string_view what, const Connection& connection, const std::string& peer) {
+  journal::ConnectionEvent event;
+  event.what = what;
+  event.link = name_;
+  event.connection = connection.number;
+  event.peer = peer;
+  if (connection.stream != nullptr && connection.stream->over()) {
+    event.bytes_up = connection.stream->bytes(Side::kClient);
+    event.bytes_down = connection.stream->bytes(Side::kServer);
+  }
+  journal_.Append("proxy:" + name_, std::move(event));
+}
+
+bool NetLink::Chooses(Fault& fault) {
+  const std::int64_t first = fault.params.Int("first_connections");
+  if (first > 0 && fault.connections++ >= first) return false;
+  return rng_.Chance(fault.params.Number("probability", 1));
+}
+
+void NetLink::Shape(Connection& connection, const Fault& fault, int sign) {
+  const std::string direction = fault.params.Text("direction", "both");
+  for (const Side side : {Side::kClient, Side::kServer}) {
+    if (direction == "up" && side == Side::kServer) continue;
+    if (direction == "down" && side == Side::kClient) continue;
+    sim::Shape& shape = connection.stream->shape(side);
+    if (HoldsBack(fault.kind)) shape.held += sign;
+    if (fault.kind == "latency") {
+      shape.delay += sign * fault.params.Time("delay");
+      shape.jitter += sign * fault.params.Time("jitter");
+    }
+    if (fault.kind == "bandwidth") shape.bytes_per_second = sign > 0 ? fault.params.Int("rate") : 0;
+    if (fault.kind == "slow_close") shape.end_delay += sign * fault.params.Time("delay");
+    if (fault.kind == "cut") {
+      const auto passed = static_cast<std::int64_t>(connection.stream->bytes(side));
+      shape.cut_after = sign > 0 ? passed + fault.params.Int("after") : -1;
+      shape.cut_with_reset = fault.params.Text("with", "reset") == "reset";
+    }
+  }
+  connection.stream->Reshaped();
+}
+
+void NetLink::SetFault(std::string id, std::string kind, scenarios::Params params, std::function<void()> on_hit) {
+  Fault fault{std::move(id), std::move(kind), std::move(params), std::move(on_hit), 0};
+  std::erase_if(connections_, [](const Connection& connection) { return connection.stream->over(); });
+  const bool cuts = fault.kind == "reset" || fault.kind == "drop_connections" ||
+                    (fault.kind == "refuse" && !fault.params.Bool("keep_connections"));
+  if (cuts) {
+    if (!connections_.empty() && fault.on_hit) fault.on_hit();
+    for (const Connection& connection : std::vector<Connection>(connections_)) connection.stream->Cut(true);
+  } else if (fault.kind != "never_accept" && fault.kind != "refuse") {
+    for (Connection& connection : connections_) {
+      if (!Chooses(fault)) continue;
+      connection.shaped_by.push_back(fault.id);
+      Shape(connection, fault, 1);
+    }
+  }
+  if (fault.kind != "drop_connections") faults_.push_back(std::move(fault));
+}
+
+void NetLink::LiftFault(const std::string& id) {
+  const auto it = std::find_if(faults_.begin(), faults_.end(), [&](const Fault& fault) { return fault.id == id; });
+  if (it == faults_.end()) return;
+  const Fault fault = std::move(*it);
+  faults_.erase(it);
+  for (Connection& connection : connections_) {
+    if (connection.stream->over() || std::erase(connection.shaped_by, id) == 0) continue;
+    Shape(connection, fault, -1);
+  }
+}
+
+Answer NetLink::OnSyn(const Endpoint& from) {
+  Connection attempt;
+  attempt.number = ++attempts_;
+  Tell("attempt", attempt, from.ToString());
+  Answer answer = Answer::kAccept;
+  for (const Fault& fault : faults_) {
+    if (fault.kind == "refuse") answer = Answer::kRefuse;
+    if (fault.kind == "never_accept" && fault.params.Text("backlog", "open") == "full") answer = Answer::kDrop;
+    if (answer == Answer::kAccept) continue;
+    if (fault.on_hit) fault.on_hit();
+    break;
+  }
+  if (answer == Answer::kAccept && leads_ == Leads::kNowhere) answer = Answer::kRefuse;
+  if (answer == Answer::kAccept && leads_ == Leads::kToServer && !server_->running()) answer = Answer::kRefuse;
+  if (answer == Answer::kRefuse) Tell("refused", attempt, from.ToString());
+  return answer;
+}
+
+void NetLink::OnConnection(const std::shared_ptr<Stream>& stream, const Endpoint& from) {
+  Connection connection{attempts_, stream, {}};
+  const std::string peer = from.ToString();
+  Tell("accepted", connection, peer);
+  std::erase_if(connections_, [](const Connection& old) { return old.stream->over(); });
+  stream->on_over = [weak = weak_from_this(), number = connection.number, stream_weak = std::weak_ptr<Stream>(stream), peer](bool reset) {
+    const auto self = weak.lock();
+    const auto over = stream_weak.lock();
+    if (self != nullptr && over != nullptr) self->Tell(reset ? "reset" : "closed", {number, over, {}}, peer);
+  };
+  stream->on_traffic = [weak = weak_from_this(), number = connection.number](Side) {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    for (const Connection& open : self->connections_) {
+      if (open.number != number) continue;
+      for (const Fault& fault : self->faults_) {
+        const auto& by = open.shaped_by;
+        if (fault.on_hit && std::find(by.begin(), by.end(), fault.id) != by.end()) fault.on_hit();
+      }
+    }
+  };
+  bool cut = false;
+  for (Fault& fault : faults_) {
+    if (fault.kind == "refuse" || !Chooses(fault)) continue;
+    if (fault.kind == "reset") {
+      cut = true;
+      if (fault.on_hit) fault.on_hit();
+      continue;
+    }
+    connection.shaped_by.push_back(fault.id);
+    Shape(connection, fault, 1);
+    if (fault.on_hit) fault.on_hit();
+  }
+  connections_.push_back(connection);
+  if (leads_ == Leads::kToServer && !cut) {
+    Tell("established", connection, peer);
+    server_->Accept(stream, peer);
+  }
+  if (cut) stream->Reset(Side::kServer);
+}
+
+}  // namespace squall::sim

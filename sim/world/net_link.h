@@ -1,0 +1,60 @@
+#pragma once
+// A link with bytes: connections to a server (or to nothing) through the simulated network, and the catalogue's faults of links.
+//
+// It writes the events that the harness's proxy writes. World's loop only.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/journal/journal.h"
+#include "base/util/rng.h"
+#include "scenarios/format/check_spec.h"
+#include "sim/net/network.h"
+#include "sim/world/server.h"
+
+namespace squall::sim {
+
+class NetLink final : public Listener, public std::enable_shared_from_this<NetLink> {
+ public:
+  enum class Leads { kToServer, kNowhere, kIntoSilence };
+
+  NetLink(journal::Sink& journal, std::string name, Leads leads, Server* server, Rng rng);
+
+  // In force until lifted; one-shot faults are over at once. `on_hit`: traffic met it.
+  void SetFault(std::string id, std::string kind, scenarios::Params params, std::function<void()> on_hit);
+  void LiftFault(const std::string& id);
+
+  Answer OnSyn(const Endpoint& from) override;
+  void OnConnection(const std::shared_ptr<Stream>& stream, const Endpoint& from) override;
+
+ private:
+  struct Fault {
+    std::string id, kind;
+    scenarios::Params params;
+    std::function<void()> on_hit;
+    std::int64_t connections = 0;  // that came since
+  };
+  struct Connection {
+    std::uint64_t number = 0;
+    std::shared_ptr<Stream> stream;
+    std::vector<std::string> shaped_by;  // ids of the faults that chose it
+  };
+
+  bool Chooses(Fault& fault);
+  void Shape(Connection& connection, const Fault& fault, int sign);
+  void Tell(std::string_view what, const Connection& connection, const std::string& peer);
+
+  journal::Sink& journal_;
+  const std::string name_;
+  const Leads leads_;
+  Server* const server_;
+  Rng rng_;
+  std::vector<Fault> faults_;
+  std::vector<Connection> connections_;
+  std::uint64_t attempts_ = 0;
+};
+
+}  // namespace squall::sim
