@@ -1,5 +1,6 @@
 #pragma once
-// Files that simulated processes find beside the machine's own: certificates, for example. They exist in memory only.
+// Files that simulated processes find beside the machine's own: certificates, for example. They
+// exist in memory only.
 
 #include <optional>
 #include <string>

@@ -1,5 +1,7 @@
 // Reading, writing, duplicating and closing descriptors; and the files that tell of the machine and
 // its load.
+#include "sim/kernel/files.h"
+
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -14,7 +16,6 @@
 
 #include "sim/kernel/descriptors.h"
 #include "sim/kernel/escape.h"
-#include "sim/kernel/files.h"
 #include "sim/kernel/raw.h"
 #include "sim/kernel/scheduler.h"
 
@@ -77,7 +78,9 @@ SQUALL_REPLACES(FILE*, fopen, const char* path, const char* mode) {
   }
   return SQUALL_LIBC(fopen)(path, mode);
 }
-SQUALL_REPLACES(FILE*, fopen64, const char* path, const char* mode) { return squall_libc_fopen(path, mode); }
+SQUALL_REPLACES(FILE*, fopen64, const char* path, const char* mode) {
+  return squall_libc_fopen(path, mode);
+}
 
 SQUALL_REPLACES(ssize_t, read, int fd, void* bytes, size_t size) {
   if (const auto object = ObjectOf(fd); object != nullptr && Simulated())

@@ -24,7 +24,8 @@ struct Entry {
 
 }  // namespace
 
-SQUALL_REPLACES(int, getaddrinfo, const char* node, const char* service, const addrinfo*, addrinfo** result) {
+SQUALL_REPLACES(int, getaddrinfo, const char* node, const char* service, const addrinfo*,
+                addrinfo** result) {
   Network* network = Simulated() ? Network::Current() : nullptr;
   if (network == nullptr || node == nullptr) Escaped("getaddrinfo");
   Scheduler& scheduler = TheScheduler();
@@ -34,7 +35,8 @@ SQUALL_REPLACES(int, getaddrinfo, const char* node, const char* service, const a
   if (::inet_pton(AF_INET, node, literal.address.data()) == 1) {
     addresses.push_back(literal);
   } else {
-    scheduler.Wait(WaitOn::kSleep, scheduler.current(), scheduler.now() + network->ResolverLatency().count());
+    scheduler.Wait(WaitOn::kSleep, scheduler.current(),
+                   scheduler.now() + network->ResolverLatency().count());
     const auto found = network->Find(node);
     if (!found || found->addresses.empty()) return found && found->fails ? EAI_AGAIN : EAI_NONAME;
     if (found->fails) return EAI_AGAIN;

@@ -16,14 +16,16 @@ namespace {
 
 std::shared_ptr<Socket> SocketOf(int fd, const char* call) {
   auto socket = std::dynamic_pointer_cast<Socket>(ObjectOf(fd));
-  if (socket == nullptr) Escaped(std::string(call) + " on a descriptor that is no simulated socket");
+  if (socket == nullptr)
+    Escaped(std::string(call) + " on a descriptor that is no simulated socket");
   return socket;
 }
 
 }  // namespace
 
 SQUALL_REPLACES(int, socket, int domain, int type, int) {
-  if ((domain != AF_INET && domain != AF_INET6) || (type & 0xf) != SOCK_STREAM) Escaped("socket that is not TCP");
+  if ((domain != AF_INET && domain != AF_INET6) || (type & 0xf) != SOCK_STREAM)
+    Escaped("socket that is not TCP");
   return NewDescriptor(std::make_shared<Socket>(TheScheduler().process()));
 }
 
@@ -31,9 +33,12 @@ SQUALL_REPLACES(int, connect, int fd, const sockaddr* address, socklen_t) {
   return SocketOf(fd, "connect")->Connect(Endpoint::From(*address));
 }
 
-SQUALL_REPLACES(ssize_t, send, int fd, const void* bytes, size_t size, int) { return SocketOf(fd, "send")->Write(bytes, size); }
+SQUALL_REPLACES(ssize_t, send, int fd, const void* bytes, size_t size, int) {
+  return SocketOf(fd, "send")->Write(bytes, size);
+}
 
-SQUALL_REPLACES(ssize_t, sendto, int fd, const void* bytes, size_t size, int, const sockaddr*, socklen_t) {
+SQUALL_REPLACES(ssize_t, sendto, int fd, const void* bytes, size_t size, int, const sockaddr*,
+                socklen_t) {
   return SocketOf(fd, "sendto")->Write(bytes, size);
 }
 
@@ -54,7 +59,8 @@ SQUALL_REPLACES(ssize_t, recv, int fd, void* bytes, size_t size, int flags) {
   return SocketOf(fd, "recv")->Receive(bytes, size, (flags & MSG_PEEK) != 0);
 }
 
-SQUALL_REPLACES(ssize_t, recvfrom, int fd, void* bytes, size_t size, int flags, sockaddr*, socklen_t*) {
+SQUALL_REPLACES(ssize_t, recvfrom, int fd, void* bytes, size_t size, int flags, sockaddr*,
+                socklen_t*) {
   return SocketOf(fd, "recvfrom")->Receive(bytes, size, (flags & MSG_PEEK) != 0);
 }
 

@@ -32,7 +32,9 @@ std::optional<Network::Name> Network::Find(const std::string& name) const {
   return it == names_.end() ? std::nullopt : std::optional(it->second);
 }
 
-void Network::Connect(const Endpoint& from, const Endpoint& to, Connected done) { Syn(from, to, 0, std::move(done)); }
+void Network::Connect(const Endpoint& from, const Endpoint& to, Connected done) {
+  Syn(from, to, 0, std::move(done));
+}
 
 void Network::Syn(const Endpoint& from, const Endpoint& to, int attempt, Connected done) {
   loop_.After(RoundTrip(), [this, from, to, attempt, done = std::move(done)] {
@@ -41,7 +43,8 @@ void Network::Syn(const Endpoint& from, const Endpoint& to, int attempt, Connect
     switch (listener == nullptr ? Answer::kRefuse : listener->OnSyn(from)) {
       case Answer::kAccept: {
         ++streams_;
-        auto stream = std::make_shared<Stream>(loop_, rng_.Split("stream " + std::to_string(streams_)), streams_);
+        auto stream = std::make_shared<Stream>(
+            loop_, rng_.Split("stream " + std::to_string(streams_)), streams_);
         listener->OnConnection(stream, from);
         return done(std::move(stream), 0);
       }
@@ -54,7 +57,8 @@ void Network::Syn(const Endpoint& from, const Endpoint& to, int attempt, Connect
       loop_.After(std::chrono::seconds(64), [done] { done(nullptr, ETIMEDOUT); });
       return;
     }
-    loop_.After(std::chrono::seconds(1 << attempt), [this, from, to, attempt, done] { Syn(from, to, attempt + 1, done); });
+    loop_.After(std::chrono::seconds(1 << attempt),
+                [this, from, to, attempt, done] { Syn(from, to, attempt + 1, done); });
   });
 }
 

@@ -20,7 +20,8 @@ namespace squall::sim {
 enum class Answer {
   kAccept,
   kRefuse,  // RST
-  kDrop,    // nothing: the client's kernel asks again after 1, 2, 4, ... 32 s and gives up after 127 s
+  kDrop,  // nothing: the client's kernel asks again after 1, 2, 4, ... 32 s and gives up after 127
+          // s
 };
 
 // Whatever stands at an endpoint. World's loop only.

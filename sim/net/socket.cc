@@ -26,23 +26,25 @@ int Socket::Connect(const Endpoint& to) {
   local_ = to;
   local_.port = network->NewPort();
   TheScheduler().Note("connect", to.port);
-  network->Connect(local_, to, [weak = std::weak_ptr<Socket>(Self())](std::shared_ptr<Stream> stream, int error) {
-    const auto self = weak.lock();
-    if (self == nullptr || self->closed_) {
-      // Nobody waits for it any more: the kernel resets what was accepted.
-      if (stream != nullptr) stream->Reset(Side::kClient);
-      return;
-    }
-    if (error != 0) {
-      self->state_ = State::kFailed;
-      self->error_ = error;
-    } else {
-      self->state_ = State::kOpen;
-      self->stream_ = std::move(stream);
-      self->stream_->Attach(Side::kClient, self);
-    }
-    self->Changed();
-  });
+  network->Connect(
+      local_, to,
+      [weak = std::weak_ptr<Socket>(Self())](std::shared_ptr<Stream> stream, int error) {
+        const auto self = weak.lock();
+        if (self == nullptr || self->closed_) {
+          // Nobody waits for it any more: the kernel resets what was accepted.
+          if (stream != nullptr) stream->Reset(Side::kClient);
+          return;
+        }
+        if (error != 0) {
+          self->state_ = State::kFailed;
+          self->error_ = error;
+        } else {
+          self->state_ = State::kOpen;
+          self->stream_ = std::move(stream);
+          self->stream_->Attach(Side::kClient, self);
+        }
+        self->Changed();
+      });
   return FailWith(EINPROGRESS);
 }
 
@@ -107,6 +109,7 @@ int Socket::TakeError() { return std::exchange(error_, 0); }
 
 void Socket::Closed() {
   closed_ = true;
+  if (Simulated()) TheScheduler().Note("closes socket", local_.port);
   if (stream_ == nullptr || reset_) return;
   if (read_ < received_.size()) {
     stream_->Reset(Side::kClient);  // bytes that nobody will read
@@ -116,6 +119,7 @@ void Socket::Closed() {
 }
 
 void Socket::OnBytes(std::string_view bytes) {
+  TheScheduler().Note("bytes come to socket", local_.port);
   if (closed_) return stream_->Reset(Side::kClient);
   received_ += bytes;
   Changed();

@@ -1,5 +1,6 @@
 #pragma once
-// A simulated process's TCP socket: non-blocking, a client's. Behind the functions of sim/libc/sockets.cc.
+// A simulated process's TCP socket: non-blocking, a client's. Behind the functions of
+// sim/libc/sockets.cc.
 
 #include <cstdint>
 #include <memory>

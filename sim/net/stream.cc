@@ -10,27 +10,33 @@ namespace {
 // One way, on one machine's network.
 constexpr Duration kLeastLatency = std::chrono::microseconds(200);
 constexpr std::uint64_t kLatencySpread = 800;  // microseconds
-// Linux: the first retransmission, the longest distance between two, and how long until it gives up (tcp_retries2 = 15).
+// Linux: the first retransmission, the longest distance between two, and how long until it gives up
+// (tcp_retries2 = 15).
 constexpr Duration kFirstRetransmission = std::chrono::milliseconds(200);
 constexpr Duration kLongestRetransmission = std::chrono::seconds(120);
 constexpr Duration kGivesUp = std::chrono::milliseconds(924'600);
 
 }  // namespace
 
-Stream::Stream(Executor& loop, Rng rng, std::uint64_t number) : loop_(loop), rng_(rng), number_(number) {}
+Stream::Stream(Executor& loop, Rng rng, std::uint64_t number)
+    : loop_(loop), rng_(rng), number_(number) {}
 
-void Stream::Attach(Side side, std::weak_ptr<StreamEnd> end) { ends_[Index(side)] = std::move(end); }
+void Stream::Attach(Side side, std::weak_ptr<StreamEnd> end) {
+  ends_[Index(side)] = std::move(end);
+}
 
 SteadyTime Stream::DueAt(Way& way, std::size_t size) {
   const Shape& shape = way.shape;
-  Duration delay = kLeastLatency + std::chrono::microseconds(rng_.Below(kLatencySpread)) + shape.delay;
+  Duration delay =
+      kLeastLatency + std::chrono::microseconds(rng_.Below(kLatencySpread)) + shape.delay;
   if (shape.jitter > Duration::zero()) {
     const auto spread = static_cast<std::uint64_t>(2 * shape.jitter.count());
     delay += Duration(static_cast<std::int64_t>(rng_.Below(spread))) - shape.jitter;
   }
   SteadyTime at = loop_.clock().Now() + std::max(delay, Duration::zero());
   if (shape.bytes_per_second > 0) {
-    at = std::max(at, way.last) + Duration(static_cast<std::int64_t>(size) * 1'000'000'000 / shape.bytes_per_second);
+    at = std::max(at, way.last) +
+         Duration(static_cast<std::int64_t>(size) * 1'000'000'000 / shape.bytes_per_second);
   }
   way.last = std::max(at, way.last + Duration(1));
   return way.last;
@@ -43,7 +49,8 @@ std::size_t Stream::Send(Side from, std::string_view bytes) {
   way.in_flight += taken;
   for (std::size_t at = 0; at < taken;) {
     std::size_t size = taken - at;
-    if (way.shape.largest_piece > 0) size = std::min<std::size_t>(size, 1 + rng_.Below(way.shape.largest_piece));
+    if (way.shape.largest_piece > 0)
+      size = std::min<std::size_t>(size, 1 + rng_.Below(way.shape.largest_piece));
     Put(from, {Piece::What::kBytes, std::string(bytes.substr(at, size)), {}});
     at += size;
   }
@@ -115,15 +122,19 @@ void Stream::Retransmit(Side from) {
 
 void Stream::Arrive(Side from) {
   Way& way = way_[Index(from)];
-  if (over_ || way.shape.held > 0 || way.shape.partitioned > 0 || way.pieces.empty()) return SetTimer(from);
+  if (over_ || way.shape.held > 0 || way.shape.partitioned > 0 || way.pieces.empty())
+    return SetTimer(from);
   Piece piece = std::move(way.pieces.front());
   way.pieces.pop_front();
   const auto receiver = ends_[Index(Other(from))].lock();
   if (piece.what == Piece::What::kBytes) {
     way.in_flight -= piece.bytes.size();
     std::string_view bytes = piece.bytes;
-    const bool cut = way.shape.cut_after >= 0 && static_cast<std::int64_t>(way.passed + bytes.size()) > way.shape.cut_after;
-    if (cut) bytes = bytes.substr(0, static_cast<std::size_t>(std::max<std::int64_t>(0, way.shape.cut_after - static_cast<std::int64_t>(way.passed))));
+    const bool cut = way.shape.cut_after >= 0 &&
+                     static_cast<std::int64_t>(way.passed + bytes.size()) > way.shape.cut_after;
+    if (cut)
+      bytes = bytes.substr(0, static_cast<std::size_t>(std::max<std::int64_t>(
+                                  0, way.shape.cut_after - static_cast<std::int64_t>(way.passed))));
     way.passed += bytes.size();
     if (receiver != nullptr && !bytes.empty()) receiver->OnBytes(bytes);
     if (cut) return Cut(way.shape.cut_with_reset);
@@ -173,7 +184,8 @@ void Stream::Reshaped() {
       // What was held flows on now, in order.
       const SteadyTime now = loop_.clock().Now();
       SteadyTime last{};
-      for (Piece& piece : way.pieces) last = piece.at = std::max({piece.at, now + kLeastLatency, last + Duration(1)});
+      for (Piece& piece : way.pieces)
+        last = piece.at = std::max({piece.at, now + kLeastLatency, last + Duration(1)});
       SetTimer(side);
     }
   }

@@ -1,9 +1,11 @@
 #pragma once
-// One established TCP connection of the simulated network: two directions of bytes in flight, and what links do to them.
+// One established TCP connection of the simulated network: two directions of bytes in flight, and
+// what links do to them.
 //
-// Bytes take a latency and arrive in order; a direction that is held keeps them (somebody on the way acknowledges, and passes
-// nothing on), one that is partitioned loses them until TCP's retransmission gets through or gives up. World's loop only, except
-// Send, End and Reset of the client's end, which come from whichever simulated thread has the baton.
+// Bytes take a latency and arrive in order; a direction that is held keeps them (somebody on the
+// way acknowledges, and passes nothing on), one that is partitioned loses them until TCP's
+// retransmission gets through or gives up. World's loop only, except Send, End and Reset of the
+// client's end, which come from whichever simulated thread has the baton.
 
 #include <cstdint>
 #include <deque>
@@ -38,7 +40,7 @@ struct Shape {
   Duration end_delay{};               // FIN and RST come so much later
   std::int64_t cut_after = -1;        // bytes that still pass; then the connection is cut
   bool cut_with_reset = true;
-  std::size_t largest_piece = 0;      // 0: as sent; else pieces of 1 to so many bytes
+  std::size_t largest_piece = 0;  // 0: as sent; else pieces of 1 to so many bytes
 };
 
 class Stream : public std::enable_shared_from_this<Stream> {
@@ -82,7 +84,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
     SteadyTime last;  // when the latest piece arrives: order is kept
     TimerId timer = 0;
     bool ended = false;  // FIN or RST sent
-    // TCP's retransmission while partitioned: the next attempt, and how long after it the one after.
+    // TCP's retransmission while partitioned: the next attempt, and how long after it the one
+    // after.
     SteadyTime lost_since{};
     Duration retry{};
     TimerId retry_timer = 0;

@@ -12,8 +12,14 @@ namespace squall::sim {
 namespace {
 
 std::vector<std::string> Arguments(const SeedRunOptions& options, std::uint64_t seed) {
-  std::vector<std::string> arguments = {"--seed", std::to_string(seed), "--report", "--threads",
-                                        std::to_string(options.run.core_threads)};
+  std::vector<std::string> arguments = {
+      "--seed",
+      std::to_string(seed),
+      "--report",
+      "--threads",
+      std::to_string(options.run.world.core_threads),
+      "--transport",
+      options.run.world.transport == Transport::kCalls ? "calls" : "sockets"};
   if (!options.scenario_file.empty())
     arguments.insert(arguments.end(), {"--scenario", options.scenario_file});
   if (!options.subject.empty()) arguments.insert(arguments.end(), {"--subject", options.subject});

@@ -24,7 +24,8 @@ struct Flags {
   std::string seeds;
   int jobs = 1;
   bool report = false, print_scenario = false, determinism = false, story = false;
-  std::string trace, journal;
+  std::string trace, journal, rules;
+  double move_after = 0;
   SeedRunOptions run;
 };
 
@@ -144,11 +145,19 @@ int RunProgram(int argc, char** argv) {
   app.add_flag("--report", flags.report, "print the result as JSON");
   app.add_option_function<std::string>(
          "--transport",
-         [&flags](const std::string& name) { flags.run.run.transport = name == "calls" ? Transport::kCalls : Transport::kSockets; },
+         [&flags](const std::string& name) {
+           flags.run.run.world.transport =
+               name == "calls" ? Transport::kCalls : Transport::kSockets;
+         },
          "sockets (core's own HTTP/2 over simulated TCP; default) or calls (answered in process)")
       ->check(CLI::IsMember({"calls", "sockets"}));
-  app.add_option("--threads", flags.run.run.core_threads, "tokio threads of each worker's core")
+  app.add_option("--threads", flags.run.run.world.core_threads,
+                 "tokio threads of each worker's core")
       ->capture_default_str();
+  app.add_option("--rules", flags.rules,
+                 "misbehaviour of every server on the wire, a file (docs/misbehaviour.md)");
+  app.add_option("--move-after", flags.move_after,
+                 "seconds until every server moves to another address of its name");
   app.add_option("--plant", flags.run.run.leak, "let luck in, to prove that it is found")
       ->check(CLI::IsMember(PlantedLeaks()));
   try {
@@ -157,9 +166,15 @@ int RunProgram(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   if (flags.print_scenario) {
-    Print(ScenarioOf(PlanOf(flags.seed)));
+    Print(ScenarioOf(PlanOf(flags.seed, flags.run.run.world.transport == Transport::kSockets)));
     return 0;
   }
+  if (!flags.rules.empty()) {
+    std::ifstream file(flags.rules);
+    flags.run.run.world.rules.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  if (flags.move_after > 0)
+    flags.run.run.world.move_after = Duration(static_cast<std::int64_t>(flags.move_after * 1e9));
   if (flags.seeds.empty()) return RunOne(flags);
   if (!flags.determinism) return RunSwarm(flags);
   const auto range = ParseRange(flags.seeds);

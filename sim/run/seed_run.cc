@@ -32,8 +32,9 @@ SeedReport RunSeed(const SeedRunOptions& options) {
   const std::uint64_t seed = options.run.seed;
   const StatusOr<scenarios::Scenario> scenario =
       options.scenario_file.empty()
-          ? scenarios::LoadScenario(ScenarioOf(PlanOf(seed)),
-                                    "seed-" + std::to_string(seed) + ".yaml", scenarios::Checks())
+          ? scenarios::LoadScenario(
+                ScenarioOf(PlanOf(seed, options.run.world.transport == Transport::kSockets)),
+                "seed-" + std::to_string(seed) + ".yaml", scenarios::Checks())
           : scenarios::LoadScenarioFile(options.scenario_file, scenarios::Checks());
   if (!scenario.ok()) return Broken(seed, scenario.status());
   const scenarios::Subject* subject = options.subject.empty()

@@ -40,7 +40,7 @@ std::uint64_t Digest(const std::vector<std::string>& lines) {
 
 StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario,
                                const scenarios::Subject& subject, const RunOptions& options) {
-  if (const std::string why = Unsupported(subject, options.transport); !why.empty()) {
+  if (const std::string why = Unsupported(subject, options.world.transport); !why.empty()) {
     return MakeStatus(StatusCode::kUnimplemented, "{}", why);
   }
   SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<scenarios::ChecksJudge> judge,
@@ -55,10 +55,8 @@ StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario,
   // Objects of simulated processes refer to these, and their threads do not end with the run.
   auto* loop = new WorldLoop();
   auto* journal = new journal::Journal(loop->clock());
-  SimWorldOptions world_options;
+  SimWorldOptions world_options = options.world;
   world_options.seed = options.seed;
-  world_options.transport = options.transport;
-  world_options.core_threads = options.core_threads;
   auto* world = new SimWorld(*loop, *journal, subject, world_options);
 
   RunResult result;

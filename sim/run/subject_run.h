@@ -15,8 +15,7 @@ namespace squall::sim {
 
 struct RunOptions {
   std::uint64_t seed = 1;
-  Transport transport = Transport::kSockets;
-  int core_threads = 2;  // of each worker's core
+  SimWorldOptions world;  // but for its seed
   double preemption = 0.1;
   bool trace = false;  // keep the scheduler's choices as text
   // What is planted to prove that it is found: "" or one of PlantedLeaks().

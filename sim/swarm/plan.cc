@@ -37,14 +37,24 @@ constexpr FaultKind kKinds[] = {
     {FaultKind::On::kLink, "drop_connections", true, ""},
     {FaultKind::On::kLink, "latency", false, "delay: {}ms"},
     {FaultKind::On::kWorker, "pause", false, ""},
+    // From here on: of bytes.
+    {FaultKind::On::kLink, "reset", false, ""},
+    {FaultKind::On::kLink, "never_accept", false, ""},
+    {FaultKind::On::kLink, "bandwidth", false, "rate: 2KiB/s"},
+    {FaultKind::On::kLink, "cut", false, "after: 300B, direction: down"},
+    {FaultKind::On::kLink, "slow_close", false, "delay: {}ms"},
+    {FaultKind::On::kLink, "stall", false, "direction: down"},
+    {FaultKind::On::kLink, "stall", false, "direction: up"},
 };
+constexpr std::size_t kOfCalls = 12;
 
 }  // namespace
 
-Plan PlanOf(std::uint64_t seed) {
+Plan PlanOf(std::uint64_t seed, bool bytes) {
   Plan plan;
   plan.seed = seed;
   Rng rng = Rng(seed).Split("plan");
+  plan.tls = rng.Chance(0.3) && bytes;
   const std::uint64_t workers = 1 + rng.Below(2);
   for (std::uint64_t i = 1; i <= workers; ++i) {
     const bool supervising = rng.Chance(0.7);
@@ -66,9 +76,10 @@ Plan PlanOf(std::uint64_t seed) {
   // Which kinds there are in this run, and how likely each is.
   std::array<double, std::size(kKinds)> weights{};
   double all = 0;
-  for (double& weight : weights) {
-    weight = rng.Chance(0.5) ? rng.Uniform() : 0;
-    all += weight;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    weights[i] = rng.Chance(0.5) ? rng.Uniform() : 0;
+    if (i >= kOfCalls && !bytes) weights[i] = 0;
+    all += weights[i];
   }
   const std::uint64_t faults = all == 0 ? 0 : rng.Below(6);
   for (std::uint64_t i = 0; i < faults; ++i) {
@@ -98,8 +109,8 @@ std::string ScenarioOf(const Plan& plan) {
   std::string text = fmt::format(
       "id: S{0}\ntitle: Swarm, seed {0}\nwhy: Drawn by the seed.\nneeds: {{worlds: [sim, "
       "fake]}}\nseed: {0}\ntimeout: 20m\ntopology:\n"
-      "  servers: {{temporal: {{data: kept}}}}\n  links:\n",
-      plan.seed);
+      "  servers: {{temporal: {{data: kept{1}}}}}\n  links:\n",
+      plan.seed, plan.tls ? ", tls: server" : "");
   for (const PlannedWorker& worker : plan.workers)
     text += fmt::format("    link-{}: temporal\n", worker.name);
   text += "  workers:\n";
@@ -121,11 +132,7 @@ std::string ScenarioOf(const Plan& plan) {
   };
   std::vector<Moment> moments;
   for (const PlannedWorkflow& workflow : plan.workflows) {
-    moments.push_back(
-        {workflow.at_ms,
-         fmt::format(
-             "  - start_workflow: {{workflow: {}, id: {}, input: {}}}\n    may_be_refused: true\n",
-             workflow.type, workflow.id, workflow.input)});
+    moments.push_back({workflow.at_ms, ""});
     moments.back().step = fmt::format(
         "  - start_workflow: {{workflow: {}, id: {}, input: {}, may_be_refused: true}}\n    "
         "within: 60s\n",

@@ -33,13 +33,14 @@ struct PlannedFault {
 
 struct Plan {
   std::uint64_t seed = 1;
+  bool tls = false;
   std::vector<PlannedWorker> workers;
   std::vector<PlannedWorkflow> workflows;
   std::vector<PlannedFault> faults;
 };
 
-// Of this seed; the same for ever.
-Plan PlanOf(std::uint64_t seed);
+// Of this seed. `bytes`: connections are real enough for TLS and for faults that act on bytes.
+Plan PlanOf(std::uint64_t seed, bool bytes);
 // The scenario file of a plan.
 std::string ScenarioOf(const Plan& plan);
 

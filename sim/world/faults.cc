@@ -72,9 +72,13 @@ Action LinkAction(SimWorld& world, SimWorld::Link& link, const InjectRequest& re
       });
 }
 
-Action BytesAction(SimWorld& world, NetLink& link, const InjectRequest& request, const std::shared_ptr<std::function<void()>>& hit) {
+Action BytesAction(SimWorld& world, NetLink& link, const InjectRequest& request,
+                   const std::shared_ptr<std::function<void()>>& hit) {
   return Now(
-      world, [&link, request, hit] { link.SetFault(request.fault_id, request.fault, request.params, [hit] { (*hit)(); }); },
+      world,
+      [&link, request, hit] {
+        link.SetFault(request.fault_id, request.fault, request.params, [hit] { (*hit)(); });
+      },
       [&link, id = request.fault_id] { link.LiftFault(id); });
 }
 
@@ -238,8 +242,9 @@ void InjectFault(SimWorld& world, const InjectRequest& request,
   SQUALL_CHECK(definition != nullptr, "the loader checked the fault");
   // Links with bytes ask for the fault once more, to tell it of traffic.
   auto hit = std::make_shared<std::function<void()>>();
-  Action action = link != nullptr && link->net != nullptr ? BytesAction(world, *link->net, request, hit)
-                  : link != nullptr     ? LinkAction(world, *link, request)
+  Action action = link != nullptr && link->net != nullptr
+                      ? BytesAction(world, *link->net, request, hit)
+                  : link != nullptr   ? LinkAction(world, *link, request)
                   : server != nullptr ? ServerAction(world, *server, request)
                                       : WorkerAction(world, request);
   auto fault =

@@ -6,7 +6,9 @@
 namespace squall::sim {
 namespace {
 
-bool HoldsBack(const std::string& kind) { return kind == "stall" || kind == "black_hole" || kind == "never_accept"; }
+bool HoldsBack(const std::string& kind) {
+  return kind == "stall" || kind == "black_hole" || kind == "never_accept";
+}
 
 }  // namespace
 
@@ -54,14 +56,17 @@ void NetLink::Shape(Connection& connection, const Fault& fault, int sign) {
   connection.stream->Reshaped();
 }
 
-void NetLink::SetFault(std::string id, std::string kind, scenarios::Params params, std::function<void()> on_hit) {
+void NetLink::SetFault(std::string id, std::string kind, scenarios::Params params,
+                       std::function<void()> on_hit) {
   Fault fault{std::move(id), std::move(kind), std::move(params), std::move(on_hit), 0};
-  std::erase_if(connections_, [](const Connection& connection) { return connection.stream->over(); });
+  std::erase_if(connections_,
+                [](const Connection& connection) { return connection.stream->over(); });
   const bool cuts = fault.kind == "reset" || fault.kind == "drop_connections" ||
                     (fault.kind == "refuse" && !fault.params.Bool("keep_connections"));
   if (cuts) {
     if (!connections_.empty() && fault.on_hit) fault.on_hit();
-    for (const Connection& connection : std::vector<Connection>(connections_)) connection.stream->Cut(true);
+    for (const Connection& connection : std::vector<Connection>(connections_))
+      connection.stream->Cut(true);
   } else if (fault.kind != "never_accept" && fault.kind != "refuse") {
     for (Connection& connection : connections_) {
       if (!Chooses(fault)) continue;
@@ -73,7 +78,8 @@ void NetLink::SetFault(std::string id, std::string kind, scenarios::Params param
 }
 
 void NetLink::LiftFault(const std::string& id) {
-  const auto it = std::find_if(faults_.begin(), faults_.end(), [&](const Fault& fault) { return fault.id == id; });
+  const auto it = std::find_if(faults_.begin(), faults_.end(),
+                               [&](const Fault& fault) { return fault.id == id; });
   if (it == faults_.end()) return;
   const Fault fault = std::move(*it);
   faults_.erase(it);
@@ -90,13 +96,15 @@ Answer NetLink::OnSyn(const Endpoint& from) {
   Answer answer = Answer::kAccept;
   for (const Fault& fault : faults_) {
     if (fault.kind == "refuse") answer = Answer::kRefuse;
-    if (fault.kind == "never_accept" && fault.params.Text("backlog", "open") == "full") answer = Answer::kDrop;
+    if (fault.kind == "never_accept" && fault.params.Text("backlog", "open") == "full")
+      answer = Answer::kDrop;
     if (answer == Answer::kAccept) continue;
     if (fault.on_hit) fault.on_hit();
     break;
   }
   if (answer == Answer::kAccept && leads_ == Leads::kNowhere) answer = Answer::kRefuse;
-  if (answer == Answer::kAccept && leads_ == Leads::kToServer && !server_->running()) answer = Answer::kRefuse;
+  if (answer == Answer::kAccept && leads_ == Leads::kToServer && !server_->running())
+    answer = Answer::kRefuse;
   if (answer == Answer::kRefuse) Tell("refused", attempt, from.ToString());
   return answer;
 }
@@ -106,10 +114,12 @@ void NetLink::OnConnection(const std::shared_ptr<Stream>& stream, const Endpoint
   const std::string peer = from.ToString();
   Tell("accepted", connection, peer);
   std::erase_if(connections_, [](const Connection& old) { return old.stream->over(); });
-  stream->on_over = [weak = weak_from_this(), number = connection.number, stream_weak = std::weak_ptr<Stream>(stream), peer](bool reset) {
+  stream->on_over = [weak = weak_from_this(), number = connection.number,
+                     stream_weak = std::weak_ptr<Stream>(stream), peer](bool reset) {
     const auto self = weak.lock();
     const auto over = stream_weak.lock();
-    if (self != nullptr && over != nullptr) self->Tell(reset ? "reset" : "closed", {number, over, {}}, peer);
+    if (self != nullptr && over != nullptr)
+      self->Tell(reset ? "reset" : "closed", {number, over, {}}, peer);
   };
   stream->on_traffic = [weak = weak_from_this(), number = connection.number](Side) {
     const auto self = weak.lock();

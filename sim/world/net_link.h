@@ -1,5 +1,6 @@
 #pragma once
-// A link with bytes: connections to a server (or to nothing) through the simulated network, and the catalogue's faults of links.
+// A link with bytes: connections to a server (or to nothing) through the simulated network, and the
+// catalogue's faults of links.
 //
 // It writes the events that the harness's proxy writes. World's loop only.
 
@@ -24,7 +25,8 @@ class NetLink final : public Listener, public std::enable_shared_from_this<NetLi
   NetLink(journal::Sink& journal, std::string name, Leads leads, Server* server, Rng rng);
 
   // In force until lifted; one-shot faults are over at once. `on_hit`: traffic met it.
-  void SetFault(std::string id, std::string kind, scenarios::Params params, std::function<void()> on_hit);
+  void SetFault(std::string id, std::string kind, scenarios::Params params,
+                std::function<void()> on_hit);
   void LiftFault(const std::string& id);
 
   Answer OnSyn(const Endpoint& from) override;

@@ -49,7 +49,8 @@ class Server::Connection final : public StreamEnd {
   // What came so far goes to the front end.
   void Work() {
     if (!server_.running_ || server_.paused_ || !open()) return;
-    if (!kept_.empty() && !reset_) server_.frontend_->Receive(server_.Now(), number_, std::exchange(kept_, {}));
+    if (!kept_.empty() && !reset_)
+      server_.frontend_->Receive(server_.Now(), number_, std::exchange(kept_, {}));
     if (ended_ || reset_) {
       server_.frontend_->PeerClosed(server_.Now(), number_, reset_);
       if (!reset_) stream_->End(Side::kServer);
@@ -99,12 +100,16 @@ class Server::Loopback {
   bool usable() const { return !lost_ && !client_.going_away(); }
 
   void Call(std::uint64_t call, const fakes::RpcRequest& request) {
-    wire::GrpcRequest grpc{request.service, request.method, {}, request.message, std::nullopt, false};
+    wire::GrpcRequest grpc{request.service, request.method, {},
+                           request.message, std::nullopt,   false};
     grpc.metadata = request.metadata;
     if (request.deadline) grpc.timeout = *request.deadline - server_.Now().steady;
     streams_[call] = client_.StartCall(grpc, [this, call](wire::GrpcResponse response) {
       streams_.erase(call);
-      server_.answered_.push_back({call, {response.status.code, response.status.message, response.status.details}, response.message});
+      server_.answered_.push_back(
+          {call,
+           {response.status.code, response.status.message, response.status.details},
+           response.message});
     });
     Push();
   }
@@ -263,7 +268,8 @@ std::uint64_t Server::Call(fakes::RpcRequest request, Answer answer) {
     return call;
   }
   open_.emplace(call, std::move(answer));
-  if (frontend_ != nullptr && (loopback_ == nullptr || !loopback_->usable())) loopback_ = std::make_unique<Loopback>(*this);
+  if (frontend_ != nullptr && (loopback_ == nullptr || !loopback_->usable()))
+    loopback_ = std::make_unique<Loopback>(*this);
   if (paused_) {
     held_.emplace_back(call, std::move(request));
   } else if (frontend_ != nullptr) {

@@ -26,7 +26,7 @@ struct ServerOptions {
   std::string name = "temporal";
   std::vector<std::string> namespaces = {"default"};
   std::uint64_t seed = 1;
-  bool frontend = false;                   // it takes connections
+  bool frontend = false;                  // it takes connections
   std::shared_ptr<wire::TlsContext> tls;  // of those; null: plaintext
 };
 
@@ -69,7 +69,8 @@ class Server {
   fakes::Frontend* frontend() { return frontend_.get(); }
   // A connection was accepted for it; the server must be running.
   void Accept(const std::shared_ptr<Stream>& stream, const std::string& peer);
-  // After somebody used the engine or the front end: carries answers on, and sets the next deadline.
+  // After somebody used the engine or the front end: carries answers on, and sets the next
+  // deadline.
   void Settle();
 
  private:
@@ -96,7 +97,8 @@ class Server {
   std::unique_ptr<fakes::Engine> engine_;
   std::unique_ptr<fakes::Frontend> frontend_;
   std::map<std::uint64_t, std::shared_ptr<Connection>> connections_;  // by the front end's number
-  std::map<std::uint64_t, std::shared_ptr<Connection>> waiting_;      // by the stream's: accepted by the kernel only
+  std::map<std::uint64_t, std::shared_ptr<Connection>>
+      waiting_;  // by the stream's: accepted by the kernel only
   std::unique_ptr<Loopback> loopback_;
   std::vector<fakes::RpcResponse> answered_;  // to calls of the loopback
   bool running_ = false, paused_ = false, settling_ = false;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/wire/misbehaviour.h"
 #include "base/wire/randomness.h"
 #include "sim/kernel/files.h"
 #include "sim/kernel/scheduler.h"
@@ -16,6 +17,8 @@ namespace {
 using scenarios::Done;
 using scenarios::WorkerSpec;
 
+// Temporal's own port, of servers that are found by name.
+constexpr std::uint16_t kPort = 7233;
 // Where workers find certificates.
 const std::string kFolder = "/sim/certificates/";
 constexpr Duration kStopSlack = std::chrono::seconds(5);
@@ -36,20 +39,26 @@ std::string Unsupported(const scenarios::Subject& subject, Transport transport) 
   const bool calls = transport == Transport::kCalls;
   for (const WorkerSpec& worker : topology.workers) {
     if (worker.kind == WorkerSpec::Kind::kPython || worker.kind == WorkerSpec::Kind::kCommand)
-      return fmt::format("worker {} is a program of another kind: only a process of its own can run it", worker.name);
-    if (calls && worker.connect.tls == scenarios::ConnectSpec::Tls::kOn) return fmt::format("worker {} speaks TLS", worker.name);
+      return fmt::format(
+          "worker {} is a program of another kind: only a process of its own can run it",
+          worker.name);
+    if (calls && worker.connect.tls == scenarios::ConnectSpec::Tls::kOn)
+      return fmt::format("worker {} speaks TLS", worker.name);
     for (const std::string& text : worker.args) {
-      if (text.find('{') != std::string::npos) return fmt::format("worker {} has an argument that is filled in: {}", worker.name, text);
+      if (text.find('{') != std::string::npos)
+        return fmt::format("worker {} has an argument that is filled in: {}", worker.name, text);
     }
   }
   if (!topology.ingresses.empty()) return "an ingress is not simulated yet";
   for (const auto& server : topology.servers) {
-    if (calls && server.tls != scenarios::TlsMode::kNone) return fmt::format("server {} speaks TLS", server.name);
+    if (calls && server.tls != scenarios::TlsMode::kNone)
+      return fmt::format("server {} speaks TLS", server.name);
   }
   for (const scenarios::Step& step : subject.steps) {
     const auto* inject = std::get_if<scenarios::InjectStep>(&step.action);
     if (inject != nullptr && calls && !ActsOnCalls(inject->target, inject->fault))
-      return fmt::format("the fault {} acts on bytes: calls are answered in process here", inject->fault);
+      return fmt::format("the fault {} acts on bytes: calls are answered in process here",
+                         inject->fault);
   }
   return "";
 }
@@ -97,9 +106,11 @@ Status SimWorld::PrepareNow() {
   if (sockets) network_ = std::make_unique<Network>(loop_, Rng(options_.seed).Split("network"));
   bool tls = false;
   for (const auto& server : topology_.servers) tls = tls || server.tls != scenarios::TlsMode::kNone;
-  for (const WorkerSpec& worker : topology_.workers) tls = tls || worker.connect.tls == scenarios::ConnectSpec::Tls::kOn;
+  for (const WorkerSpec& worker : topology_.workers)
+    tls = tls || worker.connect.tls == scenarios::ConnectSpec::Tls::kOn;
   if (tls) {
-    wire::UseRandomness([](void* bytes, std::size_t size) { TheScheduler().FillEntropy(bytes, size); });
+    wire::UseRandomness(
+        [](void* bytes, std::size_t size) { TheScheduler().FillEntropy(bytes, size); });
     Rng rng = Rng(options_.seed).Split("certificates");
     certificates_ = wire::MintCatalogue(loop_.clock().WallNow(), rng);
     AddFile(kFolder + "ca.pem", certificates_->ca_pem);
@@ -128,6 +139,7 @@ Status SimWorld::PrepareNow() {
     servers_[spec.name] = std::make_unique<Server>(loop_, journal_, std::move(options));
   }
   for (const auto& spec : topology_.links) LinkTo(spec.name);
+  if (options_.move_after && sockets) loop_.After(*options_.move_after, [this] { MoveAll(); });
   return absl::OkStatus();
 }
 
@@ -141,11 +153,16 @@ SimWorld::Link& SimWorld::LinkTo(const std::string& name) {
   const auto* server = topology_.ServerBehind(name);
   link.state->server = server == nullptr ? nullptr : FindServer(server->name);
   if (network_ != nullptr) {
-    const NetLink::Leads leads = link.state->silent_end           ? NetLink::Leads::kIntoSilence
+    const NetLink::Leads leads = link.state->silent_end          ? NetLink::Leads::kIntoSilence
                                  : link.state->server == nullptr ? NetLink::Leads::kNowhere
                                                                  : NetLink::Leads::kToServer;
-    link.net = std::make_shared<NetLink>(journal_, name, leads, link.state->server, Rng(options_.seed).Split("link " + name));
+    link.net = std::make_shared<NetLink>(journal_, name, leads, link.state->server,
+                                         Rng(options_.seed).Split("link " + name));
     link.at = Endpoint::V4({127, 0, 0, 1}, static_cast<std::uint16_t>(7000 + links_.size()));
+    if (options_.move_after) {
+      link.at = Endpoint::V4({10, 0, 0, static_cast<std::uint8_t>(links_.size())}, kPort);
+      network_->SetName(name + ".sim", {{link.at}, false});
+    }
     network_->SetListener(link.at, link.net);
     return link;
   }
@@ -159,15 +176,29 @@ SimWorld::Link& SimWorld::LinkTo(const std::string& name) {
   return link;
 }
 
-// As the harness plans it (harness/runner/connect.cc): what the other end wants, all of it right, unless the scenario says otherwise.
-void SimWorld::SetTls(const WorkerNode& node, std::map<std::string, std::string>& environment) const {
+void SimWorld::MoveAll() {
+  for (auto& [name, link] : links_) {
+    network_->SetListener(link.at, nullptr);
+    link.at.address[1] = 1;
+    network_->SetListener(link.at, link.net);
+    network_->SetName(name + ".sim", {{link.at}, false});
+    link.net->SetFault("move", "drop_connections", {}, nullptr);
+  }
+}
+
+// As the harness plans it (harness/runner/connect.cc): what the other end wants, all of it right,
+// unless the scenario says otherwise.
+void SimWorld::SetTls(const WorkerNode& node,
+                      std::map<std::string, std::string>& environment) const {
   const scenarios::ConnectSpec& connect = node.spec->connect;
   const scenarios::TlsMode other_end = topology_.TlsAt(connect.to);
   using Tls = scenarios::ConnectSpec::Tls;
-  const bool on = connect.tls == Tls::kOn || (connect.tls == Tls::kAuto && other_end != scenarios::TlsMode::kNone);
+  const bool on = connect.tls == Tls::kOn ||
+                  (connect.tls == Tls::kAuto && other_end != scenarios::TlsMode::kNone);
   environment["TEMPORAL_TLS"] = on ? "true" : "false";
   if (!on) return;
-  if (connect.ca != "none") environment["TEMPORAL_TLS_SERVER_CA_CERT_PATH"] = kFolder + connect.ca + ".pem";
+  if (connect.ca != "none")
+    environment["TEMPORAL_TLS_SERVER_CA_CERT_PATH"] = kFolder + connect.ca + ".pem";
   if (!connect.server_name.empty()) environment["TEMPORAL_TLS_SERVER_NAME"] = connect.server_name;
   std::string identity = connect.client_certificate;
   if (identity.empty() && other_end == scenarios::TlsMode::kMutual) identity = "client";
@@ -191,6 +222,11 @@ Worker* SimWorld::FindWorker(const std::string& name) {
 
 // --- nodes ---
 
+std::string SimWorld::AddressOf(const std::string& name, const Link& link) const {
+  if (network_ == nullptr) return name + ":7233";
+  return options_.move_after ? fmt::format("{}.sim:{}", name, kPort) : link.at.ToString();
+}
+
 void SimWorld::MakeWorker(WorkerNode& node) {
   if (node.worker != nullptr) return;
   const WorkerSpec& spec = *node.spec;
@@ -204,7 +240,7 @@ void SimWorld::MakeWorker(WorkerNode& node) {
   options.arguments.insert(options.arguments.end(), {"--grace", Seconds(spec.grace)});
   options.arguments.insert(options.arguments.end(), spec.args.begin(), spec.args.end());
   Link& link_to = LinkTo(spec.connect.to);
-  options.environment = {{"TEMPORAL_ADDRESS", network_ != nullptr ? link_to.at.ToString() : spec.connect.to + ":7233"},
+  options.environment = {{"TEMPORAL_ADDRESS", AddressOf(spec.connect.to, link_to)},
                          {"TEMPORAL_NAMESPACE", spec.ns},
                          {"TEMPORAL_TASK_QUEUE", spec.task_queue}};
   SetTls(node, options.environment);
@@ -238,10 +274,21 @@ void SimWorld::MakeWorker(WorkerNode& node) {
   node.worker = std::make_unique<Worker>(loop_, journal_, std::move(options));
 }
 
+Status SimWorld::SetRules(Server& server) {
+  if (options_.rules.empty() || server.frontend() == nullptr || !server.frontend()->Rules().empty())
+    return absl::OkStatus();
+  auto rules = wire::RulesFromJson(options_.rules);
+  if (!rules.ok()) return MakeStatus(StatusCode::kInternal, "rules: {}", Message(rules.status()));
+  const Status set =
+      server.frontend()->SetRules(loop_.clock().MomentNow(), *std::move(rules)).status();
+  server.Settle();
+  return set;
+}
+
 void SimWorld::Start(const std::string& name, Done done) {
   if (Server* server = FindServer(name)) {
     server->Start(true);
-    return Later(std::move(done), absl::OkStatus());
+    return Later(std::move(done), SetRules(*server));
   }
   WorkerNode& node = workers_.at(name);
   MakeWorker(node);

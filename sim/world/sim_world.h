@@ -19,8 +19,8 @@
 #include "base/wire/certificates.h"
 #include "scenarios/engine/world.h"
 #include "scenarios/format/scenario.h"
-#include "sim/world/client.h"
 #include "sim/net/network.h"
+#include "sim/world/client.h"
 #include "sim/world/loop.h"
 #include "sim/world/net_link.h"
 #include "sim/world/path.h"
@@ -39,6 +39,11 @@ struct SimWorldOptions {
   std::uint64_t seed = 1;
   int core_threads = 2;  // of each worker's core
   Duration workflow_limit = std::chrono::minutes(5);
+  // Misbehaviour of every server on the wire (docs/misbehaviour.md), as JSON; sockets only.
+  std::string rules;
+  // Workers find their servers by name; after so long each moves: the name leads to another
+  // address, nobody listens at the old one any more, and its connections are reset.
+  std::optional<Duration> move_after;
 };
 
 class SimWorld final : public scenarios::World {
@@ -106,6 +111,9 @@ class SimWorld final : public scenarios::World {
 
   Status PrepareNow();
   Link& LinkTo(const std::string& name);
+  void MoveAll();
+  Status SetRules(Server& server);
+  std::string AddressOf(const std::string& name, const Link& link) const;
   void SetTls(const WorkerNode& node, std::map<std::string, std::string>& environment) const;
   void MakeWorker(WorkerNode& node);
   void OnWorkerExit(WorkerNode& node, Process& process, const std::string& reason);
