@@ -9,6 +9,7 @@
 
 #include "base/util/status.h"
 #include "sim/kernel/escape.h"
+#include "sim/kernel/places.h"
 #include "sim/kernel/raw.h"
 
 namespace squall::sim {
@@ -53,6 +54,7 @@ void Scheduler::Begin(const SchedulerOptions& options) {
   world_.id = 1;
   Thread* main = NewThread(&world_);
   main->handle = ::pthread_self();
+  ReservePlaces();
   tls_current = main;
   on_ = true;
 }

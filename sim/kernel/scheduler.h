@@ -49,6 +49,7 @@ struct Thread {
   std::int64_t deadline = kNever;
   bool woken = false;
   bool detached = false;
+  int stack = -1;        // its slot
   std::uint32_t go = 0;  // the baton: a futex of the machine's
   pthread_t handle{};
 };

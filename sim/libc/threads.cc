@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "sim/kernel/escape.h"
+#include "sim/kernel/places.h"
 #include "sim/kernel/raw.h"
 #include "sim/kernel/scheduler.h"
 
@@ -51,10 +52,21 @@ SQUALL_REPLACES(int, pthread_create, pthread_t* handle, const pthread_attr_t* at
   auto* start = new Start{body, argument, scheduler.NewThread(scheduler.TakeNextProcess())};
   Thread* thread = start->thread;
   int state = PTHREAD_CREATE_JOINABLE;
-  if (attributes != nullptr) ::pthread_attr_getdetachstate(attributes, &state);
+  std::size_t size = std::size_t{8} << 20;
+  if (attributes != nullptr) {
+    ::pthread_attr_getdetachstate(attributes, &state);
+    ::pthread_attr_getstacksize(attributes, &size);
+  }
   thread->detached = state == PTHREAD_CREATE_DETACHED;
   scheduler.Note("starts", thread->id);
-  const int failed = SQUALL_LIBC(pthread_create)(&thread->handle, attributes, &Body, start);
+  const Stack stack = NewStack(size);
+  thread->stack = stack.slot;
+  pthread_attr_t own;
+  ::pthread_attr_init(&own);
+  ::pthread_attr_setdetachstate(&own, state);
+  ::pthread_attr_setstack(&own, stack.base, stack.size);
+  const int failed = SQUALL_LIBC(pthread_create)(&thread->handle, &own, &Body, start);
+  ::pthread_attr_destroy(&own);
   if (failed != 0) Escaped("pthread_create failed");
   *handle = thread->handle;
   return 0;
@@ -68,6 +80,7 @@ SQUALL_REPLACES(int, pthread_join, pthread_t handle, void** result) {
   while (thread->state != Thread::State::kEnded) scheduler.Wait(WaitOn::kJoin, thread);
   // What is left of it is libc's own end of a thread, which waits for nothing.
   const int failed = SQUALL_LIBC(pthread_join)(handle, result);
+  FreeStack(thread->stack);
   scheduler.Forget(thread);
   return failed;
 }

@@ -34,6 +34,7 @@ HARMLESS = {
     "pread": "files", "pread64": "files", "pwrite": "files", "pwrite64": "files",
     "getrusage": "asked by tools of Rust's std for children only",
     "pipe2": "Rust's std for children, which a simulated process has none of", "waitid": "the same", "execvp": "the same",
+    "gethostbyname": "OpenSSL's connections, of which nobody makes one", "getnameinfo": "the same",
     "sysinfo": "never called by what core asks of the machine",
 }
 
