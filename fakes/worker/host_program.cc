@@ -299,7 +299,8 @@ int RunHostProgram(const std::string& program, const std::string& kind, int argc
   const Status status = !settings.ok() ? settings.status() : limits.status();
   const LifecycleWriter lines(STDOUT_FILENO, getpid(), settings.ok() ? settings->task_queue : "");
   if (!status.ok()) {
-    std::fprintf(stderr, "%s: %s\n", program.c_str(), std::string(Message(status)).c_str());
+    const std::string line = fmt::format("{}: {}\n", program, Message(status));
+    if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return kExitUsage;
     lines.Write(MakeEvent("fatal", std::string(Message(status))));
     return kExitUsage;
   }

@@ -24,6 +24,8 @@ namespace {
 
 // Both ends of a socketpair of AF_UNIX: tokio makes one for signals, which the simulation delivers
 // otherwise. Nothing is ever written to it.
+// Tokio keeps one for all runtimes of the program: it is nobody's, and outlives every simulated
+// process.
 class SilentPipe final : public Object {
  public:
   using Object::Object;
@@ -171,8 +173,7 @@ SQUALL_REPLACES(int, socketpair, int domain, int type, int protocol, int* pair) 
   if (!Simulated())
     return static_cast<int>(
         WithErrno(Raw(SYS_socketpair, domain, type, protocol, reinterpret_cast<long>(pair))));
-  for (int i = 0; i < 2; ++i)
-    pair[i] = NewDescriptor(std::make_shared<SilentPipe>(TheScheduler().process()));
+  for (int i = 0; i < 2; ++i) pair[i] = NewDescriptor(std::make_shared<SilentPipe>(nullptr));
   return 0;
 }
 

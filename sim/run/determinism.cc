@@ -22,6 +22,7 @@ std::vector<std::string> Arguments(const SeedRunOptions& options, std::uint64_t 
       options.run.world.transport == Transport::kCalls ? "calls" : "sockets"};
   if (!options.scenario_file.empty())
     arguments.insert(arguments.end(), {"--scenario", options.scenario_file});
+  if (options.hazards) arguments.push_back("--hazards");
   if (!options.subject.empty()) arguments.insert(arguments.end(), {"--subject", options.subject});
   if (!options.run.leak.empty()) arguments.insert(arguments.end(), {"--plant", options.run.leak});
   return arguments;

@@ -28,14 +28,11 @@ std::string DrawRandomness() {
   return std::to_string(bits);
 }
 
-// What lies in the buckets of a table that hashes by address, in the order of the buckets.
+// The order of a table whose hash is seeded by where a library lies, as hash maps do it.
 std::string HashOrder() {
-  std::vector<std::unique_ptr<int>> numbers;
+  const std::size_t seed = reinterpret_cast<std::size_t>(NextDefinition("puts")) >> 12;
   std::multimap<std::size_t, int> buckets;
-  for (int i = 0; i < 64; ++i) {
-    numbers.push_back(std::make_unique<int>(i));
-    buckets.emplace((reinterpret_cast<std::size_t>(numbers.back().get()) >> 4) % 61, i);
-  }
+  for (std::size_t i = 1; i <= 64; ++i) buckets.emplace((i * seed) % 61, i);
   std::string order;
   for (const auto& [bucket, number] : buckets) order += std::to_string(number) + " ";
   return order;

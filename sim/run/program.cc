@@ -13,8 +13,10 @@
 #include "sim/run/child.h"
 #include "sim/run/determinism.h"
 #include "sim/run/leaks.h"
+#include "sim/run/library.h"
 #include "sim/run/seed_run.h"
 #include "sim/swarm/plan.h"
+#include "sim/swarm/shrink.h"
 
 namespace squall::sim {
 namespace {
@@ -24,7 +26,7 @@ struct Flags {
   std::string seeds;
   int jobs = 1;
   bool report = false, print_scenario = false, determinism = false, story = false;
-  std::string trace, journal, rules;
+  std::string trace, journal, rules, library, shrink;
   double move_after = 0;
   SeedRunOptions run;
 };
@@ -39,22 +41,6 @@ std::string Line(const SeedReport& report) {
       static_cast<double>(report.virtual_ns) / 1e9, report.choices, report.journal_digest);
 }
 
-// A child's result; what a run that did not end has said becomes its report.
-SeedReport ReportOf(std::uint64_t seed, const ChildResult& result) {
-  if (result.exit_code == 0 && result.signal == 0 && !result.timed_out) {
-    if (auto report = FromText(result.text); report.ok()) return *std::move(report);
-  }
-  SeedReport report;
-  report.seed = seed;
-  report.verdict = result.exit_code == kExitStuck    ? "stuck"
-                   : result.exit_code == kExitEscape ? "escape"
-                                                     : "died";
-  report.explanation = result.timed_out     ? "no end in real time"
-                       : result.signal != 0 ? fmt::format("killed by signal {}", result.signal)
-                                            : result.text;
-  return report;
-}
-
 StatusOr<std::pair<std::uint64_t, std::uint64_t>> ParseRange(const std::string& text) {
   std::uint64_t from = 0, to = 0;
   char rest = 0;
@@ -62,6 +48,30 @@ StatusOr<std::pair<std::uint64_t, std::uint64_t>> ParseRange(const std::string& 
     return std::pair(from, to);
   return MakeStatus(StatusCode::kInvalidArgument, "--seeds {}: write FROM..TO, as in 1..1000",
                     text);
+}
+
+// Writes the smallest scenario that still fails in the same checks, or ends in the same way.
+void ShrinkFailure(const SeedReport& report, const Flags& flags) {
+  int runs = 0;
+  const auto fails = [&](const Plan& plan) {
+    ++runs;
+    SeedRunOptions options = flags.run;
+    options.run.seed = report.seed;
+    options.scenario_text = ScenarioOf(plan);
+    SeedReport smaller;
+    Children one(1, kRunLimitMs);
+    one.Fork([&options] { return ToText(RunSeed(options)); },
+             [&](const ChildResult& result) { smaller = ReportOf(report.seed, result); });
+    one.Wait();
+    return smaller.verdict == report.verdict && smaller.failed == report.failed;
+  };
+  const Plan plan = PlanOf(report.seed, PlanOptionsOf(flags.run));
+  const Plan small = Shrink(plan, fails);
+  const std::string path = fmt::format("{}/seed-{}.yaml", flags.shrink, report.seed);
+  std::ofstream(path) << ScenarioOf(small);
+  Print(fmt::format("  seed {}: {} faults, {} workflows, {} workers -> {}, {}, {} in {} runs: {}\n",
+                    report.seed, plan.faults.size(), plan.workflows.size(), plan.workers.size(),
+                    small.faults.size(), small.workflows.size(), small.workers.size(), runs, path));
 }
 
 int RunSwarm(const Flags& flags) {
@@ -74,6 +84,7 @@ int RunSwarm(const Flags& flags) {
   const SteadyTime begun = clock.Now();
   Children children(flags.jobs, kRunLimitMs);
   std::uint64_t passed = 0, bad = 0;
+  std::vector<SeedReport> bad_reports;
   double virtual_seconds = 0;
   for (std::uint64_t seed = range->first; seed <= range->second; ++seed) {
     SeedRunOptions options = flags.run;
@@ -88,11 +99,19 @@ int RunSwarm(const Flags& flags) {
             return;
           }
           ++bad;
-          Print(Line(report) + fmt::format("  repeat: squall-sim --seed {} --story\n", seed));
+          bad_reports.push_back(report);
+          Print(Line(report) + fmt::format("  repeat: squall-sim --seed {}{}{} --story\n", seed,
+                                           flags.run.hazards ? " --hazards" : "",
+                                           flags.run.run.world.transport == Transport::kCalls
+                                               ? " --transport calls"
+                                               : ""));
           std::fflush(stdout);
         });
   }
   children.Wait();
+  for (const SeedReport& report : bad_reports) {
+    if (!flags.shrink.empty()) ShrinkFailure(report, flags);
+  }
   const double real = std::chrono::duration<double>(clock.Now() - begun).count();
   Print(
       fmt::format("{} of {} seeds passed in {:.1f} s ({:.1f} a second; {:.0f} s of virtual time, "
@@ -158,6 +177,13 @@ int RunProgram(int argc, char** argv) {
                  "misbehaviour of every server on the wire, a file (docs/misbehaviour.md)");
   app.add_option("--move-after", flags.move_after,
                  "seconds until every server moves to another address of its name");
+  app.add_flag("--hazards", flags.run.hazards,
+               "also what today's core is known not to bear: X1, X4, X5");
+  app.add_option(
+         "--shrink", flags.shrink,
+         "with --seeds: write the smallest failing scenario of each failure into this folder")
+      ->check(CLI::ExistingDirectory);
+  app.add_option("--library", flags.library, "every subject of a scenario file or folder");
   app.add_option("--plant", flags.run.run.leak, "let luck in, to prove that it is found")
       ->check(CLI::IsMember(PlantedLeaks()));
   try {
@@ -166,7 +192,7 @@ int RunProgram(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   if (flags.print_scenario) {
-    Print(ScenarioOf(PlanOf(flags.seed, flags.run.run.world.transport == Transport::kSockets)));
+    Print(ScenarioOf(PlanOf(flags.seed, PlanOptionsOf(flags.run))));
     return 0;
   }
   if (!flags.rules.empty()) {
@@ -175,6 +201,10 @@ int RunProgram(int argc, char** argv) {
   }
   if (flags.move_after > 0)
     flags.run.run.world.move_after = Duration(static_cast<std::int64_t>(flags.move_after * 1e9));
+  if (!flags.library.empty()) {
+    flags.run.run.seed = flags.seed;
+    return RunLibrary(flags.library, flags.jobs, flags.run);
+  }
   if (flags.seeds.empty()) return RunOne(flags);
   if (!flags.determinism) return RunSwarm(flags);
   const auto range = ParseRange(flags.seeds);

@@ -7,6 +7,7 @@
 
 #include "scenarios/checks/registry.h"
 #include "scenarios/format/loader.h"
+#include "sim/kernel/escape.h"
 #include "sim/swarm/plan.h"
 
 namespace squall::sim {
@@ -28,13 +29,19 @@ bool OnlyUnmetFaults(const std::vector<scenarios::CheckResult>& checks) {
 
 }  // namespace
 
+PlanOptions PlanOptionsOf(const SeedRunOptions& options) {
+  return {.bytes = options.run.world.transport == Transport::kSockets, .hazards = options.hazards};
+}
+
 SeedReport RunSeed(const SeedRunOptions& options) {
   const std::uint64_t seed = options.run.seed;
+  const bool of_swarm = options.scenario_file.empty();
+  const std::string text = !options.scenario_text.empty() ? options.scenario_text
+                           : of_swarm ? ScenarioOf(PlanOf(seed, PlanOptionsOf(options)))
+                                      : "";
   const StatusOr<scenarios::Scenario> scenario =
-      options.scenario_file.empty()
-          ? scenarios::LoadScenario(
-                ScenarioOf(PlanOf(seed, options.run.world.transport == Transport::kSockets)),
-                "seed-" + std::to_string(seed) + ".yaml", scenarios::Checks())
+      of_swarm
+          ? scenarios::LoadScenario(text, fmt::format("seed-{}.yaml", seed), scenarios::Checks())
           : scenarios::LoadScenarioFile(options.scenario_file, scenarios::Checks());
   if (!scenario.ok()) return Broken(seed, scenario.status());
   const scenarios::Subject* subject = options.subject.empty()
@@ -48,6 +55,7 @@ SeedReport RunSeed(const SeedRunOptions& options) {
   report.seed = seed;
   report.verdict = scenarios::OutcomeName(result->verdict);
   report.explanation = result->explanation;
+  report.caught = result->caught;
   // The swarm draws faults without knowing whether traffic will meet them.
   if (options.scenario_file.empty() && result->verdict == scenarios::Outcome::kUnknown &&
       OnlyUnmetFaults(result->checks)) {
@@ -74,6 +82,7 @@ std::string ToText(const SeedReport& report) {
                                {"verdict", report.verdict},
                                {"explanation", report.explanation},
                                {"failed", report.failed},
+                               {"caught", report.caught},
                                {"journal_digest", report.journal_digest},
                                {"schedule_digest", report.schedule_digest},
                                {"choices", report.choices},
@@ -91,6 +100,7 @@ StatusOr<SeedReport> FromText(const std::string& text) {
     json.at("verdict").get_to(report.verdict);
     json.at("explanation").get_to(report.explanation);
     json.at("failed").get_to(report.failed);
+    json.at("caught").get_to(report.caught);
     json.at("journal_digest").get_to(report.journal_digest);
     json.at("schedule_digest").get_to(report.schedule_digest);
     json.at("choices").get_to(report.choices);
@@ -101,6 +111,21 @@ StatusOr<SeedReport> FromText(const std::string& text) {
   } catch (const nlohmann::json::exception& error) {
     return MakeStatus(StatusCode::kInternal, "a run's report cannot be read: {}", error.what());
   }
+}
+
+SeedReport ReportOf(std::uint64_t seed, const ChildResult& result) {
+  if (result.exit_code == 0 && result.signal == 0 && !result.timed_out) {
+    if (auto report = FromText(result.text); report.ok()) return *std::move(report);
+  }
+  SeedReport report;
+  report.seed = seed;
+  report.verdict = result.exit_code == kExitStuck    ? "stuck"
+                   : result.exit_code == kExitEscape ? "escape"
+                                                     : "died";
+  report.explanation = result.timed_out     ? "no end in real time"
+                       : result.signal != 0 ? fmt::format("killed by signal {}", result.signal)
+                                            : result.text;
+  return report;
 }
 
 }  // namespace squall::sim

@@ -5,7 +5,9 @@
 #include <string>
 
 #include "base/util/status.h"
+#include "sim/run/child.h"
 #include "sim/run/subject_run.h"
+#include "sim/swarm/plan.h"
 
 namespace squall::sim {
 
@@ -13,6 +15,8 @@ namespace squall::sim {
 struct SeedRunOptions {
   RunOptions run;
   std::string scenario_file;  // "": the swarm's own for this seed
+  std::string scenario_text;  // set: this scenario of the swarm's
+  bool hazards = false;       // PlanOptions::hazards
   std::string subject;        // "": the first
   bool story = false;         // the journal, and with run.trace the scheduler's choices
 };
@@ -22,6 +26,7 @@ struct SeedReport {
   std::uint64_t seed = 0;
   std::string verdict;  // pass, unknown, fail; or "stuck", "escape", "died": the run did not end
   std::string explanation;
+  bool caught = false;  // the subject failed as its scenario expects, and passed for that
   std::string failed;  // names of the checks that failed, with commas
   std::uint64_t journal_digest = 0, schedule_digest = 0, choices = 0;
   std::int64_t virtual_ns = 0;
@@ -34,9 +39,12 @@ struct SeedReport {
 };
 
 // Runs it in this process, which is virtual from then on.
+PlanOptions PlanOptionsOf(const SeedRunOptions& options);
 SeedReport RunSeed(const SeedRunOptions& options);
 
 std::string ToText(const SeedReport& report);
 StatusOr<SeedReport> FromText(const std::string& text);
+// Of a child that ran RunSeed; a run that did not end tells why.
+SeedReport ReportOf(std::uint64_t seed, const ChildResult& result);
 
 }  // namespace squall::sim

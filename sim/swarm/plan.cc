@@ -48,9 +48,40 @@ constexpr FaultKind kKinds[] = {
 };
 constexpr std::size_t kOfCalls = 12;
 
+PlannedFault HazardOf(Rng& rng, const Plan& plan, bool bytes) {
+  PlannedFault fault;
+  fault.target = "temporal";
+  fault.fault = "rpc_error";
+  fault.at_stop = true;
+  const std::string link = "link-" + plan.workers[rng.Below(plan.workers.size())].name;
+  switch (rng.Below(bytes ? 4 : 2)) {
+    case 0:
+      fault.params = "methods: [Poll*], code: PERMISSION_DENIED";
+      fault.at_stop = false;
+      fault.at_ms = static_cast<std::int64_t>(rng.Below(kWindowMs));
+      fault.for_ms = static_cast<std::int64_t>(30'000 + rng.Below(90'000));
+      break;
+    case 1:
+      fault.params = "methods: [ShutdownWorker], code: UNAVAILABLE";
+      break;
+    case 2:
+      fault.target = link;
+      fault.fault = "stall";
+      fault.params.clear();
+      break;
+    default:
+      fault.target = link;
+      fault.fault = "black_hole";
+      fault.params.clear();
+      break;
+  }
+  return fault;
+}
+
 }  // namespace
 
-Plan PlanOf(std::uint64_t seed, bool bytes) {
+Plan PlanOf(std::uint64_t seed, const PlanOptions& options) {
+  const bool bytes = options.bytes;
   Plan plan;
   plan.seed = seed;
   Rng rng = Rng(seed).Split("plan");
@@ -102,6 +133,7 @@ Plan PlanOf(std::uint64_t seed, bool bytes) {
                                                                    : 20 + rng.Below(5000));
     plan.faults.push_back(std::move(fault));
   }
+  if (options.hazards && rng.Chance(0.6)) plan.faults.push_back(HazardOf(rng, plan, bytes));
   return plan;
 }
 
@@ -140,6 +172,7 @@ std::string ScenarioOf(const Plan& plan) {
   }
   int number = 0;
   for (const PlannedFault& fault : plan.faults) {
+    if (fault.at_stop) continue;
     std::string step = fmt::format("  - inject: {{fault: {}, on: {}, as: f{}", fault.fault,
                                    fault.target, ++number);
     if (fault.for_ms > 0) step += fmt::format(", for: {}ms", fault.for_ms);
@@ -158,6 +191,16 @@ std::string ScenarioOf(const Plan& plan) {
   // Everything heals, and then whatever was accepted must end, and new work must be done.
   text += "  - heal: all\n    within: 120s\n  - for: 150s\n    within: 200s\n";
   text += "  - run: {workflow: Echo, id: after-all, input: 1, result: 1}\n    within: 120s\n";
+  for (const PlannedFault& fault : plan.faults) {
+    if (!fault.at_stop) continue;
+    text += fmt::format("  - inject: {{fault: {}, on: {}, as: f{}{}{}}}\n    within: 60s\n",
+                        fault.fault, fault.target, ++number, fault.params.empty() ? "" : ", ",
+                        fault.params);
+    // What stands is cut, so that the next connection meets the fault from its beginning.
+    if (fault.fault == "black_hole")
+      text += fmt::format("  - inject: {{fault: drop_connections, on: {}}}\n  - for: 5s\n",
+                          fault.target);
+  }
   for (const PlannedWorker& worker : plan.workers)
     text += fmt::format("  - stop: {}\n    within: 60s\n", worker.name);
   text += "expect:\n  - no_workflow_lost: {within: 60s}\n";

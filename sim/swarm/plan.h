@@ -29,6 +29,7 @@ struct PlannedFault {
   std::string params;  // as in YAML, "delay: 20ms", or empty
   std::int64_t at_ms = 0;
   std::int64_t for_ms = 0;  // 0: one-shot
+  bool at_stop = false;     // in force while the workers are asked to stop, in place of a span
 };
 
 struct Plan {
@@ -39,8 +40,16 @@ struct Plan {
   std::vector<PlannedFault> faults;
 };
 
-// Of this seed. `bytes`: connections are real enough for TLS and for faults that act on bytes.
-Plan PlanOf(std::uint64_t seed, bool bytes);
+struct PlanOptions {
+  // Connections are real enough for TLS and for faults that act on bytes.
+  bool bytes = true;
+  // Also what today's core is known not to bear (X1, X4, X5 in docs/incidents.md): polls that are
+  // denied for more than a minute, and faults that are in force while workers stop.
+  bool hazards = false;
+};
+
+// Of this seed.
+Plan PlanOf(std::uint64_t seed, const PlanOptions& options = {});
 // The scenario file of a plan.
 std::string ScenarioOf(const Plan& plan);
 

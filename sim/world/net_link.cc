@@ -13,7 +13,12 @@ bool HoldsBack(const std::string& kind) {
 }  // namespace
 
 NetLink::NetLink(journal::Sink& journal, std::string name, Leads leads, Server* server, Rng rng)
-    : journal_(journal), name_(std::move(name)), leads_(leads), server_(server), rng_(rng) {}
+    : journal_(journal), name_(std::move(name)), leads_(leads), server_(server), rng_(rng) {
+  journal::ConnectionEvent listening;
+  listening.what = "listening";
+  listening.link = name_;
+  journal_.Append("proxy:" + name_, std::move(listening));
+}
 
 void NetLink::Tell(std::string_view what, const Connection& connection, const std::string& peer) {
   journal::ConnectionEvent event;

@@ -222,6 +222,15 @@ Worker* SimWorld::FindWorker(const std::string& name) {
 
 // --- nodes ---
 
+// The harness fills in more (docs/scenarios.md); of workers that are simulated only the address is
+// asked for.
+std::string SimWorld::Filled(std::string text, const std::string& address) {
+  static constexpr std::string_view kAddress = "{address}";
+  for (std::size_t at = 0; (at = text.find(kAddress, at)) != std::string::npos;)
+    text.replace(at, kAddress.size(), address);
+  return text;
+}
+
 std::string SimWorld::AddressOf(const std::string& name, const Link& link) const {
   if (network_ == nullptr) return name + ":7233";
   return options_.move_after ? fmt::format("{}.sim:{}", name, kPort) : link.at.ToString();
@@ -245,11 +254,12 @@ void SimWorld::MakeWorker(WorkerNode& node) {
                          {"TEMPORAL_TASK_QUEUE", spec.task_queue}};
   SetTls(node, options.environment);
   if (!spec.connect.api_key.empty()) options.environment["TEMPORAL_API_KEY"] = spec.connect.api_key;
+  const std::string address = options.environment["TEMPORAL_ADDRESS"];
   for (const auto& [name, value] : spec.env) {
     if (value.empty()) {
       options.environment.erase(name);
     } else {
-      options.environment[name] = value;
+      options.environment[name] = Filled(value, address);
     }
   }
   options.on_start = [this, &node](Process& process) {

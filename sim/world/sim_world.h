@@ -112,6 +112,7 @@ class SimWorld final : public scenarios::World {
   Status PrepareNow();
   Link& LinkTo(const std::string& name);
   void MoveAll();
+  static std::string Filled(std::string text, const std::string& address);
   Status SetRules(Server& server);
   std::string AddressOf(const std::string& name, const Link& link) const;
   void SetTls(const WorkerNode& node, std::map<std::string, std::string>& environment) const;
