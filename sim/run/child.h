@@ -49,6 +49,7 @@ class Children {
 
   const std::size_t at_once_;
   const int limit_ms_;
+  std::size_t started_ = 0;
   std::vector<Child> children_;
 };
 

@@ -14,7 +14,7 @@ LEAKS = ("real_clock", "real_randomness", "hash_order", "thread_order", "address
 
 
 def run(*arguments):
-    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=100)
+    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=300)
 
 
 class Determinism(unittest.TestCase):
