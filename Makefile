@@ -5,6 +5,8 @@ BUILD := build/$(PRESET)
 SCENARIOS ?=
 FUZZ_SECONDS ?= 60
 JOBS := $(shell nproc)
+# Tests mostly wait.
+TEST_JOBS := $(shell expr 2 \* $(JOBS))
 
 .DEFAULT_GOAL := help
 # All that `make help` shows.
@@ -33,7 +35,7 @@ run: configure ## Build, then run the incidents in the fake world
 
 test: configure ## Build, then run all tests
 	@cmake --build --preset $(PRESET)
-	@ctest --preset $(PRESET) -j $(JOBS)
+	@ctest --preset $(PRESET) -j $(TEST_JOBS)
 
 check-real: configure ## The same incidents against the real Temporal server
 	@cmake --build --preset $(PRESET) --target programs
@@ -138,7 +140,7 @@ coverage: ## Lines and branches that unit and integration tests reach
 	@$(MAKE) --no-print-directory PRESET=coverage configure
 	@test -x .venv/bin/gcovr || .venv/bin/pip install --quiet gcovr==8.8
 	@cmake --build --preset coverage
-	@ctest --preset coverage -L 'unit|integration' -j $(JOBS)
+	@ctest --preset coverage -L 'unit|integration' -j $(TEST_JOBS)
 	@.venv/bin/gcovr --root . --filter '(base|core|fakes|harness|reports|scenarios)/' --exclude-throw-branches \
 	  --txt build/coverage/coverage.txt --html-nested build/coverage/coverage.html --print-summary build/coverage
 	@echo "build/coverage/coverage.html"

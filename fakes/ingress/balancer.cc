@@ -41,7 +41,7 @@ struct Balancer::Peer final : public wire::Http2Handler {
 
   void OnHeaders(StreamId stream, Headers headers) override {
     if (to_server) return owner.OnAnswer(*this, stream, std::move(headers));
-    owner.OnRequest(*this, stream, std::move(headers));
+    owner.OnRequest(*this, stream, headers);
   }
   void OnData(StreamId stream, std::string_view data) override {
     owner.OnBody(*this, stream, data);
@@ -129,7 +129,7 @@ Balancer::Peer& Balancer::PeerForCall(Moment now) {
   return server;
 }
 
-void Balancer::OnRequest(Peer& client, StreamId stream, Headers headers) {
+void Balancer::OnRequest(Peer& client, StreamId stream, const Headers& headers) {
   auto call = std::make_shared<Call>();
   call->client = &client;
   call->down = stream;

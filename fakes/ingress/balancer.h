@@ -89,7 +89,7 @@ class Balancer {
   struct Call;
 
   Peer& PeerForCall(Moment now);
-  void OnRequest(Peer& client, wire::StreamId stream, wire::Headers headers);
+  void OnRequest(Peer& client, wire::StreamId stream, const wire::Headers& headers);
   void OnAnswer(Peer& server, wire::StreamId stream, wire::Headers headers);
   void OnBody(Peer& from, wire::StreamId stream, std::string_view data);
   void OnTrailers(Peer& from, wire::StreamId stream, const wire::Headers& trailers);

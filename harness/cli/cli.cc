@@ -95,16 +95,31 @@ struct ExternalFlags {
   }
 };
 
+// Commands that are programs of their own.
+struct Elsewhere {
+  std::string_view command, program;
+  bool passes_name;  // the command is the program's first argument
+  std::string_view what;
+};
+constexpr Elsewhere kElsewhere[] = {
+    {"sim", "squall-sim", false,
+     "Run workers on the production core in virtual time, by seed: swarm, replay, shrinking"},
+    {"doctor", "squall-doctor", false,
+     "Say whether a worker with these settings can work, and why not"},
+    {"explain", "squall-doctor", true,
+     "Say what an error text of an SDK means, and what would decide"},
+};
+
 }  // namespace
 
 int Main(int argc, char** argv) {
   // Programs and the library are looked for beside the sources; children inherit where those are.
   ::setenv("SQUALL_SOURCE_DIR", SourceDirectory().c_str(), /*overwrite=*/0);
   // Their arguments are their own: nothing of them is looked at here.
-  if (argc > 1 && std::string_view(argv[1]) == "doctor")
-    return BecomeDoctor({argv + 2, argv + argc});
-  if (argc > 1 && std::string_view(argv[1]) == "explain")
-    return BecomeDoctor({argv + 1, argv + argc});
+  for (const Elsewhere& one : kElsewhere) {
+    if (argc > 1 && argv[1] == one.command)
+      return Become(one.program, {argv + (one.passes_name ? 1 : 2), argv + argc});
+  }
   CLI::App app(kAbout, "squall");
   app.footer(kFooter);
   app.require_subcommand(1);
@@ -227,21 +242,18 @@ int Main(int argc, char** argv) {
   AddServeOptions(*proxy_app, serve);
   proxy_app->callback([&] { action = [&] { return ServeProxies(serve); }; });
 
-  // For the list of commands and its nearest names; see the beginning.
-  CLI::App* doctor_app = app.add_subcommand(
-      "doctor", "Say whether a worker with these settings can work, and why not");
-  doctor_app->prefix_command();
-  doctor_app->callback([&] { action = [&] { return BecomeDoctor(doctor_app->remaining()); }; });
-  CLI::App* explain_app = app.add_subcommand(
-      "explain", "Say what an error text of an SDK means, and what would decide");
-  explain_app->prefix_command();
-  explain_app->callback([&] {
-    action = [&] {
-      std::vector<std::string> arguments = explain_app->remaining();
-      arguments.insert(arguments.begin(), "explain");
-      return BecomeDoctor(arguments);
-    };
-  });
+  // For the list of commands and its nearest names, and behind options of ours; see the beginning.
+  for (const Elsewhere& one : kElsewhere) {
+    CLI::App* const command = app.add_subcommand(std::string(one.command), std::string(one.what));
+    command->prefix_command();
+    command->callback([&action, &one, command] {
+      action = [&one, command] {
+        std::vector<std::string> arguments = command->remaining();
+        if (one.passes_name) arguments.insert(arguments.begin(), std::string(one.command));
+        return Become(one.program, arguments);
+      };
+    });
+  }
 
   bool default_config = false;
   CLI::App* config_app = app.add_subcommand("config", "Show the settings file");

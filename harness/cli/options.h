@@ -70,8 +70,9 @@ int JudgeFolders(const JudgeCommand& command);
 int Report(const ReportCommand& command);
 int RunOne(const RunOneCommand& command);
 
-// Becomes squall-doctor with these arguments; returns only when that cannot be started.
-int BecomeDoctor(const std::vector<std::string>& arguments);
+// Becomes the program of this name that stands beside this one, with these arguments; returns only
+// when that cannot be started.
+int Become(std::string_view program, const std::vector<std::string>& arguments);
 
 // The commented default of squall.toml.
 std::string DefaultConfig();

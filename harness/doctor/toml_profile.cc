@@ -16,7 +16,9 @@ std::size_t LineOf(const toml::exception& error) { return error.location().line(
 void Flatten(const toml::value& table, const std::string& prefix,
              std::map<std::string, std::string>& out) {
   for (const auto& [key, value] : table.as_table()) {
-    const std::string name = prefix.empty() ? key : prefix + "." + key;
+    std::string name = prefix;
+    if (!name.empty()) name += '.';
+    name += key;
     if (value.is_table()) {
       Flatten(value, name, out);
     } else if (value.is_string()) {

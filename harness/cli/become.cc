@@ -1,5 +1,6 @@
-// `squall doctor` and `squall explain`: a program of its own, squall-doctor, which links neither
-// gRPC nor the core. This process becomes it, so that terminal, signals and exit code are its own.
+// Commands that are programs of their own: squall-doctor links neither gRPC nor the core, and
+// squall-sim replaces libc. This process becomes them, so that terminal, signals and exit code are
+// theirs.
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -14,10 +15,10 @@
 
 namespace squall::harness {
 
-int BecomeDoctor(const std::vector<std::string>& arguments) {
+int Become(std::string_view name, const std::vector<std::string>& arguments) {
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::string program = (self.parent_path() / "squall-doctor").string();
+  const std::string program = (self.parent_path() / name).string();
   std::vector<char*> argv = {const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
