@@ -36,6 +36,7 @@ class FaultAction {
   virtual void Inject(Done done) = 0;
   // Only after an injection that was OK, and not for one-shot faults. After an error it may come
   // again.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): for those who keep it
   virtual void Heal(Done done) { done(absl::OkStatus()); }
   // Instead of Heal, when nobody waits any more: what can be done at once. Also while an Inject or
   // Heal is under way, whose callback is then dropped.

@@ -229,7 +229,7 @@ wire::Matcher MatchOf(const scenarios::Params& params) {
 }
 
 // A status of Temporal's, with the detail that its clients look for.
-wire::AnswerStatus Refusal(StatusCode code, std::string message, std::string detail = "",
+wire::AnswerStatus Refusal(StatusCode code, std::string message, const std::string& detail = "",
                            std::string fields = "{}") {
   wire::AnswerStatus status;
   status.code = static_cast<int>(code);

@@ -151,7 +151,8 @@ struct NameServer::Impl : std::enable_shared_from_this<NameServer::Impl> {
   std::vector<NameFault> faults;
 };
 
-StatusOr<std::unique_ptr<NameServer>> NameServer::Create(AsioExecutor& executor, HostPort listen) {
+StatusOr<std::unique_ptr<NameServer>> NameServer::Create(AsioExecutor& executor,
+                                                         const HostPort& listen) {
   SQUALL_ASSIGN_OR_RETURN(const asio::ip::address_v4 address, ReadAddress(listen.host));
   auto impl = std::make_shared<Impl>(executor);
   boost::system::error_code error;

@@ -37,7 +37,8 @@ struct NameFault {
 class NameServer {
  public:
   // Port 0 is a free one. UNAVAILABLE when it cannot be had.
-  static StatusOr<std::unique_ptr<NameServer>> Create(AsioExecutor& executor, HostPort listen);
+  static StatusOr<std::unique_ptr<NameServer>> Create(AsioExecutor& executor,
+                                                      const HostPort& listen);
   ~NameServer();
   NameServer(const NameServer&) = delete;
   NameServer& operator=(const NameServer&) = delete;

@@ -84,7 +84,7 @@ void ProxyConnection::StartTimer(AttachedFault& attached) {
   }
 }
 
-void ProxyConnection::At(std::string fault_id, SteadyTime when) {
+void ProxyConnection::At(const std::string& fault_id, SteadyTime when) {
   AttachedFault* attached = faults_.Find(fault_id);
   attached->timer = executor_.At(when, [weak = weak_from_this(), fault_id] {
     if (const auto self = weak.lock()) self->OnTimer(fault_id);

@@ -105,7 +105,7 @@ class ProxyConnection : public std::enable_shared_from_this<ProxyConnection> {
   void OnConnectFailed(const Upstream& upstream, std::string why);
   void OnConnected();
   void StartTimer(AttachedFault& attached);
-  void At(std::string fault_id, SteadyTime when);
+  void At(const std::string& fault_id, SteadyTime when);
   void OnTimer(std::string_view fault_id);
   void Forget(AttachedFault& attached);
   void StopTimers();

@@ -48,7 +48,7 @@ ALLOWED = (
     ("process", "sim/run/child.cc", "a process for each seed, which ends with its parent"),
     ("process", "tests/unit/base/journal/survival_test.cc", "kills the writer to prove that nothing was lost"),
     ("process", "tests/unit/harness/process/test_child.cc", "behaves badly on purpose: it becomes a daemon"),
-    ("process", "harness/cli/doctor_command.cc", "becomes squall-doctor: its terminal, signals and exit code are squall's own"),
+    ("process", "harness/cli/become.cc", "becomes squall-doctor: its terminal, signals and exit code are squall's own"),
     ("detach", "harness/process/spawn.cc", "hands a started child over to ChildProcess, which waits for it"),
     ("fixed port", "core/connection.h", "Temporal's own default address"),
     ("fixed port", "fakes/worker/settings.cc", "Temporal's own default address, as every SDK has it"),
