@@ -67,7 +67,7 @@ struct Arguments {
   bool explain_json = false;
 };
 
-Status Complain(std::string text) { return absl::InvalidArgumentError(std::move(text)); }
+Status Complain(const std::string& text) { return absl::InvalidArgumentError(text); }
 
 StatusOr<std::string> ReadFile(const std::string& path) {
   std::error_code error;

@@ -15,7 +15,10 @@ namespace {
 using reports::Padded;
 using reports::Wrapped;
 
-double Milliseconds(Duration d) { return static_cast<double>(d.count() / 1000) / 1000; }
+double Milliseconds(Duration d) {
+  const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(d).count();
+  return static_cast<double>(whole) / 1000;
+}
 
 std::string_view ColourOf(State state) {
   switch (state) {
