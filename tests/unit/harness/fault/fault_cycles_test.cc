@@ -175,9 +175,10 @@ class FaultCycles : public TargetTest, public FaultTargets {
     Await([&] { return over || tally_.hits > hits || answers_ > answers + 2; }, "traffic");
     executor_.Cancel(timer);
     ASSERT_OK(Wait<Status>([&](Done done) { (*handle)->Heal(std::move(done)); }));
-    // Connections that the fault has left behind are not waited for.
+    // Connections that the fault has left behind are not waited for; where packets were lost, the
+    // client's end does not know that the other has gone.
     proxy_->DropConnections();
-    client_->ResetBackoff();
+    client_->Reconnect();
     const std::uint64_t served = served_;
     Await([&] { return served_ > served; }, "service");
   }
