@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/api/client_calls.h"
 #include "base/util/hand_over.h"
 
 namespace squall::harness {
@@ -76,15 +77,6 @@ TemporalCalls::TemporalCalls(Executor& the_executor, journal::Sink& the_journal,
 
 TemporalCalls::~TemporalCalls() { Close(); }
 
-std::string TemporalCalls::PathOf(std::string_view method) {
-  if (method.starts_with("/")) return std::string(method);
-  if (method.starts_with("operator/")) {
-    return "/temporal.api.operatorservice.v1.OperatorService/" +
-           std::string(method.substr(method.find('/') + 1));
-  }
-  return "/temporal.api.workflowservice.v1.WorkflowService/" + std::string(method);
-}
-
 void TemporalCalls::Connect() {
   grpc::ChannelArguments arguments;
   // A connection of its own: gRPC would share it with every other channel to the same address in
@@ -119,7 +111,7 @@ void TemporalCalls::Start(std::string_view method, const std::string& request,
                           const CallOptions& how, CallFacts facts, Callback done) {
   if (closed) return;  // its owner is gone: nobody is called back any more
   const auto open = std::make_shared<Open>();
-  open->path = PathOf(method);
+  open->path = api::PathOf(method);
   open->number = ++calls_;
   open->method = open->path.substr(open->path.rfind('/') + 1);
   open->how = how;
@@ -202,7 +194,7 @@ void TemporalCalls::Finish(std::uint64_t number) {
   Status error(static_cast<StatusCode>(status.error_code()), status.error_message());
   // google.rpc.Status: tells a missing namespace from a missing workflow.
   if (!status.error_details().empty())
-    error.SetPayload("grpc-status-details-bin", absl::Cord(status.error_details()));
+    error.SetPayload(api::kStatusDetails, absl::Cord(status.error_details()));
   open->done(std::move(error));
 }
 

@@ -27,9 +27,6 @@ class TemporalCalls : public std::enable_shared_from_this<TemporalCalls> {
   TemporalCalls(Executor& executor, journal::Sink& journal, TemporalClientOptions options);
   ~TemporalCalls();
 
-  // The full gRPC path of a method as TemporalClient::Call takes it.
-  static std::string PathOf(std::string_view method);
-
   void Connect();
   void ResetBackoff();
   // Cancels everything open; from here on no callback runs. Blocks until gRPC has let go.

@@ -1,12 +1,12 @@
 #include "harness/target/temporal_client.h"
 
-#include <google/protobuf/message.h>
 #include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "base/api/client_calls.h"
 #include "harness/target/temporal_calls.h"
 #include "temporal/api/enums/v1/workflow.pb.h"
 #include "temporal/api/operatorservice/v1/request_response.pb.h"
@@ -17,7 +17,6 @@ namespace {
 
 namespace service = temporal::api::workflowservice::v1;
 namespace operators = temporal::api::operatorservice::v1;
-namespace common = temporal::api::common::v1;
 namespace enums = temporal::api::enums::v1;
 using google::protobuf::util::TimeUtil;
 
@@ -31,48 +30,6 @@ constexpr int kRetentionHours = 24;
 
 google::protobuf::Duration ToProto(Duration d) {
   return TimeUtil::NanosecondsToDuration(d.count());
-}
-
-void SetJson(common::Payloads* payloads, std::string_view json) {
-  common::Payload* payload = payloads->add_payloads();
-  (*payload->mutable_metadata())["encoding"] = "json/plain";
-  payload->set_data(std::string(json));
-}
-
-// The first payload; "null" for none, as SDKs send for a result of no value.
-std::string JsonOf(const common::Payloads& payloads) {
-  return payloads.payloads_size() == 0 || payloads.payloads(0).data().empty()
-             ? "null"
-             : payloads.payloads(0).data();
-}
-
-std::string TextOf(const temporal::api::failure::v1::Failure& failure) {
-  std::string text = failure.message();
-  for (const auto* cause = &failure; cause->has_cause();) {
-    cause = &cause->cause();
-    if (!cause->message().empty()) text += ": " + cause->message();
-  }
-  return text;
-}
-
-bool Retryable(const Status& status) {
-  switch (status.code()) {
-    case StatusCode::kUnavailable:
-    case StatusCode::kDeadlineExceeded:
-    case StatusCode::kUnknown:
-    case StatusCode::kInternal:
-    case StatusCode::kResourceExhausted:
-    case StatusCode::kCancelled:
-    case StatusCode::kAborted:
-      return true;
-    case StatusCode::kNotFound: {
-      // A namespace may come back, a workflow does not.
-      const auto details = status.GetPayload("grpc-status-details-bin");
-      return details && std::string(*details).find("NamespaceNotFound") != std::string::npos;
-    }
-    default:
-      return false;
-  }
 }
 
 std::function<void(StatusOr<std::string>)> Ignoring(TemporalClient::Done done) {
@@ -146,7 +103,7 @@ class Awaiting : public std::enable_shared_from_this<Awaiting> {
       // A long poll that ran into its own deadline is no news.
       if (answer.status().code() != StatusCode::kDeadlineExceeded || last_.ok())
         last_ = answer.status();
-      if (!Retryable(answer.status())) {
+      if (!api::Retryable(answer.status())) {
         if (answer.status().code() == StatusCode::kNotFound)
           Tell("lost", {}, std::string(Message(answer.status())));
         Finish(answer.status());
@@ -170,46 +127,13 @@ class Awaiting : public std::enable_shared_from_this<Awaiting> {
 
   // True when the waiting is over.
   bool OnClose(const temporal::api::history::v1::HistoryEvent& event) {
-    WorkflowOutcome outcome{.run_id = run_id_};
-    std::string next;
-    using Event = temporal::api::history::v1::HistoryEvent;
-    switch (event.attributes_case()) {
-      case Event::kWorkflowExecutionCompletedEventAttributes: {
-        const auto& attributes = event.workflow_execution_completed_event_attributes();
-        next = attributes.new_execution_run_id();
-        outcome.what = "completed";
-        outcome.result_json = JsonOf(attributes.result());
-        break;
-      }
-      case Event::kWorkflowExecutionFailedEventAttributes: {
-        const auto& attributes = event.workflow_execution_failed_event_attributes();
-        next = attributes.new_execution_run_id();
-        outcome.what = "failed";
-        outcome.detail = TextOf(attributes.failure());
-        break;
-      }
-      case Event::kWorkflowExecutionTimedOutEventAttributes:
-        next = event.workflow_execution_timed_out_event_attributes().new_execution_run_id();
-        outcome.what = "timed_out";
-        outcome.detail = "workflow timed out";
-        break;
-      case Event::kWorkflowExecutionCanceledEventAttributes:
-        outcome.what = "cancelled";
-        break;
-      case Event::kWorkflowExecutionTerminatedEventAttributes:
-        outcome.what = "terminated";
-        outcome.detail = event.workflow_execution_terminated_event_attributes().reason();
-        break;
-      case Event::kWorkflowExecutionContinuedAsNewEventAttributes:
-        next = event.workflow_execution_continued_as_new_event_attributes().new_execution_run_id();
-        outcome.what = "continued";
-        break;
-      default:
-        return false;  // not a close event
-    }
-    if (!next.empty()) {  // a retry, a cron, or continue-as-new: the chain goes on
-      Tell("continued", outcome, "next run " + next);
-      run_id_ = next;
+    const auto end = api::RunEndOf(event);
+    if (!end) return false;
+    const WorkflowOutcome outcome{
+        .what = end->status, .run_id = run_id_, .result_json = end->result, .detail = end->detail};
+    if (!end->next_run_id.empty()) {  // a retry, a cron, or continue-as-new: the chain goes on
+      Tell("continued", outcome, "next run " + end->next_run_id);
+      run_id_ = end->next_run_id;
       token_.clear();
       return false;
     }
@@ -256,10 +180,10 @@ void AskUpdate(const std::shared_ptr<TemporalCalls>& calls,
         if (!answer.ok()) {
           done(answer.status());
         } else if (answer->outcome().has_success()) {
-          done(JsonOf(answer->outcome().success()));
+          done(api::JsonOf(answer->outcome().success()));
         } else if (answer->outcome().has_failure()) {
           done(MakeStatus(StatusCode::kFailedPrecondition, "{}",
-                          TextOf(answer->outcome().failure())));
+                          api::TextOf(answer->outcome().failure())));
         } else if (calls->executor.clock().Now() < end) {
           AskUpdate(calls, request, end, how, done);
         } else {
@@ -269,32 +193,11 @@ void AskUpdate(const std::shared_ptr<TemporalCalls>& calls,
       });
 }
 
-// The message that a method takes or gives, by the naming rule of Temporal's protos.
-StatusOr<std::unique_ptr<google::protobuf::Message>> MessageOf(std::string_view method,
-                                                               std::string_view suffix) {
-  std::string name = TemporalCalls::PathOf(method).substr(1);
-  const std::size_t slash = name.rfind('/');
-  const std::string package = name.substr(0, name.rfind('.', slash));
-  name = package + "." + name.substr(slash + 1) + std::string(suffix);
-  const auto* descriptor =
-      google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(name);
-  const google::protobuf::Message* prototype =
-      descriptor == nullptr
-          ? nullptr
-          : google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor);
-  if (prototype == nullptr)
-    return MakeStatus(StatusCode::kInvalidArgument, "no method '{}' (there is no message {})",
-                      method, name);
-  return std::unique_ptr<google::protobuf::Message>(prototype->New());
-}
-
 }  // namespace
 
 TemporalClient::TemporalClient(Executor& executor, journal::Sink& journal,
                                TemporalClientOptions options)
     : impl_(std::make_shared<Impl>()) {
-  // The operator service's messages must be linked in for CallJson to find them by name.
-  operators::DeleteNamespaceRequest::descriptor();
   impl_->calls = std::make_shared<TemporalCalls>(executor, journal, std::move(options));
 }
 
@@ -317,40 +220,17 @@ void TemporalClient::Call(std::string_view method, const std::string& request,
 
 void TemporalClient::CallJson(std::string_view method, std::string_view request_json,
                               const CallOptions& options, Callback<std::string> done) {
-  const auto refuse = [&](Status status) {
-    impl_->calls->executor.Post([calls = impl_->calls, done, status = std::move(status)] {
+  auto request = api::RequestOf(method, request_json, impl_->calls->NamespaceOf(options));
+  if (!request.ok()) {
+    impl_->calls->executor.Post([calls = impl_->calls, done, status = request.status()] {
       if (!calls->closed && done) done(status);
     });
-  };
-  auto request = MessageOf(method, "Request");
-  if (!request.ok()) return refuse(request.status());
-  const std::string json(request_json.empty() ? "{}" : request_json);
-  if (const auto parsed = google::protobuf::util::JsonStringToMessage(json, request->get());
-      !parsed.ok()) {
-    return refuse(
-        MakeStatus(StatusCode::kInvalidArgument, "request of {}: {}", method, parsed.ToString()));
+    return;
   }
-  // The client's namespace, unless the request names one.
-  const auto* field = (*request)->GetDescriptor()->FindFieldByName("namespace");
-  if (field != nullptr && field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_STRING &&
-      !field->is_repeated() && (*request)->GetReflection()->GetString(**request, field).empty()) {
-    (*request)->GetReflection()->SetString(request->get(), field,
-                                           impl_->calls->NamespaceOf(options));
-  }
-  Call(method, (*request)->SerializeAsString(), options,
-       [done = std::move(done), name = std::string(method)](StatusOr<std::string> bytes) {
+  Call(method, *request, options,
+       [done = std::move(done), name = std::string(method)](const StatusOr<std::string>& bytes) {
          if (!done) return;
-         if (!bytes.ok()) return done(bytes.status());
-         auto response = MessageOf(name, "Response");
-         if (!response.ok() || !(*response)->ParseFromString(*bytes)) {
-           return done(MakeStatus(StatusCode::kInternal, "{}: the answer cannot be parsed", name));
-         }
-         std::string text;
-         if (const auto printed = google::protobuf::util::MessageToJsonString(**response, &text);
-             !printed.ok()) {
-           return done(MakeStatus(StatusCode::kInternal, "{}: {}", name, printed.ToString()));
-         }
-         done(std::move(text));
+         done(bytes.ok() ? api::AnswerToJson(name, *bytes) : bytes);
        });
 }
 
@@ -447,7 +327,7 @@ void TemporalClient::StartWorkflow(StartRequest start, const CallOptions& option
   // The same for all of gRPC's own attempts at this call, another for the next one.
   request.set_request_id(calls.options.name + "-" + start.workflow_id + "-" +
                          std::to_string(++calls.requests));
-  for (const std::string& json : start.arguments_json) SetJson(request.mutable_input(), json);
+  for (const std::string& json : start.arguments_json) api::AddJson(request.mutable_input(), json);
   if (start.execution_timeout > Duration::zero())
     *request.mutable_workflow_execution_timeout() = ToProto(start.execution_timeout);
   if (start.run_timeout > Duration::zero())
@@ -515,7 +395,7 @@ void TemporalClient::DescribeWorkflow(std::string workflow_id, const CallOptions
                .type = activity.activity_type().name(),
                .state = enums::PendingActivityState_Name(activity.state()),
                .attempt = activity.attempt(),
-               .last_failure = TextOf(activity.last_failure())});
+               .last_failure = api::TextOf(activity.last_failure())});
         }
         done(std::move(description));
       });
@@ -532,7 +412,7 @@ void TemporalClient::SignalWorkflow(std::string workflow_id, std::string signal,
   request.set_identity(calls.options.identity);
   request.set_request_id(calls.options.name + "-" + workflow_id + "-" +
                          std::to_string(++calls.requests));
-  if (!argument_json.empty()) SetJson(request.mutable_input(), argument_json);
+  if (!argument_json.empty()) api::AddJson(request.mutable_input(), argument_json);
   calls.Start("SignalWorkflowExecution", request.SerializeAsString(), options,
               {.workflow_id = workflow_id}, Ignoring(std::move(done)));
 }
@@ -552,7 +432,7 @@ void TemporalClient::QueryWorkflow(std::string workflow_id, std::string query,
                                  "the query was rejected: workflow is {}",
                                  StatusWord(answer->query_rejected().status())));
         }
-        done(JsonOf(answer->query_result()));
+        done(api::JsonOf(answer->query_result()));
       });
 }
 
@@ -570,7 +450,7 @@ void TemporalClient::UpdateWorkflow(std::string workflow_id, std::string update,
                                        std::to_string(++calls.requests));
   inner->mutable_meta()->set_identity(calls.options.identity);
   inner->mutable_input()->set_name(update);
-  if (!argument_json.empty()) SetJson(inner->mutable_input()->mutable_args(), argument_json);
+  if (!argument_json.empty()) api::AddJson(inner->mutable_input()->mutable_args(), argument_json);
   const SteadyTime end =
       calls.executor.clock().Now() + options.deadline.value_or(calls.options.deadline);
   AskUpdate(impl_->calls, request, end, options, std::move(done));

@@ -1,13 +1,9 @@
 #include "sim/world/client.h"
 
-#include <google/protobuf/descriptor.h>
-#include <google/protobuf/message.h>
-#include <google/protobuf/util/json_util.h>
-
 #include <algorithm>
 #include <utility>
 
-#include "temporal/api/operatorservice/v1/request_response.pb.h"
+#include "base/api/client_calls.h"
 #include "temporal/api/workflowservice/v1/request_response.pb.h"
 
 namespace squall::sim {
@@ -15,14 +11,6 @@ namespace {
 
 namespace service = temporal::api::workflowservice::v1;
 namespace enums = temporal::api::enums::v1;
-using HistoryEvent = temporal::api::history::v1::HistoryEvent;
-
-constexpr char kDetails[] = "grpc-status-details-bin";
-
-std::string DetailsOf(const Status& status) {
-  const auto details = status.GetPayload(kDetails);
-  return details ? std::string(*details) : "";
-}
 
 constexpr Duration kFirstRetry = std::chrono::milliseconds(100);
 constexpr Duration kLongestRetry = std::chrono::seconds(1);
@@ -32,96 +20,9 @@ struct MethodName {
 };
 
 MethodName Resolve(const std::string& method) {
-  if (method.starts_with("/")) {
-    const std::size_t slash = method.rfind('/');
-    return {method.substr(1, slash - 1), method.substr(slash + 1)};
-  }
-  if (method.starts_with("operator/"))
-    return {std::string(fakes::kOperatorService), method.substr(method.find('/') + 1)};
-  return {std::string(fakes::kWorkflowService), method};
-}
-
-StatusOr<std::unique_ptr<google::protobuf::Message>> MessageOf(const MethodName& name,
-                                                               const std::string& suffix) {
-  const std::string full =
-      name.service.substr(0, name.service.rfind('.')) + "." + name.method + suffix;
-  const auto* descriptor =
-      google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(full);
-  if (descriptor == nullptr)
-    return MakeStatus(StatusCode::kInvalidArgument, "no method '{}' (there is no message {})",
-                      name.method, full);
-  return std::unique_ptr<google::protobuf::Message>(
-      google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor)->New());
-}
-
-std::string JsonOf(const temporal::api::common::v1::Payloads& payloads) {
-  return payloads.payloads_size() == 0 || payloads.payloads(0).data().empty()
-             ? "null"
-             : payloads.payloads(0).data();
-}
-
-std::string TextOf(const temporal::api::failure::v1::Failure& failure) {
-  std::string text = failure.message();
-  for (const auto* cause = &failure; cause->has_cause();) {
-    cause = &cause->cause();
-    if (!cause->message().empty()) text += ": " + cause->message();
-  }
-  return text;
-}
-
-void SetJson(temporal::api::common::v1::Payloads* payloads, const std::string& json) {
-  auto* payload = payloads->add_payloads();
-  (*payload->mutable_metadata())["encoding"] = "json/plain";
-  payload->set_data(json);
-}
-
-bool Retryable(const Status& status) {
-  switch (status.code()) {
-    case StatusCode::kUnavailable:
-    case StatusCode::kDeadlineExceeded:
-    case StatusCode::kUnknown:
-    case StatusCode::kInternal:
-    case StatusCode::kResourceExhausted:
-    case StatusCode::kCancelled:
-    case StatusCode::kAborted:
-      return true;
-    case StatusCode::kNotFound:  // a namespace may come back, a workflow does not
-      return DetailsOf(status).find("NamespaceNotFound") != std::string::npos;
-    default:
-      return false;
-  }
-}
-
-// How a run ended, and the run that goes on from it, if one does.
-struct RunEnd {
-  scenarios::WorkflowEnd end;
-  std::string next;
-};
-std::optional<RunEnd> ReadEnd(const HistoryEvent& event) {
-  switch (event.attributes_case()) {
-    case HistoryEvent::kWorkflowExecutionCompletedEventAttributes: {
-      const auto& at = event.workflow_execution_completed_event_attributes();
-      return RunEnd{{"completed", JsonOf(at.result()), ""}, at.new_execution_run_id()};
-    }
-    case HistoryEvent::kWorkflowExecutionFailedEventAttributes: {
-      const auto& at = event.workflow_execution_failed_event_attributes();
-      return RunEnd{{"failed", "", TextOf(at.failure())}, at.new_execution_run_id()};
-    }
-    case HistoryEvent::kWorkflowExecutionTimedOutEventAttributes:
-      return RunEnd{{"timed_out", "", "workflow timed out"},
-                    event.workflow_execution_timed_out_event_attributes().new_execution_run_id()};
-    case HistoryEvent::kWorkflowExecutionCanceledEventAttributes:
-      return RunEnd{{"cancelled", "", ""}, ""};
-    case HistoryEvent::kWorkflowExecutionTerminatedEventAttributes:
-      return RunEnd{
-          {"terminated", "", event.workflow_execution_terminated_event_attributes().reason()}, ""};
-    case HistoryEvent::kWorkflowExecutionContinuedAsNewEventAttributes:
-      return RunEnd{
-          {"continued", "", ""},
-          event.workflow_execution_continued_as_new_event_attributes().new_execution_run_id()};
-    default:
-      return std::nullopt;
-  }
+  const std::string path = api::PathOf(method);
+  const std::size_t slash = path.rfind('/');
+  return {path.substr(1, slash - 1), path.substr(slash + 1)};
 }
 
 }  // namespace
@@ -170,7 +71,8 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
       self->journal.Append(self->source, std::move(event));
       if (status.code == 0) return done(message);
       Status error(static_cast<StatusCode>(status.code), status.message);
-      if (!status.details.empty()) error.SetPayload(kDetails, absl::Cord(status.details));
+      if (!status.details.empty())
+        error.SetPayload(api::kStatusDetails, absl::Cord(status.details));
       done(std::move(error));
     };
     fakes::RpcRequest rpc;
@@ -212,7 +114,7 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
          [self = shared_from_this(), id, run_id, of_ns, end, pause,
           done](const StatusOr<std::string>& bytes) {
            if (!bytes.ok()) {
-             if (!Retryable(bytes.status())) {
+             if (!api::Retryable(bytes.status())) {
                if (bytes.status().code() == StatusCode::kNotFound)
                  self->Tell("lost", id, run_id, of_ns,
                             {"", "", std::string(Message(bytes.status()))});
@@ -227,14 +129,15 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
            answer.ParseFromString(*bytes);
            std::string next = run_id, page = answer.next_page_token();
            if (answer.history().events_size() > 0) {
-             if (const auto ended = ReadEnd(*answer.history().events().rbegin())) {
-               if (ended->next.empty()) {
-                 self->Tell(ended->end.status, id, run_id, of_ns, ended->end);
-                 return done(ended->end);
+             if (const auto ended = api::RunEndOf(*answer.history().events().rbegin())) {
+               const scenarios::WorkflowEnd end_of_run{ended->status, ended->result, ended->detail};
+               if (ended->next_run_id.empty()) {
+                 self->Tell(ended->status, id, run_id, of_ns, end_of_run);
+                 return done(end_of_run);
                }
                self->Tell("continued", id, run_id, of_ns,
-                          {"", ended->end.result, "next run " + ended->next});
-               next = ended->next;
+                          {"", ended->result, "next run " + ended->next_run_id});
+               next = ended->next_run_id;
                page.clear();
              }
            }
@@ -278,7 +181,7 @@ void Client::StartWorkflow(const scenarios::WorkflowRequest& start,
   request.mutable_workflow_type()->set_name(start.type);
   request.mutable_task_queue()->set_name(start.task_queue);
   request.set_request_id(fmt::format("{}-{}-{}", impl.name, start.id, ++impl.requests));
-  SetJson(request.mutable_input(), start.input);
+  api::AddJson(request.mutable_input(), start.input);
   if (start.execution_timeout > Duration::zero()) {
     auto* timeout = request.mutable_workflow_execution_timeout();
     timeout->set_seconds(start.execution_timeout.count() / 1'000'000'000);
@@ -324,7 +227,7 @@ void Client::SignalWorkflow(const scenarios::SignalWorkflowStep& step,
   request.set_namespace_(impl_->Or(step.ns));
   request.mutable_workflow_execution()->set_workflow_id(step.id);
   request.set_signal_name(step.signal);
-  SetJson(request.mutable_input(), step.input);
+  api::AddJson(request.mutable_input(), step.input);
   request.set_request_id(fmt::format("{}-signal-{}", impl_->name, ++impl_->requests));
   impl_->Call(
       {std::string(fakes::kWorkflowService), "SignalWorkflowExecution"},
@@ -334,24 +237,10 @@ void Client::SignalWorkflow(const scenarios::SignalWorkflowStep& step,
 
 void Client::CallJson(const std::string& method, const std::string& json,
                       std::function<void(StatusOr<std::string>)> done) {
-  const MethodName name = Resolve(method);
-  auto request = MessageOf(name, "Request");
-  Status bad = request.status();
-  if (bad.ok()) {
-    const auto parsed =
-        google::protobuf::util::JsonStringToMessage(json.empty() ? "{}" : json, request->get());
-    if (!parsed.ok())
-      bad =
-          MakeStatus(StatusCode::kInvalidArgument, "request of {}: {}", method, parsed.ToString());
-  }
-  if (!bad.ok()) return impl_->loop.Post([bad, done = std::move(done)] { done(bad); });
-  const auto* field = (*request)->GetDescriptor()->FindFieldByName("namespace");
-  if (field != nullptr && !field->is_repeated() &&
-      field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_STRING &&
-      (*request)->GetReflection()->GetString(**request, field).empty()) {
-    (*request)->GetReflection()->SetString(request->get(), field, impl_->ns);
-  }
-  impl_->Call(name, (*request)->SerializeAsString(), impl_->ns, "", impl_->deadline,
+  auto request = api::RequestOf(method, json, impl_->ns);
+  if (!request.ok())
+    return impl_->loop.Post([bad = request.status(), done = std::move(done)] { done(bad); });
+  impl_->Call(Resolve(method), *std::move(request), impl_->ns, "", impl_->deadline,
               std::move(done));
 }
 
