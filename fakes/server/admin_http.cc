@@ -1,7 +1,6 @@
 #include "fakes/server/admin_http.h"
 
 #include <atomic>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -9,7 +8,7 @@
 #include <set>
 #include <utility>
 
-#include "fakes/server/listen.h"
+#include "fakes/server/acceptor.h"
 
 namespace squall::fakes {
 namespace {
@@ -104,15 +103,8 @@ struct AdminHttp::Impl : std::enable_shared_from_this<AdminHttp::Impl> {
       : io(io_in), target(&target_in), acceptor(io_in) {}
 
   Status Open(int wanted) {
-    SQUALL_ASSIGN_OR_RETURN(Descriptor fd, Listen(wanted));
-    port = PortOf(fd.get());
-    error_code error;
-    acceptor.assign(tcp::v4(), fd.get(), error);
-    if (error)
-      return MakeStatus(StatusCode::kUnavailable, "listen on 127.0.0.1:{}: {}", port,
-                        error.message());
-    fd.release();
-    WaitForConnection();
+    SQUALL_RETURN_IF_ERROR(acceptor.Open(
+        wanted, [this](Descriptor fd, const std::string&) { OnAccepted(std::move(fd)); }));
     // Events may come from any thread, and many at a time: one look at the waiting sessions for all
     // of them.
     target->AdminEvents().SetObserver([self = weak_from_this(), &context = io, posted = posted] {
@@ -130,33 +122,20 @@ struct AdminHttp::Impl : std::enable_shared_from_this<AdminHttp::Impl> {
     for (const auto& session : all) session->Answer(false);
   }
 
-  void WaitForConnection() {
-    acceptor.async_wait(tcp::acceptor::wait_read,
-                        [self = shared_from_this()](const error_code& error) {
-                          if (error || self->target == nullptr) return;
-                          for (;;) {
-                            sockaddr_in peer = {};
-                            Descriptor fd = Accept(self->acceptor.native_handle(), &peer);
-                            if (fd.get() < 0) break;
-                            tcp::socket socket(self->io);
-                            error_code assigned;
-                            socket.assign(tcp::v4(), fd.get(), assigned);
-                            if (assigned) continue;
-                            fd.release();
-                            auto session = std::make_shared<Session>(self, std::move(socket));
-                            self->sessions.insert(session);
-                            session->Read();
-                          }
-                          self->WaitForConnection();
-                        });
+  void OnAccepted(Descriptor fd) {
+    tcp::socket socket(io);
+    if (!Adopt(std::move(fd), socket)) return;
+    auto session = std::make_shared<Session>(shared_from_this(), std::move(socket));
+    sessions.insert(session);
+    session->Read();
   }
 
   void Close() {
     if (target == nullptr) return;
     target->AdminEvents().SetObserver(nullptr);
     target = nullptr;
+    acceptor.Close();
     error_code ignored;
-    acceptor.close(ignored);
     for (const auto& session : std::exchange(sessions, {})) {
       session->socket.close(ignored);
       session->limit.cancel();
@@ -166,8 +145,7 @@ struct AdminHttp::Impl : std::enable_shared_from_this<AdminHttp::Impl> {
 
   asio::io_context& io;
   AdminTarget* target;  // null once closed
-  tcp::acceptor acceptor;
-  int port = 0;
+  Acceptor acceptor;
   std::set<std::shared_ptr<Session>> sessions;
   std::set<std::shared_ptr<Session>> waiting;
   const std::shared_ptr<std::atomic<bool>> posted = std::make_shared<std::atomic<bool>>(false);
@@ -177,7 +155,7 @@ AdminHttp::AdminHttp(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 AdminHttp::~AdminHttp() { impl_->Close(); }
 
-int AdminHttp::port() const { return impl_->port; }
+int AdminHttp::port() const { return impl_->acceptor.port(); }
 
 StatusOr<std::unique_ptr<AdminHttp>> AdminHttp::Start(asio::io_context& io, int port,
                                                       AdminTarget& target) {

@@ -13,15 +13,14 @@
 #include <thread>
 #include <utility>
 
+#include "fakes/server/acceptor.h"
+
 namespace squall::fakes {
 namespace {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
-
-// Before accepting again after the system had no descriptor left.
-constexpr std::chrono::milliseconds kBalancerAcceptRetry{50};
 
 struct Wire {
   explicit Wire(asio::io_context& io) : socket(io) {}
@@ -44,15 +43,13 @@ class BalancerServer::Impl {
         journal_(options_.journal != nullptr ? *options_.journal : null_sink_),
         balancer_(options_.balancer, journal_),
         acceptor_(io_),
-        accept_retry_(io_),
         timer_(io_) {}
 
   ~Impl() {
     if (!thread_.joinable()) return;
     asio::post(io_, [this] {
       stopping_ = true;
-      error_code ignored;
-      acceptor_.close(ignored);
+      acceptor_.Close();
       balancer_.CloseAll(clock_.MomentNow());
       Settle();
       io_.stop();
@@ -62,24 +59,16 @@ class BalancerServer::Impl {
 
   Status Start() {
     SQUALL_RETURN_IF_ERROR(SetUpstreamNow(options_.upstream_host, options_.upstream_port));
-    const tcp::endpoint endpoint(asio::ip::address_v4::loopback(),
-                                 static_cast<asio::ip::port_type>(options_.port));
-    error_code error;
-    acceptor_.open(endpoint.protocol(), error);
-    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor_.bind(endpoint, error);
-    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-    if (error) {
-      return MakeStatus(StatusCode::kUnavailable, "balancer {}: cannot listen on 127.0.0.1:{}: {}",
-                        options_.balancer.name, options_.port, error.message());
-    }
-    port_ = acceptor_.local_endpoint().port();
-    Accept();
+    SQUALL_RETURN_IF_ERROR(Annotate(acceptor_.Open(options_.port,
+                                                   [this](Descriptor fd, const std::string& peer) {
+                                                     OnAccepted(std::move(fd), peer);
+                                                   }),
+                                    "balancer " + options_.balancer.name));
     thread_ = std::thread([this] { io_.run(); });
     return absl::OkStatus();
   }
 
-  int port() const { return port_; }
+  int port() const { return acceptor_.port(); }
 
   Status SetUpstream(const std::string& host, int port) {
     std::promise<Status> done;
@@ -109,30 +98,14 @@ class BalancerServer::Impl {
     return absl::OkStatus();
   }
 
-  void Accept() {
-    acceptor_.async_accept([this](error_code error, tcp::socket socket) {
-      if (stopping_ || error == asio::error::operation_aborted) return;
-      if (error) {
-        accept_retry_.expires_after(kBalancerAcceptRetry);
-        accept_retry_.async_wait([this](error_code cancelled) {
-          if (!cancelled) Accept();
-        });
-        return;
-      }
-      error_code ignored;
-      socket.set_option(tcp::no_delay(true), ignored);
-      const tcp::endpoint peer = socket.remote_endpoint(ignored);
-      const std::string peer_text =
-          ignored ? "gone" : fmt::format("{}:{}", peer.address().to_string(), peer.port());
-      const std::uint64_t number = balancer_.Accept(clock_.MomentNow(), peer_text);
-      auto wire = std::make_shared<Wire>(io_);
-      wire->socket = std::move(socket);
-      wire->connected = true;
-      wires_.emplace(number, wire);
-      Read(number, wire);
-      Settle();
-      Accept();
-    });
+  void OnAccepted(Descriptor fd, const std::string& peer) {
+    auto wire = std::make_shared<Wire>(io_);
+    if (!Adopt(std::move(fd), wire->socket)) return;
+    const std::uint64_t number = balancer_.Accept(clock_.MomentNow(), peer);
+    wire->connected = true;
+    wires_.emplace(number, wire);
+    Read(number, wire);
+    Settle();
   }
 
   // Carries out what the balancer wants.
@@ -240,13 +213,11 @@ class BalancerServer::Impl {
   journal::Sink& journal_;
   Balancer balancer_;
   asio::io_context io_{1};
-  tcp::acceptor acceptor_;
-  asio::steady_timer accept_retry_;
+  Acceptor acceptor_;
   asio::steady_timer timer_;
   std::optional<SteadyTime> armed_;
   std::map<std::uint64_t, WirePtr> wires_;
   tcp::endpoint upstream_;
-  int port_ = 0;
   bool stopping_ = false;
   std::thread thread_;  // last: it uses all of the above
 };

@@ -1,16 +1,11 @@
 #include "fakes/server/fake_server.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
-#include <sys/socket.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <future>
@@ -19,20 +14,17 @@
 #include <utility>
 #include <vector>
 
+#include "fakes/server/acceptor.h"
 #include "fakes/server/admin_http.h"
 #include "fakes/server/event_log.h"
-#include "fakes/server/listen.h"
 #include "fakes/server/sessions.h"
 
 namespace squall::fakes {
 namespace {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 using boost::system::error_code;
 
-// Pause of accepting when the process is out of descriptors.
-constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 // How often Start tries a port or a state file that is taken.
 constexpr auto kBindInterval = std::chrono::milliseconds(20);
 // After so many jumps of a time that skips, the sockets are served before the next.
@@ -71,14 +63,12 @@ class MutableSink final : public journal::Sink {
 
 struct FakeServer::Impl final : AdminTarget, Sessions::Owner {
   struct Listener {
-    Listener(asio::io_context& io, std::size_t index_in)
-        : index(index_in), acceptor(io), pause(io) {}
+    Listener(asio::io_context& io, std::size_t index_in) : index(index_in), acceptor(io) {}
     const std::size_t index;
     std::string name, kind;  // kind: "", "TLS", "mTLS"
     Descriptor holder;  // bound, never listening: the port stays ours while the listener is closed
     int port = 0;
-    tcp::acceptor acceptor;
-    asio::steady_timer pause;
+    Acceptor acceptor;
   };
 
   Impl(FakeServerOptions options_in, FrontendOptions frontend_options)
@@ -156,21 +146,16 @@ struct FakeServer::Impl final : AdminTarget, Sessions::Owner {
 
   Status Open() {
     for (const auto& listener : listeners) {
-      SQUALL_ASSIGN_OR_RETURN(Descriptor fd, Listen(listener->port));
-      error_code error;
-      listener->acceptor.assign(tcp::v4(), fd.get(), error);
-      if (error) {
-        return MakeStatus(StatusCode::kUnavailable, "listen on 127.0.0.1:{}: {}", listener->port,
-                          error.message());
-      }
-      fd.release();
+      SQUALL_RETURN_IF_ERROR(listener->acceptor.Open(
+          listener->port, [this, &at = *listener](Descriptor fd, const std::string& peer) {
+            OnAccepted(at, std::move(fd), peer);
+          }));
       journal::ConnectionEvent event;
       event.what = "listening";
       event.link = options.name;
       event.local = fmt::format("127.0.0.1:{}", listener->port);
       event.detail = listener->kind;
       sink.Append("server:" + options.name, std::move(event));
-      WaitForConnection(*listener);
     }
     return absl::OkStatus();
   }
@@ -178,39 +163,11 @@ struct FakeServer::Impl final : AdminTarget, Sessions::Owner {
   // --- Connections
   // ---------------------------------------------------------------------------------------------------
 
-  void WaitForConnection(Listener& listener) {
-    listener.acceptor.async_wait(tcp::acceptor::wait_read,
-                                 [this, &listener](const error_code& error) {
-                                   if (!error) AcceptAll(listener);
-                                 });
-  }
-
-  void AcceptAll(Listener& listener) {
-    for (;;) {
-      sockaddr_in peer = {};
-      Descriptor fd = Accept(listener.acceptor.native_handle(), &peer);
-      if (fd.get() < 0) {
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-          // The connection stays in the backlog; asking again at once would only turn in a circle.
-          listener.pause.expires_after(kAcceptPause);
-          listener.pause.async_wait([this, &listener](const error_code& error) {
-            if (!error && listener.acceptor.is_open()) AcceptAll(listener);
-          });
-          Flush();
-          return;
-        }
-        if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) continue;
-        break;
-      }
-      const int on = 1;
-      ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-      const std::uint64_t id =
-          frontend.Accept(Now(), AddressText(peer), fmt::format("127.0.0.1:{}", listener.port),
-                          listener.index, clock.WallNow());
-      if (!sessions.Add(id, std::move(fd))) frontend.PeerClosed(Now(), id, true);
-    }
+  void OnAccepted(const Listener& listener, Descriptor fd, const std::string& peer) {
+    const std::uint64_t id = frontend.Accept(
+        Now(), peer, fmt::format("127.0.0.1:{}", listener.port), listener.index, clock.WallNow());
+    if (!sessions.Add(id, std::move(fd))) frontend.PeerClosed(Now(), id, true);
     Flush();
-    WaitForConnection(listener);
   }
 
   void OnBytes(std::uint64_t id, std::string_view bytes) override {
@@ -333,11 +290,7 @@ struct FakeServer::Impl final : AdminTarget, Sessions::Owner {
   }
 
   void CloseConnections(Frontend::Ending ending) {
-    error_code ignored;
-    for (const auto& listener : listeners) {
-      listener->acceptor.close(ignored);
-      listener->pause.cancel();
-    }
+    for (const auto& listener : listeners) listener->acceptor.Close();
     frontend.CloseAll(Now(), ending);
     if (ending == Frontend::Ending::kShutdown) {
       Flush();

@@ -15,6 +15,8 @@
 #include <thread>
 #include <utility>
 
+#include "fakes/server/acceptor.h"
+
 namespace squall::fakes {
 namespace {
 
@@ -27,8 +29,6 @@ using boost::system::error_code;
 constexpr std::chrono::seconds kLinger{1};
 // How long destruction waits for clients that do not read.
 constexpr std::chrono::milliseconds kGoodbye{250};
-// Before accepting again after the system had no descriptor left.
-constexpr std::chrono::milliseconds kAcceptRetry{50};
 
 // One transport of one connection.
 struct Side {
@@ -65,7 +65,6 @@ class IngressServer::Impl {
         clock_(options_.clock != nullptr ? *options_.clock : real_clock_),
         journal_(options_.journal != nullptr ? *options_.journal : null_sink_),
         acceptor_(io_),
-        accept_retry_(io_),
         timer_(io_),
         upstream_host_(options_.upstream_host),
         upstream_port_(options_.upstream_port) {}
@@ -78,29 +77,21 @@ class IngressServer::Impl {
 
   Status Start() {
     SQUALL_ASSIGN_OR_RETURN(ingress_, Ingress::Create(options_.ingress, journal_));
-    const tcp::endpoint endpoint(asio::ip::address_v4::loopback(),
-                                 static_cast<asio::ip::port_type>(options_.port));
-    error_code error;
-    acceptor_.open(endpoint.protocol(), error);
-    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor_.bind(endpoint, error);
-    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-    if (error) {
-      return MakeStatus(StatusCode::kUnavailable, "ingress {}: cannot listen on 127.0.0.1:{}: {}",
-                        options_.ingress.name, options_.port, error.message());
-    }
-    port_ = acceptor_.local_endpoint().port();
+    SQUALL_RETURN_IF_ERROR(Annotate(acceptor_.Open(options_.port,
+                                                   [this](Descriptor fd, const std::string& peer) {
+                                                     OnAccepted(std::move(fd), peer);
+                                                   }),
+                                    "ingress " + options_.ingress.name));
     journal::ConnectionEvent event;
     event.what = "listening";
     event.link = options_.ingress.name;
-    event.local = fmt::format("127.0.0.1:{}", port_);
+    event.local = fmt::format("127.0.0.1:{}", port());
     journal_.Append("ingress:" + options_.ingress.name, std::move(event));
-    Accept();
     thread_ = std::thread([this] { io_.run(); });
     return absl::OkStatus();
   }
 
-  int port() const { return port_; }
+  int port() const { return acceptor_.port(); }
 
   void SetUpstream(std::string host, int port) {
     const std::lock_guard lock(mutex_);
@@ -119,28 +110,14 @@ class IngressServer::Impl {
   }
 
  private:
-  void Accept() {
-    acceptor_.async_accept([this](error_code error, tcp::socket socket) {
-      if (stopping_ || error == asio::error::operation_aborted) return;
-      if (error) {
-        accept_retry_.expires_after(kAcceptRetry);
-        accept_retry_.async_wait([this](error_code cancelled) {
-          if (!cancelled) Accept();
-        });
-        return;
-      }
-      error_code ignored;
-      socket.set_option(tcp::no_delay(true), ignored);
-      const tcp::endpoint peer = socket.remote_endpoint(ignored);
-      const std::string peer_text =
-          ignored ? "gone" : fmt::format("{}:{}", peer.address().to_string(), peer.port());
-      const std::uint64_t number = ingress_->Accept(clock_.MomentNow(), peer_text);
-      auto link = std::make_shared<Link>(io_, number);
-      link->down.socket = std::move(socket);
-      links_.emplace(number, std::move(link));
-      Settle();
-      Accept();
-    });
+  void OnAccepted(Descriptor fd, const std::string& peer) {
+    tcp::socket socket(io_);
+    if (!Adopt(std::move(fd), socket)) return;
+    const std::uint64_t number = ingress_->Accept(clock_.MomentNow(), peer);
+    auto link = std::make_shared<Link>(io_, number);
+    link->down.socket = std::move(socket);
+    links_.emplace(number, std::move(link));
+    Settle();
   }
 
   // Carries out what the ingress wants, then looks at every connection's reads and at the timer.
@@ -314,9 +291,7 @@ class IngressServer::Impl {
   // Says goodbye to every client that still reads, and ends the loop.
   void Stop() {
     stopping_ = true;
-    error_code ignored;
-    acceptor_.close(ignored);
-    accept_retry_.cancel();
+    acceptor_.Close();
     ingress_->CloseAll(clock_.MomentNow());
     Settle();
     const auto open = links_;  // Close takes links off the map
@@ -339,13 +314,11 @@ class IngressServer::Impl {
   const Clock& clock_;
   journal::Sink& journal_;
   asio::io_context io_{1};
-  tcp::acceptor acceptor_;
-  asio::steady_timer accept_retry_;
+  Acceptor acceptor_;
   asio::steady_timer timer_;
   std::optional<SteadyTime> armed_;
   std::unique_ptr<Ingress> ingress_;
   std::map<std::uint64_t, LinkPtr> links_;
-  int port_ = 0;
   bool stopping_ = false;
 
   std::mutex mutex_;  // guards the upstream's address

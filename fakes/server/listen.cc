@@ -27,7 +27,7 @@ StatusOr<Descriptor> Bind(int port) {
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   const sockaddr_in address = Loopback(port);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return MakeStatus(StatusCode::kUnavailable, "listen on 127.0.0.1:{}: {}", port,
+    return MakeStatus(StatusCode::kUnavailable, "cannot listen on 127.0.0.1:{}: {}", port,
                       std::strerror(errno));
   }
   return fd;
@@ -36,7 +36,7 @@ StatusOr<Descriptor> Bind(int port) {
 StatusOr<Descriptor> Listen(int port) {
   SQUALL_ASSIGN_OR_RETURN(Descriptor fd, Bind(port));
   if (::listen(fd.get(), SOMAXCONN) != 0) {
-    return MakeStatus(StatusCode::kUnavailable, "listen on 127.0.0.1:{}: {}", port,
+    return MakeStatus(StatusCode::kUnavailable, "cannot listen on 127.0.0.1:{}: {}", port,
                       std::strerror(errno));
   }
   return fd;
