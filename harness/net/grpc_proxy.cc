@@ -1,23 +1,14 @@
 #include "harness/net/grpc_proxy.h"
 
 #include <algorithm>
-#include <boost/asio/error.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <utility>
 
 #include "base/util/rng.h"
 #include "harness/net/grpc_proxy_connection.h"
+#include "harness/net/proxy_door.h"
 
 namespace squall::harness {
 namespace {
-
-namespace asio = boost::asio;
-using asio::ip::tcp;
-using boost::system::error_code;
-
-constexpr int kGrpcBacklog = 4096;
-// After an accept that failed (too many open files): what is pending stays pending.
-constexpr Duration kGrpcAcceptPause = std::chrono::milliseconds(50);
 
 struct ActiveTlsMode {
   std::string id;
@@ -29,15 +20,14 @@ struct ActiveTlsMode {
 }  // namespace
 
 struct GrpcProxy::Impl final : std::enable_shared_from_this<GrpcProxy::Impl>,
-                               GrpcProxyConnection::Owner {
-  Impl(AsioExecutor& the_executor, journal::Sink& the_journal, GrpcProxyOptions the_options,
-       PortLease the_lease)
+                               GrpcProxyConnection::Owner,
+                               ProxyDoor::Visitors {
+  Impl(AsioExecutor& the_executor, journal::Sink& the_journal, GrpcProxyOptions the_options)
       : executor(the_executor),
         journal(the_journal),
         options(std::move(the_options)),
         source("proxy:" + options.link),
-        lease(std::move(the_lease)),
-        acceptor(executor.io()),
+        door(executor, {"127.0.0.1", 0}, *this),
         rng(Rng(options.seed).Split(options.link)),
         script({.seed = options.seed,
                 .tools = options.tools,
@@ -51,43 +41,14 @@ struct GrpcProxy::Impl final : std::enable_shared_from_this<GrpcProxy::Impl>,
     if (options.upstream_tls) {
       SQUALL_ASSIGN_OR_RETURN(upstream, wire::TlsContext::Client(*options.upstream_tls));
     }
-    error_code error;
-    const tcp::endpoint endpoint(asio::ip::address_v4::loopback(), lease.port());
-    acceptor.open(endpoint.protocol(), error);
-    if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor.bind(endpoint, error);
-    if (!error) acceptor.listen(kGrpcBacklog, error);
-    if (error) {
-      return MakeStatus(StatusCode::kUnavailable, "link {}: cannot listen on 127.0.0.1:{}: {}",
-                        options.link, lease.port(), error.message());
-    }
-    OnEvent({.what = "listening"});
-    Accept();
-    return absl::OkStatus();
+    return Annotate(door.Set(ProxyDoor::State::kOpen), "link " + options.link);
   }
 
-  void Accept() {
-    acceptor.async_accept([weak = weak_from_this()](const error_code& error, tcp::socket socket) {
-      const auto self = weak.lock();
-      if (!self || error == asio::error::operation_aborted) return;
-      if (error) {
-        self->accept_timer = self->executor.After(kGrpcAcceptPause, [weak] {
-          if (const auto again = weak.lock()) again->Accept();
-        });
-        return;
-      }
-      self->OnAccepted(std::move(socket));
-      self->Accept();
-    });
-  }
+  void OnListening(const std::string&) override { OnEvent({.what = "listening"}); }
 
-  void OnAccepted(tcp::socket socket) {
-    error_code error;
-    const tcp::endpoint peer = socket.remote_endpoint(error);
+  void OnAccepted(ProxyDoor::Socket socket, const std::string& peer) override {
     const std::uint64_t number = ++counters.attempts;
-    const std::string peer_text =
-        error ? "" : peer.address().to_string() + ":" + std::to_string(peer.port());
-    OnEvent({.what = "attempt", .connection = number, .peer = peer_text});
+    OnEvent({.what = "attempt", .connection = number, .peer = peer});
     GrpcProxyWire how{
         .downstream = downstream, .upstream = upstream, .listener = {}, .tls_fault = {}};
     if (!modes.empty()) {
@@ -97,7 +58,7 @@ struct GrpcProxy::Impl final : std::enable_shared_from_this<GrpcProxy::Impl>,
       how.tls_fault = mode.id;
     }
     auto connection = std::make_shared<GrpcProxyConnection>(executor, *this, std::move(socket),
-                                                            number, peer_text, std::move(how));
+                                                            number, peer, std::move(how));
     connections.emplace(number, connection);
     connection->Start(options.relay, script, options.upstream, options.connect_timeout);
   }
@@ -163,9 +124,7 @@ struct GrpcProxy::Impl final : std::enable_shared_from_this<GrpcProxy::Impl>,
   }
 
   void ShutDown() {
-    error_code ignored;
-    acceptor.close(ignored);
-    executor.Cancel(accept_timer);
+    door.ShutDown();
     executor.Cancel(script_timer);
     for (const auto& connection : Snapshot()) connection->Abandon();
     connections.clear();
@@ -205,7 +164,7 @@ struct GrpcProxy::Impl final : std::enable_shared_from_this<GrpcProxy::Impl>,
   void OnEvent(journal::ConnectionEvent event) override {
     if (!options.connection_events) return;
     event.link = options.link;
-    event.local = "127.0.0.1:" + std::to_string(lease.port());
+    event.local = door.where().ToString();
     journal.Append(source, std::move(event));
   }
 
@@ -217,8 +176,7 @@ struct GrpcProxy::Impl final : std::enable_shared_from_this<GrpcProxy::Impl>,
   journal::Sink& journal;
   GrpcProxyOptions options;
   const std::string source;
-  PortLease lease;
-  tcp::acceptor acceptor;
+  ProxyDoor door;
   Rng rng;
   wire::MisbehaviourScript script;  // before the connections, which leave it when they end
   std::shared_ptr<wire::TlsContext> downstream, upstream;
@@ -226,15 +184,14 @@ struct GrpcProxy::Impl final : std::enable_shared_from_this<GrpcProxy::Impl>,
   std::map<std::string, std::uint64_t, std::less<>> hits;
   std::map<std::uint64_t, std::shared_ptr<GrpcProxyConnection>> connections;
   GrpcProxyCounters counters;
-  TimerId accept_timer = 0, script_timer = 0;
+  TimerId script_timer = 0;
   std::optional<SteadyTime> armed;
 };
 
 StatusOr<std::unique_ptr<GrpcProxy>> GrpcProxy::Create(AsioExecutor& executor,
                                                        journal::Sink& journal,
                                                        GrpcProxyOptions options) {
-  SQUALL_ASSIGN_OR_RETURN(PortLease lease, PortLease::Take());
-  auto impl = std::make_shared<Impl>(executor, journal, std::move(options), std::move(lease));
+  auto impl = std::make_shared<Impl>(executor, journal, std::move(options));
   std::unique_ptr<GrpcProxy> proxy(new GrpcProxy(impl));
   SQUALL_RETURN_IF_ERROR(impl->Listen());
   return proxy;
@@ -244,7 +201,7 @@ GrpcProxy::GrpcProxy(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 GrpcProxy::~GrpcProxy() { impl_->ShutDown(); }
 
 const std::string& GrpcProxy::link() const { return impl_->options.link; }
-std::uint16_t GrpcProxy::port() const { return impl_->lease.port(); }
+std::uint16_t GrpcProxy::port() const { return impl_->door.where().port; }
 std::string GrpcProxy::address() const { return "127.0.0.1:" + std::to_string(port()); }
 void GrpcProxy::SetUpstream(HostPort upstream) { impl_->options.upstream = std::move(upstream); }
 

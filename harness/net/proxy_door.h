@@ -1,5 +1,5 @@
 #pragma once
-// The listener of a TcpProxy: open, closed, or standing there without accepting. Internal to
+// The listener of a proxy: open, closed, or standing there without accepting. Internal to
 // harness/net.
 
 #include <boost/asio/ip/tcp.hpp>
