@@ -13,12 +13,12 @@
 #include "harness/fault/fault.h"
 #include "harness/net/name_server.h"
 #include "harness/process/guardian.h"
-#include "harness/process/private_names.h"
 #include "harness/process/private_network.h"
 #include "harness/process/private_wire.h"
 #include "harness/target/grpc_link.h"
 #include "scenarios/format/fault_page.h"
 #include "scenarios/format/loader.h"
+#include "tests/unit/harness/fault/private_names_suite.h"
 #include "tests/unit/harness/target/target_fixture.h"
 
 namespace squall::harness {
@@ -46,19 +46,8 @@ class Tally final : public journal::Sink {
   AsioExecutor& executor_;
 };
 
-class FaultCycles : public TargetTest, public FaultTargets {
+class FaultCycles : public InPrivateNames<TargetTest>, public FaultTargets {
  protected:
-  // Before the fixture opens its sockets. Without the rights for it the faults that need it are
-  // left out.
-  static void SetUpTestSuite() {
-    if (WhyNoPrivateNames()) return;
-    EXPECT_OK(EnterPrivateNames(Folder().path()));
-  }
-  static ::squall::testing::TemporaryFolder& Folder() {
-    static ::squall::testing::TemporaryFolder folder;
-    return folder;
-  }
-
   void SetUp() override {
     journal_.SetObserver(nullptr);
     auto server = MakeServer(executor_, tally_, {.name = "temporal"});

@@ -98,7 +98,7 @@ class FaultTest : public TargetTest, public FaultTargets {
     return *std::move(handle);
   }
   Status Heal(FaultHandle& handle) {
-    return Wait<Status>([&](Done done) { handle.Heal(std::move(std::move(done))); });
+    return Wait<Status>([&](Done done) { handle.Heal(std::move(done)); });
   }
   std::vector<std::string> Words() const {
     std::vector<std::string> words;

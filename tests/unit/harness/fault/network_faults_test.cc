@@ -4,10 +4,10 @@
 
 #include "harness/fault/fault.h"
 #include "harness/net/name_server.h"
-#include "harness/process/private_names.h"
 #include "harness/process/private_network.h"
 #include "harness/process/private_wire.h"
 #include "harness/process/process.h"
+#include "tests/unit/harness/fault/private_names_suite.h"
 #include "tests/unit/harness/net/proxy_peers.h"
 
 namespace squall::harness {
@@ -23,18 +23,8 @@ using ::testing::Not;
 constexpr const char* kLinkName = "w->t";
 constexpr const char* kDnsName = "w--t.squall.test";
 
-class NetworkFaults : public TcpProxyTest, public FaultTargets {
+class NetworkFaults : public InPrivateNames<TcpProxyTest>, public FaultTargets {
  protected:
-  // Before the fixture opens its sockets.
-  static void SetUpTestSuite() {
-    if (WhyNoPrivateNames()) return;
-    EXPECT_OK(EnterPrivateNames(Folder().path()));
-  }
-  static ::squall::testing::TemporaryFolder& Folder() {
-    static ::squall::testing::TemporaryFolder folder;
-    return folder;
-  }
-
   // A program, and what it says.
   struct Program {
     std::unique_ptr<ChildProcess> process;
