@@ -1,7 +1,10 @@
 #include "harness/process/private_names.h"
 
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -32,6 +35,23 @@ Status WriteFile(const std::string& path, std::string_view text) {
   return absl::OkStatus();
 }
 
+// What this process may do in a user namespace of its own, the programs that it starts may too:
+// tools that set up a network, or that go to the far end of a wire (private_wire.h). Whoever is not
+// root loses it with exec otherwise.
+Status KeepRightsAcrossExec() {
+  constexpr unsigned kKept[] = {CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE};
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+  if (::syscall(SYS_capget, &header, data) != 0) return NamesError("capabilities");
+  for (const unsigned kept : kKept) data[CAP_TO_INDEX(kept)].inheritable |= CAP_TO_MASK(kept);
+  if (::syscall(SYS_capset, &header, data) != 0) return NamesError("inheritable capabilities");
+  for (const unsigned kept : kKept) {
+    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, kept, 0, 0) != 0)
+      return NamesError("ambient capabilities");
+  }
+  return absl::OkStatus();
+}
+
 // Rights over namespaces that are made from now on; the user stays who they are.
 Status EnterOwnUser() {
   const auto uid = ::geteuid();
@@ -39,7 +59,8 @@ Status EnterOwnUser() {
   if (::unshare(CLONE_NEWUSER) != 0) return NamesError("a user namespace");
   SQUALL_RETURN_IF_ERROR(WriteFile("/proc/self/setgroups", "deny"));
   SQUALL_RETURN_IF_ERROR(WriteFile("/proc/self/uid_map", fmt::format("{0} {0} 1", uid)));
-  return WriteFile("/proc/self/gid_map", fmt::format("{0} {0} 1", gid));
+  SQUALL_RETURN_IF_ERROR(WriteFile("/proc/self/gid_map", fmt::format("{0} {0} 1", gid)));
+  return KeepRightsAcrossExec();
 }
 
 Status Cover(const char* path, const std::string& with) {
