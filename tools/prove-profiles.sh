@@ -3,13 +3,12 @@
 # The releases' own programs are fetched with pip into the user's cache folder; nothing of it runs in `make test`.
 # Usage: prove-profiles.sh SQUALL_SERVER [CLI_VERSION...]
 set -euo pipefail
+. "$(dirname "$0")/common.sh"
 server=$(readlink -f "$1"); shift
-root=$(cd "$(dirname "$0")/.." && pwd)
-cache=${SQUALL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/squall}/releases
+cache=$caches/releases
 examples=${EXAMPLES:-150} seed=${SEED:-1}
 # Versions of the CLI, each with a server inside: 1.29.1, 1.30.1, 1.30.2, 1.31.2.
 [ $# -gt 0 ] || set -- 1.5.1 1.6.1 1.6.2 1.8.3
-say() { printf '[profiles] %s\n' "$*"; }
 
 fetch() { # CLI_VERSION -> its program in the cache
   local folder=$cache/$1
