@@ -71,6 +71,11 @@ function(squall_program name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 endfunction()
 
+# The tests' own code, a third of the first build, takes a fifth less time to compile unoptimised. What it tests stays as it is.
+if(NOT SQUALL_SANITIZE)
+  set(SQUALL_TEST_CODE "$<$<CONFIG:RelWithDebInfo>:-O0>")
+endif()
+
 # squall_test(NAME SOURCES x_test.cc [DEPS targets...] [PARSED_API] [LABELS unit|integration|meta|tidy] [TIMEOUT seconds]
 #             [PROGRAMS programs that it starts] [PROCESSORS n] [ENV A=B...])
 function(squall_test name)
@@ -80,6 +85,7 @@ function(squall_test name)
   target_link_libraries(${name} PRIVATE squall_options squall_sanitizers squall_warnings ${ARG_DEPS}
                         GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  target_compile_options(${name} PRIVATE ${SQUALL_TEST_CODE})
   if(ARG_PARSED_API)
     squall_reuse_parsed_api(${name} squall_parsed_api_for_tests)
   endif()

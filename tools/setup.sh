@@ -114,7 +114,13 @@ go_modules() {
 
 packages
 toolchains
-virtual_environment
+# All three mostly wait for the network.
+virtual_environment &
+venv=$!
+go_modules &
+modules=$!
+trap 'kill "$venv" "$modules" 2>/dev/null || true' EXIT
 crates
-go_modules
+wait "$venv" && wait "$modules" || exit 1
+trap - EXIT
 say "ready"
