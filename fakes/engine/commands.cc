@@ -127,6 +127,7 @@ StatusOr<std::string> Commands::Completed(ws::RespondWorkflowTaskCompletedReques
   auto bad = CommandCheck(core_, run).Check(request.mutable_commands(), request.messages());
   if (bad) {
     if (run.task.attempt > 1 && bad->cause != enums::WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND) {
+      core_.updates.TaskFailed(run);
       return InvalidArgument(bad->Text());  // it stays pending until its time-out
     }
     if (const auto refused = core_.limits.Refuse(run, WorkflowTasks::FailureEvents(run)))

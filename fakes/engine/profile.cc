@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/api/messages.h"
 #include "fakes/engine/pb.h"
 #include "fakes/engine/releases.h"
 
@@ -62,9 +63,9 @@ const Profile* FindProfile(std::string_view version) {
 ProfileFilter::ProfileFilter(const Profile& profile) : profile_(profile) {
   for (const RefusedMethod& refused : profile.refused_methods)
     refused_[refused.method] = refused.message;
-  const auto* pool = google::protobuf::DescriptorPool::generated_pool();
+  const auto& pool = api::Pool();
   const auto add = [&](std::string_view name) {
-    const auto* field = pool->FindFieldByName(std::string(name));
+    const auto* field = pool.FindFieldByName(std::string(name));
     // Recorded with a newer API than this build's: nothing to clear then.
     if (field != nullptr) absent_[field->containing_type()].push_back(field);
   };
@@ -97,16 +98,14 @@ std::string ProfileFilter::Request(std::string_view service, std::string_view me
 std::string ProfileFilter::Response(std::string_view method, std::string bytes) const {
   for (const std::string_view service : {kWorkflowService, kOperatorService}) {
     const std::string type = PackageOf(service) + std::string(method) + "Response";
-    if (google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(type) != nullptr)
-      return Stripped(type, std::move(bytes));
+    if (api::Pool().FindMessageTypeByName(type) != nullptr) return Stripped(type, std::move(bytes));
   }
   return bytes;
 }
 
 std::string ProfileFilter::Stripped(const std::string& type, std::string bytes) const {
   if (absent_.empty()) return bytes;
-  const auto* descriptor =
-      google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(type);
+  const auto* descriptor = api::Pool().FindMessageTypeByName(type);
   if (descriptor == nullptr) return bytes;
   const auto* prototype =
       google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor);

@@ -24,6 +24,10 @@ import subjects
 from lockstep import Difference, Lockstep
 
 
+# One script in so many may show a difference that does not come again; at least one of a short run.
+MOST_PASSING = 100
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", required=True, help="squall-server")
@@ -45,6 +49,7 @@ class Proof:
         self.args, self.fake, self.real, self.loop = args, fake, real, loop
         self.started, self.scripts, self.operations = time.monotonic(), 0, 0
         self.survey = {}  # kind of difference -> (script, difference) of each time it was seen
+        self.passing = 0  # differences that did not come again
 
     def run(self):
         args = self.args
@@ -59,17 +64,30 @@ class Proof:
 
         same_on_both()
 
-    def one(self, script):
+    def compare(self, script):
+        """The difference that a script shows, or None, and how many operations it took."""
         lockstep = Lockstep(self.fake, self.real)
         try:
             self.loop.run_until_complete(lockstep.run(script))
         except Difference as difference:
+            return difference, lockstep.steps
+        return None, lockstep.steps
+
+    def one(self, script):
+        difference, steps = self.compare(script)
+        if difference and not any(self.compare(script)[0] for _ in range(2)):
+            # The real server takes calls that wait (queries, updates) through several services: under load a later call may
+            # pass one. What never comes again is told, and few of them are no difference.
+            self.passing += 1
+            print(f"      seen once of three times: {difference}".replace("\n", "\n      "), flush=True)
+            difference = None
+        if difference:
             if not self.args.survey:
-                raise
+                raise difference
             kind = "\n".join(line for line in str(difference).splitlines()[1:] if line[:1] in "+-")
             self.survey.setdefault(kind, []).append((script, difference))
         self.scripts += 1
-        self.operations += lockstep.steps
+        self.operations += steps
         if self.scripts % 25 == 0:
             print(f"{self.scripts:5d} scripts, {self.operations} operations, {self.seconds():.0f} s", flush=True)
 
@@ -110,8 +128,11 @@ def main():
     if proof.survey:
         proof.print_survey()
         return 1
-    print(f"differential: {proof.scripts} scripts, {proof.operations} operations, no difference (seed {args.seed}, "
-          f"hypothesis {hypothesis.__version__}, {proof.seconds():.0f} s)")
+    print(f"differential: {proof.scripts} scripts, {proof.operations} operations, no difference, {proof.passing} seen once of "
+          f"three times (seed {args.seed}, hypothesis {hypothesis.__version__}, {proof.seconds():.0f} s)")
+    if (proof.passing - 1) * MOST_PASSING > proof.scripts:
+        print(f"differential: more than one in {MOST_PASSING} scripts is unsteady", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -228,6 +228,21 @@ TEST(Updates, ThatNoWorkerHasSeenOutliveATaskThatFails) {
   EXPECT_TRUE(c.Take<ws::UpdateWorkflowExecutionResponse>(call).ok());
 }
 
+// The second task stays pending until its time-out, but what it brought is over.
+TEST(Updates, SeenByATaskThatFailsFailWithItAtEveryAttempt) {
+  Client c;
+  c.Start("wf");
+  EXPECT_NE(CompleteWith(c, c.PollTask(), {}, {CancelTimer("no")}).message, "");
+  const std::uint64_t call = Send(c, Request("wf", "u", kCompleted));
+  const auto again = c.PollTask();
+  ASSERT_EQ(again.attempt(), 2);
+  ASSERT_EQ(again.messages_size(), 1);
+  EXPECT_NE(CompleteWith(c, again, {}, {CancelTimer("no")}).message, "");
+  ASSERT_TRUE(c.answers.contains(call));
+  EXPECT_EQ(c.Take<ws::UpdateWorkflowExecutionResponse>(call).status.message,
+            "Unable to perform workflow execution update due to unexpected workflow task failure.");
+}
+
 TEST(Updates, BecomeRealWhenASignalComesBetween) {
   Client c;
   c.Start("wf");
