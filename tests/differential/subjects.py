@@ -33,6 +33,9 @@ MOMENT = re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?[+-]\d{4} UTC
 # Sizes inside texts, of either server's own encoding.
 SIZE = re.compile(r"\btransaction size of \d+ bytes")
 
+# A query that no worker took: the server and the client give up at nearly the same time, and either may be first.
+QUERY_TIMED_OUT = ("query timed out before a worker could process it", "Timeout expired")
+
 # Fields, and headers of Nexus, that are left out on both sides, each for a reason that docs/fake-server.md gives to users.
 LEFT_OUT = {
     "task_id": "an internal number of the history shard",
@@ -139,6 +142,8 @@ class Scrubber:
 
     def error(self, error):
         details = [self.any(d) for d in error.grpc_status.details]
+        if error.message in QUERY_TIMED_OUT:
+            return {"code": "DEADLINE_EXCEEDED", "message": "query timed out", "details": details}
         return {"code": error.status.name, "message": self.text(error.message), "details": details}
 
 

@@ -83,6 +83,10 @@ std::string Plain(std::string text) {
   static const std::regex time(
       "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z|[0-9]{10} \\([^)]*\\)|UnixTime\\([0-9]+\\)");
   static const std::regex duration("[0-9]+(\\.[0-9]+)?(ms|us|µs| seconds|s)\\b");
+  // Go's protobuf writes a no-break space into its errors in about half of its builds, lest anybody
+  // compares them.
+  static const std::regex space("\xC2\xA0");
+  text = std::regex_replace(text, space, " ");
   text = std::regex_replace(text, address, "ADDRESS");
   text = std::regex_replace(text, time, "TIME");
   text = std::regex_replace(text, duration, "SPAN");
