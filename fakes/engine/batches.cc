@@ -8,6 +8,7 @@
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/limits.h"
+#include "fakes/engine/releases.h"
 #include "fakes/engine/rpc_table.h"
 #include "fakes/engine/times.h"
 #include "fakes/engine/tokens.h"
@@ -97,6 +98,16 @@ enums::BatchOperationType TypeOf(const Request& request) {
     default:
       return enums::BATCH_OPERATION_TYPE_UNSPECIFIED;
   }
+}
+
+// Releases before 1.32 have other names for what is done to workflows, in the same order.
+enums::BatchOperationType TypeOf(const EngineOptions& options, const Request& request) {
+  const enums::BatchOperationType type = TypeOf(request);
+  if (type < enums::BATCH_OPERATION_TYPE_TERMINATE_WORKFLOW || !OlderThan(options, "1.32"))
+    return type;
+  constexpr int kRenamed =
+      enums::BATCH_OPERATION_TYPE_TERMINATE_WORKFLOW - enums::BATCH_OPERATION_TYPE_TERMINATE;
+  return static_cast<enums::BatchOperationType>(type - kRenamed);
 }
 
 // By type or all of them.
@@ -348,7 +359,7 @@ StatusOr<ws::DescribeBatchOperationResponse> Batches::Describe(
     return response;
   }
   const Batch& batch = *it->second;
-  response.set_operation_type(TypeOf(batch.request));
+  response.set_operation_type(TypeOf(core_.options, batch.request));
   response.set_job_id(request.job_id());
   response.set_state(batch.state);
   *response.mutable_start_time() = ToProto(batch.started);
@@ -408,7 +419,7 @@ StatusOr<ws::ListBatchOperationsResponse> Batches::List(
     *info->mutable_start_time() = ToProto(jobs[at]->started);
     if (jobs[at]->state != enums::BATCH_OPERATION_STATE_RUNNING)
       *info->mutable_close_time() = ToProto(jobs[at]->closed);
-    info->set_operation_type(TypeOf(jobs[at]->request));
+    info->set_operation_type(TypeOf(core_.options, jobs[at]->request));
   }
   return response;
 }

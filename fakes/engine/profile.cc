@@ -46,6 +46,14 @@ constexpr NeverSaid kNeverSaid[] = {
     {"1.32", "temporal.api.history.v1.WorkflowExecutionSignaledEventAttributes.request_id"},
 };
 
+// Methods in which a release breaks, whatever it is asked; found likewise.
+struct Breaks {
+  std::string_view until, method, message;
+};
+constexpr Breaks kBreaks[] = {
+    {"1.31", "DeleteActivityExecution", "something went wrong, please retry (afa7a8eb)"},
+};
+
 }  // namespace
 
 std::span<const Profile* const> Profiles() {
@@ -84,6 +92,10 @@ std::optional<Status> ProfileFilter::Refusal(std::string_view service,
     // The text of grpc-go.
     return MakeStatus(StatusCode::kUnimplemented, "unknown method {} for service {}", method,
                       service);
+  }
+  for (const Breaks& broken : kBreaks) {
+    if (method == broken.method && IsBefore(profile_.version, broken.until))
+      return MakeStatus(StatusCode::kInternal, "{}", broken.message);
   }
   const auto it = refused_.find(name);
   if (it == refused_.end()) return std::nullopt;

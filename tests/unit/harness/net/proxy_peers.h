@@ -125,7 +125,11 @@ class PeerServer {
  private:
   void Accept() {
     acceptor_.async_accept([this](const boost::system::error_code& error, tcp::socket socket) {
-      if (error) return;
+      if (error == asio::error::operation_aborted) return;
+      if (error) {
+        ADD_FAILURE() << "the server cannot accept any more: " << error.message();
+        return;
+      }
       auto peer = std::make_shared<Peer>(std::move(socket));
       peer->echo = echo_;
       peer->connected = true;

@@ -117,6 +117,11 @@ TEST_F(ProxyProofTest, CyclesOfEveryToxicUnderLoadLeaveNothingBehind) {
   for (int i = 0; i < 4; ++i) load.push_back(std::make_unique<Pinger>(executor_, port));
   const auto turn = [&] {
     for (const auto& pinger : load) pinger->Turn();
+    // A thousand cycles make more connections than a process may have descriptors.
+    std::erase_if(server_.peers, [](const auto& peer) {
+      if (peer->ended) peer->Close();
+      return peer->ended;
+    });
   };
   const auto quiet = [&] {
     for (const auto& pinger : load) pinger->Stop();
