@@ -1,30 +1,34 @@
 #pragma once
 // Bodies of requests as Go's decoder takes them, which API clients count on: what stands behind the
-// first value is ignored, names match whatever their case, null leaves a field as it is, and errors
-// have Go's words.
+// first value is ignored, names match whatever their case, null leaves a value as it is, other
+// names are overlooked, and of several mistakes the first in the text is told, in Go's words.
 
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/util/status.h"
 
 namespace squall::harness {
 
-// The first value of the text. INVALID_ARGUMENT with Go's words.
-StatusOr<nlohmann::ordered_json> ParseBody(std::string_view text);
+// A value that a body is to hold, as Go's types describe it.
+struct GoField {
+  enum class Kind { kInteger, kFloat, kBool, kText, kList, kStruct, kRaw };
+  std::string_view name;       // within a struct
+  Kind kind;                   // kRaw: anything, kept as text
+  std::string type;            // as Go prints it: "int64", "toxics.LatencyToxic"
+  std::vector<GoField> parts;  // of a struct its fields; of a list one, which its elements are
+  std::string_view embedded;   // the struct within the struct that has the field in truth
+  bool closed = false;         // a struct in which other names are mistakes
+};
 
-// Whether a member of that name is meant.
+// Reads the first value of the text into `into`, which holds what the text leaves out.
+// INVALID_ARGUMENT with Go's words; then `into` may have changed.
+Status DecodeBody(std::string_view text, const GoField& what, nlohmann::ordered_json* into);
+
+// Whether the two are the same but for their case.
 bool SameName(std::string_view a, std::string_view b);
-
-// The member of that name, or null for none, for null, and where `object` is no object.
-const nlohmann::ordered_json* FindMember(const nlohmann::ordered_json& object,
-                                         std::string_view name);
-
-// "json: cannot unmarshal string into Go struct field Proxy.enabled of type bool".
-std::string Mismatch(const nlohmann::ordered_json& value, std::string_view field,
-                     std::string_view type);
 
 // As Go writes it: no spaces, whole numbers without a fraction, numbers no longer than a 32-bit
 // float needs, and <, > and & escaped.

@@ -61,6 +61,7 @@ struct HttpServer::Impl final : std::enable_shared_from_this<HttpServer::Impl>,
       response.version(11);
       response.result(static_cast<unsigned>(reply.status));
       if (!reply.content_type.empty()) response.set(http::field::content_type, reply.content_type);
+      if (!reply.location.empty()) response.set(http::field::location, reply.location);
       if (reply.status >= 400) response.set("X-Content-Type-Options", "nosniff");
       response.set("X-Toxiproxy-Request-Id", owner->ids.Hex(20));
       response.keep_alive(message.keep_alive());

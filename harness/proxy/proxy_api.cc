@@ -1,9 +1,10 @@
 #include "harness/proxy/proxy_api.h"
 
-#include <charconv>
+#include <algorithm>
 #include <utility>
 
-#include "harness/proxy/go_json.h"
+#include "base/util/text.h"
+#include "harness/proxy/go_path.h"
 #include "harness/proxy/metrics.h"
 
 namespace squall::harness {
@@ -25,101 +26,88 @@ ApiReply Refuse(const ApiError& error) {
 ApiReply NoSuchPage() { return {404, kText, "404 page not found\n"}; }
 ApiReply NoSuchMethod() { return {405, "", ""}; }
 
-std::vector<std::string> Segments(std::string_view path) {
-  path = path.substr(0, path.find('?'));
-  std::vector<std::string> segments;
-  std::string segment;
-  for (std::size_t i = 1; i <= path.size(); ++i) {
-    if (i == path.size() || path[i] == '/') {
-      segments.push_back(std::exchange(segment, {}));
-      continue;
-    }
-    unsigned value = 0;
-    if (path[i] == '%' && i + 2 < path.size() &&
-        std::from_chars(path.data() + i + 1, path.data() + i + 3, value, 16).ptr ==
-            path.data() + i + 3) {
-      segment += static_cast<char>(value);
-      i += 2;
-    } else {
-      segment += path[i];
-    }
-  }
-  return segments;
+// A proxy in a body; those of a list are embedded in another struct. More than Toxiproxy takes: a
+// new proxy can bring its toxics along.
+GoField ProxyField(std::string_view type, std::string_view embedded, bool with_toxics) {
+  using Kind = GoField::Kind;
+  GoField proxy{"",
+                Kind::kStruct,
+                std::string(type),
+                {{"name", Kind::kText, "string", {}, embedded},
+                 {"listen", Kind::kText, "string", {}, embedded},
+                 {"upstream", Kind::kText, "string", {}, embedded},
+                 {"enabled", Kind::kBool, "bool"},
+                 {"Logger", Kind::kStruct, "zerolog.Logger", {}, embedded}}};
+  if (with_toxics)
+    proxy.parts.push_back(
+        {"toxics", Kind::kList, "[]toxics.Toxic", {{"", Kind::kRaw, "toxics.Toxic"}}});
+  return proxy;
 }
 
-std::optional<ApiError> ReadBody(const std::string& text, Json* body) {
-  StatusOr<Json> parsed = ParseBody(text);
-  if (!parsed.ok()) return BadRequest(Message(parsed.status()));
-  *body = *std::move(parsed);
-  return std::nullopt;
+// What the body gives; null is nothing.
+template <typename T>
+std::optional<T> Given(const Json& body, const char* name) {
+  const auto it = body.find(name);
+  if (it == body.end() || it->is_null()) return std::nullopt;
+  return it->get<T>();
 }
 
-std::optional<ApiError> ReadProxy(const Json& body, std::string_view type, ProxyRequest* request) {
-  if (!body.is_object() && !body.is_null())
-    return BadRequest(Mismatch(body, "", fmt::format("toxiproxy.{}", type)));
-  std::optional<std::string> name;
-  // In the order of the text: the first mistake is told.
-  for (const auto& [key, value] : body.items()) {
-    if (value.is_null()) continue;
-    for (const auto& [field, text] :
-         {std::pair{"name", &name}, std::pair{"listen", &request->listen},
-          std::pair{"upstream", &request->upstream}}) {
-      if (!SameName(key, field)) continue;
-      if (!value.is_string())
-        return BadRequest(Mismatch(value, fmt::format("{}.{}", type, field), "string"));
-      *text = value.get<std::string>();
-    }
-    if (!SameName(key, "enabled")) continue;
-    if (!value.is_boolean())
-      return BadRequest(Mismatch(value, fmt::format("{}.enabled", type), "bool"));
-    request->enabled = value.get<bool>();
-  }
-  request->name = name.value_or("");
-  return std::nullopt;
-}
-
-// More than Toxiproxy takes: a new proxy can bring its toxics along.
-std::optional<ApiError> ReadToxics(const Json& body, ProxyRequest* request) {
-  const Json* toxics = FindMember(body, "toxics");
-  if (toxics == nullptr) return std::nullopt;
-  if (!toxics->is_array()) return BadRequest(Mismatch(*toxics, "Proxy.toxics", "[]toxics.Toxic"));
-  for (const Json& one : *toxics) {
+std::optional<ApiError> ReadRequest(const Json& body, ProxyRequest* request) {
+  *request = {.name = Given<std::string>(body, "name").value_or(""),
+              .listen = Given<std::string>(body, "listen"),
+              .upstream = Given<std::string>(body, "upstream"),
+              .enabled = Given<bool>(body, "enabled"),
+              .toxics = {}};
+  const auto toxics = Given<std::vector<std::string>>(body, "toxics");
+  for (const std::string& text : toxics.value_or(std::vector<std::string>())) {
     Toxic toxic;
-    if (auto error = ReadToxic(one, &toxic)) return error;
+    if (auto error = ReadToxic(text, &toxic)) return error;
+    if (auto error = ChangeToxic(text, &toxic)) return error;
     request->toxics.push_back(std::move(toxic));
   }
   return std::nullopt;
 }
 
+std::optional<ApiError> ReadProxy(std::string_view text, bool with_toxics, ProxyRequest* request) {
+  Json body;
+  const Status status = DecodeBody(text, ProxyField("toxiproxy.Proxy", "", with_toxics), &body);
+  if (!status.ok()) return BadRequest(Message(status));
+  return ReadRequest(body, request);
+}
+
 std::optional<ApiError> ReadProxies(std::string_view text, std::vector<ProxyRequest>* requests) {
-  const StatusOr<Json> body = ParseBody(text);
-  if (!body.ok()) return BadRequest(Message(body.status()));
-  if (!body->is_array()) {
-    return BadRequest(Mismatch(
-        *body, "", "[]struct { toxiproxy.Proxy; Enabled *bool \"json:\\\"enabled\\\"\" }"));
-  }
-  for (const Json& one : *body) {
-    ProxyRequest request;
-    if (auto error = ReadProxy(one, "", &request)) return error;
-    if (auto error = ReadToxics(one, &request)) return error;
-    requests->push_back(std::move(request));
-  }
+  constexpr std::string_view kOne =
+      R"(struct { toxiproxy.Proxy; Enabled *bool "json:\"enabled\"" })";
+  Json body;
+  const Status status = DecodeBody(
+      text,
+      {"", GoField::Kind::kList, fmt::format("[]{}", kOne), {ProxyField(kOne, "Proxy", true)}},
+      &body);
+  if (!status.ok()) return BadRequest(Message(status));
+  for (const Json& one : body)
+    if (auto error = ReadRequest(one, &requests->emplace_back())) return error;
   return std::nullopt;
 }
 
 }  // namespace
 
 ApiReply ProxyApi::Handle(const ApiRequest& request) {
+  const std::size_t query = std::min(request.path.find('?'), request.path.size());
+  const std::optional<std::string> path = DecodePath(request.path.substr(0, query));
+  if (!path) return {400, kText, "400 Bad Request"};
+  if (const std::string clean = CleanPath(*path); clean != *path)
+    return {301, "", "", EncodePath(clean) + request.path.substr(query)};
   // Pages in a browser are no clients of ours.
   if (request.user_agent.starts_with("Mozilla/")) return {403, kText, "User agent not allowed\n"};
-  const std::vector<std::string> at = Segments(request.path);
+  const std::vector<std::string_view> at = Split(std::string_view(*path).substr(1), '/');
   const auto is = [&](std::size_t segments, std::string_view first) {
     return at.size() == segments && at[0] == first && at.back() != "";
   };
   if (is(1, "proxies")) return Proxies(request);
-  if (is(2, "proxies")) return Proxy(request, at[1]);
-  if (is(3, "proxies") && at[2] == "toxics") return Toxics(request, at[1]);
-  if (is(4, "proxies") && at[2] == "toxics") return OneToxic(request, at[1], at[3]);
+  if (is(2, "proxies")) return Proxy(request, std::string(at[1]));
+  if (is(3, "proxies") && at[2] == "toxics") return Toxics(request, std::string(at[1]));
+  if (is(4, "proxies") && at[2] == "toxics")
+    return OneToxic(request, std::string(at[1]), std::string(at[3]));
   if (is(1, "populate")) return Populate(request);
   if (is(1, "reset")) return Reset(request);
   if (is(1, "version")) {
@@ -138,12 +126,9 @@ ApiReply ProxyApi::Proxies(const ApiRequest& request) {
     return Answer(all);
   }
   if (request.method != "POST") return NoSuchMethod();
-  Json body;
   ProxyRequest wanted;
   NamedProxy* proxy = nullptr;
-  if (auto error = ReadBody(request.body, &body)) return Refuse(*error);
-  if (auto error = ReadProxy(body, "Proxy", &wanted)) return Refuse(*error);
-  if (auto error = ReadToxics(body, &wanted)) return Refuse(*error);
+  if (auto error = ReadProxy(request.body, true, &wanted)) return Refuse(*error);
   if (auto error = proxies_.Create(wanted, &proxy)) return Refuse(*error);
   return Answer(proxy->ToJson(), 201);
 }
@@ -160,10 +145,8 @@ ApiReply ProxyApi::Proxy(const ApiRequest& request, const std::string& name) {
   }
   if (request.method != "POST" && request.method != "PATCH") return NoSuchMethod();
   if (auto error = proxies_.Find(name, &proxy)) return Refuse(*error);
-  Json body;
   ProxyRequest wanted;
-  if (auto error = ReadBody(request.body, &body)) return Refuse(*error);
-  if (auto error = ReadProxy(body, "Proxy", &wanted)) return Refuse(*error);
+  if (auto error = ReadProxy(request.body, false, &wanted)) return Refuse(*error);
   if (auto error = proxies_.Update(name, wanted, &proxy)) return Refuse(*error);
   return Answer(proxy->ToJson());
 }
@@ -173,13 +156,9 @@ ApiReply ProxyApi::Toxics(const ApiRequest& request, const std::string& name) {
   NamedProxy* proxy = nullptr;
   if (auto error = proxies_.Find(name, &proxy)) return Refuse(*error);
   if (request.method == "GET") return Answer(proxy->ToxicsJson());
-  Json body;
-  Toxic toxic;
-  if (auto error = ReadBody(request.body, &body)) return Refuse(*error);
-  if (auto error = ReadToxic(body, &toxic)) return Refuse(*error);
-  const Json added = toxic.ToJson();
-  if (auto error = proxies_.AddToxic(*proxy, std::move(toxic))) return Refuse(*error);
-  return Answer(added);
+  Toxic added;
+  if (auto error = proxies_.AddToxic(*proxy, request.body, &added)) return Refuse(*error);
+  return Answer(added.ToJson());
 }
 
 ApiReply ProxyApi::OneToxic(const ApiRequest& request, const std::string& name,
@@ -195,9 +174,7 @@ ApiReply ProxyApi::OneToxic(const ApiRequest& request, const std::string& name,
     return {204, "", ""};
   }
   if (changes) {
-    Json body;
-    if (auto error = ReadBody(request.body, &body)) return Refuse(*error);
-    if (auto error = proxies_.ChangeToxic(*proxy, toxic, body)) return Refuse(*error);
+    if (auto error = proxies_.ChangeToxic(*proxy, toxic, request.body)) return Refuse(*error);
   }
   return Answer(toxic->ToJson());
 }

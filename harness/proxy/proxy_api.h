@@ -16,6 +16,7 @@ struct ApiReply {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
+  std::string location;  // where to look instead
 };
 
 class ProxyApi {

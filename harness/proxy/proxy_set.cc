@@ -58,14 +58,15 @@ ApiError Failed(const Status& status, const std::string& link) {
 }
 
 ApiError NotFound() { return {404, "proxy not found"}; }
+ApiError ToxicExists() { return {409, "toxic already exists"}; }
 
 }  // namespace
 
 std::vector<const Toxic*> NamedProxy::Toxics() const {
   std::vector<const Toxic*> all;
-  for (const std::string_view stream : {"upstream", "downstream", "both"})
+  for (const Direction direction : {Direction::kUp, Direction::kDown, Direction::kBoth})
     for (const Toxic& toxic : toxics_)
-      if (toxic.stream == stream) all.push_back(&toxic);
+      if (toxic.direction == direction) all.push_back(&toxic);
   return all;
 }
 
@@ -112,7 +113,7 @@ std::optional<ApiError> ProxySet::Make(const ProxyRequest& request,
   if (!tcp.ok()) return Failed(tcp.status(), proxy->name_);
   proxy->tcp_ = *std::move(tcp);
   for (const Toxic& toxic : request.toxics)
-    if (auto error = AddToxic(*proxy, toxic)) return error;
+    if (auto error = Add(*proxy, toxic)) return error;
   if (request.enabled.value_or(true))
     if (auto error = Enable(*proxy)) return error;
   *made = std::move(proxy);
@@ -222,20 +223,30 @@ std::optional<ApiError> ProxySet::FindToxic(NamedProxy& proxy, const std::string
   return std::nullopt;
 }
 
-std::optional<ApiError> ProxySet::AddToxic(NamedProxy& proxy, Toxic toxic) {
+std::optional<ApiError> ProxySet::AddToxic(NamedProxy& proxy, std::string_view body, Toxic* added) {
+  if (auto error = ReadToxic(body, added)) return error;
+  // Said before anything about its attributes, as in the original.
   Toxic* existing = nullptr;
-  if (!FindToxic(proxy, toxic.name, &existing)) return ApiError{409, "toxic already exists"};
+  if (!FindToxic(proxy, added->name, &existing)) return ToxicExists();
+  if (auto error = harness::ChangeToxic(body, added)) return error;
+  return Add(proxy, *added);
+}
+
+std::optional<ApiError> ProxySet::Add(NamedProxy& proxy, const Toxic& toxic) {
+  Toxic* existing = nullptr;
+  if (!FindToxic(proxy, toxic.name, &existing)) return ToxicExists();
   const StatusOr<std::optional<NetFault>> fault = FaultOf(toxic);
   if (!fault.ok()) return ApiError{400, std::string(Message(fault.status()))};
   if (fault->has_value()) {
     if (const Status status = proxy.tcp_->Set(**fault); !status.ok())
       return Failed(status, proxy.name_);
   }
-  proxy.toxics_.push_back(std::move(toxic));
+  proxy.toxics_.push_back(toxic);
   return std::nullopt;
 }
 
-std::optional<ApiError> ProxySet::ChangeToxic(NamedProxy& proxy, Toxic* toxic, const Json& body) {
+std::optional<ApiError> ProxySet::ChangeToxic(NamedProxy& proxy, Toxic* toxic,
+                                              std::string_view body) {
   Toxic changed = *toxic;
   if (auto error = harness::ChangeToxic(body, &changed)) return error;
   const StatusOr<std::optional<NetFault>> before = FaultOf(*toxic), after = FaultOf(changed);

@@ -67,12 +67,14 @@ class ProxySet {
   std::optional<ApiError> Reset();
 
   std::optional<ApiError> FindToxic(NamedProxy& proxy, const std::string& name, Toxic** toxic);
-  std::optional<ApiError> AddToxic(NamedProxy& proxy, Toxic toxic);
-  std::optional<ApiError> ChangeToxic(NamedProxy& proxy, Toxic* toxic, const Json& body);
+  // A toxic of a request's body, as it then is.
+  std::optional<ApiError> AddToxic(NamedProxy& proxy, std::string_view body, Toxic* added);
+  std::optional<ApiError> ChangeToxic(NamedProxy& proxy, Toxic* toxic, std::string_view body);
   std::optional<ApiError> RemoveToxic(NamedProxy& proxy, const std::string& name);
 
  private:
   std::optional<ApiError> Make(const ProxyRequest& request, std::unique_ptr<NamedProxy>* made);
+  std::optional<ApiError> Add(NamedProxy& proxy, const Toxic& toxic);
   std::optional<ApiError> Enable(NamedProxy& proxy);
   void Disable(NamedProxy& proxy);
 

@@ -4,20 +4,19 @@
 #include <limits>
 #include <utility>
 
-#include "harness/proxy/go_json.h"
-
 namespace squall::harness {
 namespace {
 
-using Kind = ToxicAttribute::Kind;
+using Kind = GoField::Kind;
 
-ToxicAttribute Integer(std::string_view name, std::string_view doc, std::int64_t value = 0) {
-  return {name, Kind::kInteger, value, {}, doc};
+ToxicAttribute Integer(std::string_view name, std::string_view doc, std::int64_t value = 0,
+                       std::string_view go_type = "int64") {
+  return {name, Kind::kInteger, go_type, value, {}, doc};
 }
 ToxicAttribute Choice(std::string_view name, std::vector<std::string_view> choices,
                       std::string_view doc) {
   const Json value = std::string(choices.front());
-  return {name, Kind::kText, value, std::move(choices), doc};
+  return {name, Kind::kText, "string", value, std::move(choices), doc};
 }
 
 const std::vector<ToxicType>& Types() {
@@ -25,171 +24,148 @@ const std::vector<ToxicType>& Types() {
     const ToxicAttribute connections{
         "connections",
         Kind::kText,
+        "string",
         "",
         {},
         "only connections with these numbers, counted from 1 while the toxic is active: 1, 2-3, "
         "5+, 2-3/3 (the second and third of every three); empty: all"};
     return new std::vector<ToxicType>{
         {"bandwidth",
-         true,
+         "BandwidthToxic",
          {Integer("rate", "1,000 bytes per second; 0: nothing passes")},
          "Limits each connection to a rate."},
         {"latency",
-         true,
+         "LatencyToxic",
          {Integer("latency", "ms"), Integer("jitter", "ms to either side, uniform")},
          "Delays all data."},
         {"limit_data",
-         true,
+         "LimitDataToxic",
          {Integer("bytes", "that still pass, exactly")},
          "Closes the connection once so much data has passed."},
-        {"noop", true, {}, "Does nothing."},
+        {"noop", "NoopToxic", {}, "Does nothing."},
         {"reset_peer",
-         true,
+         "ResetToxic",
          {Integer("timeout", "ms")},
          "Resets the connection so long after its first data, which does not pass."},
         {"slicer",
-         true,
-         {Integer("average_size", "bytes"),
-          Integer("size_variation", "bytes to either side, less than the average"),
-          Integer("delay", "us behind each piece")},
+         "SlicerToxic",
+         {Integer("average_size", "bytes", 0, "int"),
+          Integer("size_variation", "bytes to either side, less than the average", 0, "int"),
+          Integer("delay", "us behind each piece", 0, "int")},
          "Slices data into small pieces."},
-        {"slow_close", true, {Integer("delay", "ms")}, "Delays the end of the stream."},
+        {"slow_close", "SlowCloseToxic", {Integer("delay", "ms")}, "Delays the end of the stream."},
         {"timeout",
-         true,
+         "TimeoutToxic",
          {Integer("timeout", "ms; 0: never")},
          "Lets data vanish, and closes the connection so long after the toxic came to it, or when "
          "the toxic goes."},
         {"black_hole",
-         false,
+         "",
          {connections},
          "Accepts, and neither reads, writes nor calls the upstream; open connections stall."},
         {"connection_limit",
-         false,
+         "",
          {Integer("limit", "connections"), connections},
          "Resets new connections while so many are open."},
         {"corrupt",
-         false,
+         "",
          {Integer("after", "bytes that stay whole"),
-          {"share", Kind::kNumber, 1.0, {}, "of the bytes behind them that change"},
+          {"share", Kind::kFloat, "float32", 1.0, {}, "of the bytes behind them that change"},
           Integer("most", "bytes that change; 0: no limit"),
           connections},
          "Changes bytes, by the seed."},
         {"cut",
-         false,
+         "",
          {Integer("bytes", "that still pass, exactly"),
           Choice("with", {"reset", "fin"}, "how the connection ends"), connections},
          "Ends the connection once so much data has passed."},
         {"half_open",
-         false,
+         "",
          {Integer("idle", "ms of silence, above 0", 1000), connections},
          "A connection that was silent is reset for one side; the other, whose stream it is (of "
          "upstream: the client), is not told, and what it sends vanishes."},
         {"idle_drop",
-         false,
+         "",
          {Integer("idle", "ms of silence, above 0", 1000),
           Choice("end", {"silent", "reset", "reset_next"},
                  "nobody is told; both are reset; whoever speaks next is reset"),
           connections},
          "A connection that was silent is forgotten, as by a NAT."},
         {"latency_distribution",
-         false,
+         "",
          {Integer("latency", "ms: the middle, of exponential and pareto the shortest"),
           Integer("jitter", "ms: deviation, of exponential the mean of what comes on top"),
           Choice("distribution", {"uniform", "normal", "exponential", "pareto"}, ""),
-          {"shape", Kind::kNumber, 1.5, {}, "of pareto: the smaller, the heavier the tail"},
+          {"shape",
+           Kind::kFloat,
+           "float32",
+           1.5,
+           {},
+           "of pareto: the smaller, the heavier the tail"},
           Integer("longest", "ms that no delay exceeds; 0: no limit"),
           connections},
          "Delays all data by a distribution."},
         {"never_accept",
-         false,
-         {{"backlog_full", Kind::kBool, false, {}, "SYNs are dropped too, and connect hangs"}},
+         "",
+         {{"backlog_full",
+           Kind::kBool,
+           "bool",
+           false,
+           {},
+           "SYNs are dropped too, and connect hangs"}},
          "Listens and does not accept: the kernel answers the handshake, nobody the rest."},
-        {"refuse", false, {}, "Nobody listens; open connections are reset."},
-        {"reset", false, {connections}, "Accepts and resets; open connections too."},
+        {"refuse", "", {}, "Nobody listens; open connections are reset."},
+        {"reset", "", {connections}, "Accepts and resets; open connections too."},
         {"stall",
-         false,
+         "",
          {connections},
          "Bytes stop, connections stay; when the toxic goes they flow on."}};
   }();
   return *kTypes;
 }
 
-std::string_view GoType(Kind kind) {
-  switch (kind) {
-    case Kind::kInteger:
-      return "int64";
-    case Kind::kNumber:
-      return "float64";
-    case Kind::kBool:
-      return "bool";
-    case Kind::kText:
-      break;
-  }
-  return "string";
+// What of a body makes a new toxic: its attributes are read once its type is known, and until then
+// the original takes them for those of a noop.
+const GoField& NewToxic() {
+  static const auto* const kNew = new GoField{"",
+                                              Kind::kStruct,
+                                              "toxics.ToxicWrapper",
+                                              {{"attributes", Kind::kStruct, "toxics.NoopToxic"},
+                                               {"name", Kind::kText, "string"},
+                                               {"type", Kind::kText, "string"},
+                                               {"stream", Kind::kText, "string"},
+                                               {"toxicity", Kind::kFloat, "float32"}}};
+  return *kNew;
 }
 
-bool Fits(const Json& value, Kind kind) {
-  switch (kind) {
-    case Kind::kInteger:
-      return value.is_number_integer();
-    case Kind::kNumber:
-      return value.is_number();
-    case Kind::kBool:
-      return value.is_boolean();
-    case Kind::kText:
-      break;
-  }
-  return value.is_string();
+// What of it changes one. Of the original's types what the original overlooks is overlooked; of
+// ours nothing is.
+GoField Change(const ToxicType& type) {
+  GoField attributes{
+      .name = "attributes",
+      .kind = Kind::kStruct,
+      .type = fmt::format("toxics.{}", type.go_struct.empty() ? type.name : type.go_struct),
+      .closed = type.go_struct.empty()};
+  for (const ToxicAttribute& one : type.attributes)
+    attributes.parts.push_back({one.name, one.kind, std::string(one.go_type)});
+  return {"",
+          Kind::kStruct,
+          R"(struct { Attributes interface {} "json:\"attributes\""; )"
+          R"(Toxicity float32 "json:\"toxicity\"" })",
+          {std::move(attributes), {"toxicity", Kind::kFloat, "float32"}}};
 }
 
-// Of toxiproxy's own types what the original overlooks is overlooked; of ours nothing is.
-std::optional<ApiError> ReadAttributes(const Json& given, Toxic* toxic) {
-  const ToxicType& type = *toxic->type;
-  for (const ToxicAttribute& attribute : type.attributes) {
-    const Json* value = FindMember(given, attribute.name);
-    if (value == nullptr) continue;
-    if (!Fits(*value, attribute.kind)) {
-      return BadRequest(
-          Mismatch(*value, fmt::format(".attributes.{}", attribute.name), GoType(attribute.kind)));
+// One of the choices, where there are some.
+std::optional<ApiError> CheckChoices(const Toxic& toxic) {
+  for (const ToxicAttribute& attribute : toxic.type->attributes) {
+    if (attribute.choices.empty()) continue;
+    const std::string value = toxic.attributes.at(std::string(attribute.name)).get<std::string>();
+    if (std::find(attribute.choices.begin(), attribute.choices.end(), value) ==
+        attribute.choices.end()) {
+      return BadRequest(fmt::format("{} of {} is one of {}, not '{}'", attribute.name,
+                                    toxic.type->name, fmt::join(attribute.choices, ", "), value));
     }
-    if (!attribute.choices.empty() &&
-        std::find(attribute.choices.begin(), attribute.choices.end(), value->get<std::string>()) ==
-            attribute.choices.end()) {
-      return BadRequest(fmt::format("{} of {} is one of {}, not '{}'", attribute.name, type.name,
-                                    fmt::join(attribute.choices, ", "), value->get<std::string>()));
-    }
-    toxic->attributes[std::string(attribute.name)] = *value;
   }
-  if (type.original) return std::nullopt;
-  for (const auto& [name, value] : given.items()) {
-    const auto known = [&, &key = name](const ToxicAttribute& one) {
-      return FindMember(Json{{key, 1}}, one.name) != nullptr;
-    };
-    if (std::any_of(type.attributes.begin(), type.attributes.end(), known)) continue;
-    std::vector<std::string_view> names;
-    for (const ToxicAttribute& one : type.attributes) names.push_back(one.name);
-    return BadRequest(names.empty()
-                          ? fmt::format("{} has no attributes, and '{}' was given", type.name, name)
-                          : fmt::format("{} has no attribute '{}': it has {}", type.name, name,
-                                        fmt::join(names, ", ")));
-  }
-  return std::nullopt;
-}
-
-std::optional<ApiError> ReadCommon(const Json& body, Toxic* toxic) {
-  if (const Json* toxicity = FindMember(body, "toxicity")) {
-    if (!toxicity->is_number())
-      return BadRequest(Mismatch(*toxicity, "ToxicWrapper.toxicity", "float32"));
-    toxic->toxicity = toxicity->get<double>();
-  }
-  if (const Json* attributes = FindMember(body, "attributes")) {
-    if (!attributes->is_object())
-      return BadRequest(
-          Mismatch(*attributes, ".attributes", "toxics." + std::string(toxic->type->name)));
-    if (auto error = ReadAttributes(*attributes, toxic)) return error;
-  }
-  // What makes no sense is told now, not by the link later.
-  if (const auto fault = FaultOf(*toxic); !fault.ok()) return BadRequest(Message(fault.status()));
   return std::nullopt;
 }
 
@@ -230,35 +206,40 @@ Json Toxic::ToJson() const {
           {"toxicity", toxicity}};
 }
 
-std::optional<ApiError> ReadToxic(const Json& body, Toxic* toxic) {
-  *toxic = {.stream = "downstream"};
-  std::string type;
-  for (const auto& [name, text] : {std::pair{"name", &toxic->name}, std::pair{"type", &type},
-                                   std::pair{"stream", &toxic->stream}}) {
-    const Json* value = FindMember(body, name);
-    if (value == nullptr) continue;
-    if (!value->is_string())
-      return BadRequest(Mismatch(*value, "ToxicWrapper." + std::string(name), "string"));
-    *text = value->get<std::string>();
-  }
-  if (!body.is_object()) return BadRequest(Mismatch(body, "", "toxics.ToxicWrapper"));
-  toxic->type = FindToxicType(type);
-  if (toxic->stream.empty()) toxic->stream = "downstream";
-  const bool both = toxic->stream == "both" && toxic->type != nullptr && !toxic->type->original;
-  if (toxic->stream != "upstream" && toxic->stream != "downstream" && !both)
+std::optional<ApiError> ReadToxic(std::string_view body, Toxic* toxic) {
+  Json given = {{"name", ""}, {"type", ""}, {"stream", "downstream"}, {"toxicity", 1.0}};
+  if (const Status status = DecodeBody(body, NewToxic(), &given); !status.ok())
+    return BadRequest(Message(status));
+  const auto type = given["type"].get<std::string>();
+  *toxic = {.name = given["name"].get<std::string>(),
+            .type = FindToxicType(type),
+            .stream = given["stream"].get<std::string>(),
+            .attributes = Json::object()};
+  if (SameName(toxic->stream, "upstream")) {
+    toxic->direction = Direction::kUp;
+  } else if (SameName(toxic->stream, "both") && toxic->type != nullptr &&
+             toxic->type->go_struct.empty()) {
+    toxic->direction = Direction::kBoth;
+  } else if (!SameName(toxic->stream, "downstream")) {
     return ApiError{400, "stream was invalid, can be either upstream or downstream"};
+  }
   if (toxic->name.empty()) toxic->name = type + "_" + toxic->stream;
   if (toxic->type == nullptr) return ApiError{400, "invalid toxic type"};
-  toxic->attributes = Json::object();
   for (const ToxicAttribute& attribute : toxic->type->attributes)
     toxic->attributes[std::string(attribute.name)] = attribute.value;
-  return ReadCommon(body, toxic);
+  return std::nullopt;
 }
 
-std::optional<ApiError> ChangeToxic(const Json& body, Toxic* toxic) {
-  if (!body.is_object()) return BadRequest(Mismatch(body, "", "toxics.ToxicWrapper"));
+std::optional<ApiError> ChangeToxic(std::string_view body, Toxic* toxic) {
+  Json given = {{"attributes", toxic->attributes}, {"toxicity", toxic->toxicity}};
+  if (const Status status = DecodeBody(body, Change(*toxic->type), &given); !status.ok())
+    return BadRequest(Message(status));
   Toxic changed = *toxic;
-  if (auto error = ReadCommon(body, &changed)) return error;
+  changed.attributes = std::move(given["attributes"]);
+  changed.toxicity = given["toxicity"].get<double>();
+  if (auto error = CheckChoices(changed)) return error;
+  // What makes no sense is told now, not by the link later.
+  if (const auto fault = FaultOf(changed); !fault.ok()) return BadRequest(Message(fault.status()));
   *toxic = std::move(changed);
   return std::nullopt;
 }
@@ -268,9 +249,7 @@ StatusOr<std::optional<NetFault>> FaultOf(const Toxic& toxic) {
   constexpr Duration kMs = std::chrono::milliseconds(1);
   if (type == "noop") return std::optional<NetFault>();
   NetFault fault{.id = toxic.name,
-                 .direction = toxic.stream == "upstream"     ? Direction::kUp
-                              : toxic.stream == "downstream" ? Direction::kDown
-                                                             : Direction::kBoth,
+                 .direction = toxic.direction,
                  .probability = std::clamp(toxic.toxicity, 0.0, 1.0)};
   if (toxic.attributes.contains("connections")) fault.connections = Text(toxic, "connections");
   if (type == "bandwidth") {

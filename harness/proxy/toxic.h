@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "harness/net/net_fault.h"
+#include "harness/proxy/go_json.h"
 
 namespace squall::harness {
 
@@ -24,9 +25,9 @@ struct ApiError {
 ApiError BadRequest(std::string_view why);
 
 struct ToxicAttribute {
-  enum class Kind { kInteger, kNumber, kBool, kText };
   std::string_view name;
-  Kind kind;
+  GoField::Kind kind;
+  std::string_view go_type;
   Json value;                             // default
   std::vector<std::string_view> choices;  // of kText; empty: any
   std::string_view doc;
@@ -34,8 +35,9 @@ struct ToxicAttribute {
 
 struct ToxicType {
   std::string_view name;
-  bool
-      original;  // Toxiproxy has it; else unknown attributes are errors, and the stream may be both
+  // The struct that it is in Toxiproxy; empty: a type of ours, of which unknown attributes are
+  // errors, and whose stream may be both.
+  std::string_view go_struct;
   std::vector<ToxicAttribute> attributes;
   std::string_view doc;  // one sentence
 };
@@ -48,17 +50,19 @@ const ToxicType* FindToxicType(std::string_view name);
 struct Toxic {
   std::string name;
   const ToxicType* type = nullptr;
-  std::string stream;  // upstream, downstream, both
+  std::string stream;  // upstream, downstream, both, as the request spells it
+  Direction direction = Direction::kDown;
   double toxicity = 1;
   Json attributes;  // all of the type, in its order
 
   Json ToJson() const;
 };
 
-// A new toxic of a request's body, with its defaults filled in.
-std::optional<ApiError> ReadToxic(const Json& body, Toxic* toxic);
-// Takes the attributes and the toxicity that the body has.
-std::optional<ApiError> ChangeToxic(const Json& body, Toxic* toxic);
+// A new toxic of a request's body, with the defaults of its attributes: those of the body are for
+// ChangeToxic.
+std::optional<ApiError> ReadToxic(std::string_view body, Toxic* toxic);
+// Takes the attributes and the toxicity that the body has, or nothing.
+std::optional<ApiError> ChangeToxic(std::string_view body, Toxic* toxic);
 // What it does to a link; nothing for a noop. The fault's id is the toxic's name.
 StatusOr<std::optional<NetFault>> FaultOf(const Toxic& toxic);
 

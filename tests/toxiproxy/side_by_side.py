@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The same requests to squall's proxy and to Toxiproxy: status, type and body of each answer must be the same.
+"""The same requests to squall's proxy and to Toxiproxy: status, type, location and body of each answer must be the same.
 
 What differs on purpose is taken out first: the ports that the system gave, and the empty "Logger" that the original shows of
 its own inside.
@@ -84,6 +84,19 @@ SCRIPT = [
     ("POST", "/proxies/p/toxics/latency_upstream", '{"attributes":[]}'), ("POST", "/proxies/p/toxics/latency_upstream", '{"toxicity":"x"}'),
     ("POST", "/proxies/p/toxics/latency_upstream", '{"toxicity":"x","attributes":7}'), ("POST", "/proxies/p/toxics/latency_upstream", '{"name":1,"type":2}'),
     ("GET", "/proxies/", None), ("GET", "/proxies/p/", None), ("GET", "/proxies//toxics", None), ("GET", "//proxies", None), ("GET", "/proxies?x=1", None),
+    ("GET", "/./proxies/../version?x=1", None), ("POST", "//proxies/%3C%20%3E(1)/", None), ("GET", "/..", None), ("GET", "/proxies/%zz", None), ("GET", "/%", None),
+    *[("POST", "/proxies/p/toxics", f'{{"type":"{one}","name":"e","attributes":{body}}}') for one in TOXIC_TYPES for body in
+      ("{" + ",".join(f'"{name}":[]' for name in names) + "}" for names in (("rate", "latency"), ("timeout", "jitter"), ("delay",), ("bytes", "size_variation"), ("average_size",)))],
+    *[("DELETE", "/proxies/p/toxics/e", None), ("POST", "/proxies/p/toxics", '{"type":"noop","name":"latency_upstream","attributes":1}')],
+    ("POST", "/proxies/p/toxics", '{"type":"latency","name":"latency_upstream","attributes":{"latency":""}}'),
+    *[("PATCH", f"/proxies/p/toxics/{one}_upstream", '{"attributes":"x"}') for one in TOXIC_TYPES],
+    ("POST", "/proxies/p/toxics", '{"type":"noop","stream":"UpStream"}'), ("POST", "/proxies/p/toxics", '{"type":"noop","name":"e","stream":""}'),
+    ("POST", "/proxies/p/toxics", '{"type":"noop","name":"e","stream":null,"toxicity":null}'),
+    *[("PATCH", "/proxies/p/toxics/e", f'{{"toxicity":{value}}}') for value in ("1e-7", "0.00001", "1e5", "1e21", "1e39", "1e999", "1e-60", "0.1", "-0")],
+    ("POST", "/proxies", '{"name":"l","Logger":5}'), ("POST", "/populate", '[{"logger":[]}]'), ("PATCH", "/proxies/p", '{"logger":{},"name":2}'),
+    ("POST", "/proxies", " \n"), ("POST", "/proxies", "\v{}"), ("POST", "/proxies", '{"name":"d","name":5}'), ("POST", "/proxies", '{"name":5,"name":"d"}'),
+    ("POST", "/populate", '[{"name":"d","name":5,"enabled":1}]'), ("PATCH", "/proxies/p/toxics/e", '{"attributes":null,"toxicity":0.5}'),
+    ("GET", "/proxies/p", None),
     ("POST", "/reset", None), ("GET", "/proxies", None), ("DELETE", "/proxies/p", None), ("DELETE", "/proxies/p", None),
 ]  # fmt: skip
 
@@ -95,7 +108,7 @@ def ask(port, method, path, body):
     text = reply.read().decode()
     link.close()
     text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text.replace('"Logger":{},', ""))
-    return reply.status, reply.getheader("Content-Type"), text
+    return reply.status, reply.getheader("Content-Type"), reply.getheader("Location"), text
 
 
 def main():

@@ -13,6 +13,7 @@ namespace squall::harness {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -121,6 +122,73 @@ TEST_F(ProxyApiTest, ToxicsHaveTheirDefaults) {
             "404 {\"error\":\"toxic not found\",\"status\":404}\n");
   EXPECT_EQ(Say("POST", "/reset"), "204 ");
   EXPECT_EQ(Say("GET", "/proxies/db/toxics"), "200 []");
+}
+
+TEST_F(ProxyApiTest, BodiesMeetTheTypesOfTheOriginal) {
+  Make("db");
+  Toxic("db", R"({"type":"slicer","name":"s","toxicity":0.3})");
+  const std::string shown = Say("GET", "/proxies/db/toxics/s");
+  const auto mismatch = [](const std::string& what) {
+    return R"(400 {"error":"bad request body: json: cannot unmarshal )" + what +
+           R"(","status":400})";
+  };
+  for (const auto& [body, what] :
+       {std::pair{R"({"type":"latency","attributes":{"jitter":"a","latency":1.5}})",
+                  "string into Go struct field LatencyToxic.attributes.jitter of type int64"},
+        std::pair{R"({"type":"reset_peer","attributes":{"timeout":1e2}})",
+                  "number 1e2 into Go struct field ResetToxic.attributes.timeout of type int64"},
+        std::pair{R"({"type":"latency","attributes":[]})",
+                  "array into Go struct field ToxicWrapper.attributes of type toxics.NoopToxic"},
+        std::pair{R"({"toxicity":"a","type":7})",
+                  "string into Go struct field ToxicWrapper.toxicity of type float32"}}) {
+    EXPECT_EQ(Toxic("db", body), mismatch(what) + "\n");
+  }
+  for (const auto& [body, what] :
+       {std::pair{R"({"attributes":{"delay":"soon"}})",
+                  "string into Go struct field SlicerToxic.attributes.delay of type int"},
+        std::pair{R"({"attributes":{"delay":5,"average_size":{}}})",
+                  "object into Go struct field SlicerToxic.attributes.average_size of type int"},
+        std::pair{R"({"attributes":7})",
+                  "number into Go struct field .attributes of type toxics.SlicerToxic"},
+        std::pair{R"({"toxicity":"x","attributes":7})",
+                  "string into Go struct field .toxicity of type float32"},
+        std::pair{
+            "[]",
+            R"(array into Go value of type struct { Attributes interface {} )"
+            R"(\"json:\\\"attributes\\\"\"; Toxicity float32 \"json:\\\"toxicity\\\"\" })"}}) {
+    EXPECT_EQ(Say("PATCH", "/proxies/db/toxics/s", body), mismatch(what) + "\n");
+  }
+  EXPECT_EQ(Say("PATCH", "/proxies/db/toxics/s", "null"), shown) << "nothing has changed";
+  EXPECT_EQ(Toxic("db", "null"), "400 {\"error\":\"invalid toxic type\",\"status\":400}\n");
+  EXPECT_EQ(Say("POST", "/populate", R"([{"name":1}])"),
+            R"(400 {"error":"bad request body: json: cannot unmarshal number into Go struct field )"
+            R"(.Proxy.name of type string","status":400,"proxies":null})");
+  EXPECT_EQ(Say("POST", "/populate", "null"), R"(201 {"proxies":null})");
+  // That a name is taken is said before what is wrong with the attributes.
+  EXPECT_THAT(Toxic("db", R"({"type":"latency","name":"s","attributes":{"latency":"x"}})"),
+              StartsWith("409 "));
+  EXPECT_THAT(Toxic("db", R"({"type":"noop","stream":"UpStream"})"),
+              HasSubstr(R"("name":"noop_UpStream","type":"noop","stream":"UpStream")"));
+  EXPECT_THAT(Say("GET", "/proxies/db/toxics"),
+              StartsWith(R"(200 [{"attributes":{},"name":"noop_)"))
+      << "upstream's first";
+  EXPECT_THAT(Toxic("db", R"({"type":"noop","stream":""})"), HasSubstr("stream was invalid"));
+}
+
+TEST_F(ProxyApiTest, PathsAreThoseOfTheOriginalsRouter) {
+  Make("db");
+  Toxic("db", R"({"type":"noop","name":"a/b"})");
+  EXPECT_EQ(Say("GET", "/proxies/db/toxics/a%2Fb"), "404 404 page not found\n");
+  EXPECT_EQ(Say("GET", "/proxies/%zz"), "400 400 Bad Request");
+  for (const auto& [path, location] : {std::pair{"//proxies?x=1", "/proxies?x=1"},
+                                       std::pair{"/proxies//toxics", "/proxies/toxics"},
+                                       std::pair{"/./proxies/a%20b", "/proxies/a%20b"},
+                                       std::pair{"/proxies/db/../", "/proxies/"}}) {
+    const ApiReply reply = Call("GET", path);
+    EXPECT_EQ(reply.status, 301) << path;
+    EXPECT_EQ(reply.location, location);
+    EXPECT_EQ(reply.content_type + reply.body, "");
+  }
 }
 
 TEST_F(ProxyApiTest, FurtherTypesTellWhatTheyDoNotKnow) {
@@ -335,6 +403,9 @@ TEST_F(ProxyApiTest, SpeaksHttp) {
   const std::string missing = answer("GET /proxies/x HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_THAT(missing, StartsWith("HTTP/1.1 404 Not Found\r\n"));
   EXPECT_THAT(missing, HasSubstr("Content-Type: text/plain; charset=utf-8\r\n"));
+  EXPECT_THAT(answer("GET //version HTTP/1.1\r\nHost: a\r\n\r\n"),
+              AllOf(StartsWith("HTTP/1.1 301 "), HasSubstr("Location: /version\r\n"),
+                    HasSubstr("Content-Length: 0\r\n")));
   client->Send("nonsense\r\n\r\n");
   AwaitEnd(client);
 }

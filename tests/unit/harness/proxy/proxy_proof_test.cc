@@ -136,7 +136,7 @@ TEST_F(ProxyProofTest, CyclesOfEveryToxicUnderLoadLeaveNothingBehind) {
     // Values that bite within milliseconds.
     std::string attributes;
     for (const ToxicAttribute& one : type.attributes) {
-      if (one.kind != ToxicAttribute::Kind::kInteger) continue;
+      if (one.kind != GoField::Kind::kInteger) continue;
       const std::string value = one.name == "rate" ? "1000" : one.name == "most" ? "0" : "1";
       attributes += (attributes.empty() ? "\"" : ",\"") + std::string(one.name) + "\":" + value;
     }
