@@ -5,9 +5,9 @@
 
 #include "base/journal/journal.h"
 #include "harness/cli/options.h"
-#include "harness/runner/conclusion.h"
 #include "harness/runner/exit_codes.h"
-#include "harness/runner/subject_run.h"
+#include "reports/work_folder.h"
+#include "scenarios/checks/conclusion.h"
 #include "scenarios/checks/judge.h"
 #include "scenarios/checks/registry.h"
 #include "scenarios/format/loader.h"
@@ -23,17 +23,17 @@ struct Judged {
   std::string name;
   std::string recorded;  // verdict of the run, "" when it was cut off before it had one
   std::vector<CheckResult> results;
-  SubjectConclusion conclusion;
+  scenarios::SubjectConclusion conclusion;
 };
 
 StatusOr<Judged> JudgeFolder(const std::string& folder) {
   if (!fs::is_directory(folder))
     return MakeStatus(StatusCode::kNotFound, "{}: no such folder", folder);
   SQUALL_ASSIGN_OR_RETURN(const std::vector<journal::Event> events,
-                          journal::ReadFile(folder + "/" + kJournalFile));
+                          journal::ReadFile(folder + "/" + reports::kJournalFile));
   SQUALL_ASSIGN_OR_RETURN(
       const scenarios::Scenario scenario,
-      scenarios::LoadScenarioFile(folder + "/" + kScenarioFile, scenarios::Checks()));
+      scenarios::LoadScenarioFile(folder + "/" + reports::kScenarioFile, scenarios::Checks()));
   Judged judged;
   std::string subject_name;
   for (const journal::Event& event : events) {
@@ -56,7 +56,7 @@ StatusOr<Judged> JudgeFolder(const std::string& folder) {
                           scenarios::JudgeJournal(events, subject->checks, subject->expect));
   judged.results = judgement.results;
   judged.results.insert(judged.results.end(), judgement.machine.begin(), judgement.machine.end());
-  judged.conclusion = ConcludeSubject(judged.results, subject->expect);
+  judged.conclusion = scenarios::ConcludeSubject(judged.results, subject->expect);
   return judged;
 }
 

@@ -7,9 +7,9 @@
 #include <fstream>
 
 #include "base/journal/journal.h"
-#include "harness/runner/subject_run.h"
 #include "reports/junit.h"
 #include "reports/summary.h"
+#include "reports/work_folder.h"
 
 namespace squall::harness {
 namespace {
@@ -25,7 +25,7 @@ void WriteOut(std::string_view text) {
 // With what it said last, for a subject that is not as it should be.
 reports::SubjectReport WithLastLines(reports::SubjectReport report) {
   if (report.ran() && !report.good() && !report.work_directory.empty()) {
-    const auto events = journal::ReadFile(report.work_directory + "/" + kJournalFile);
+    const auto events = journal::ReadFile(report.work_directory + "/" + reports::kJournalFile);
     if (events.ok()) report.last_lines = reports::LastLines(*events, kLastLines);
   }
   return report;

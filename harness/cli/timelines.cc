@@ -6,13 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <string_view>
 
 #include "base/journal/journal.h"
-#include "harness/runner/subject_run.h"
-#include "reports/summary.h"
+#include "reports/work_folder.h"
 #include "scenarios/checks/breaking_point.h"
 #include "scenarios/checks/registry.h"
 #include "scenarios/format/loader.h"
@@ -32,7 +29,7 @@ constexpr std::array<std::string_view, 4> kSecretEndings = {"_KEY", "_TOKEN", "_
                                                             "_PASSWORD"};
 
 std::string JournalPath(const std::string& path) {
-  return fs::is_directory(path) ? path + "/" + kJournalFile : path;
+  return fs::is_directory(path) ? path + "/" + reports::kJournalFile : path;
 }
 
 std::string Beside(const std::string& path, const char* name) {
@@ -66,7 +63,7 @@ StatusOr<FolderTimeline> ReadTimeline(const std::string& path) {
   // Without its scenario (an old one that no longer loads, a journal alone) the picture is the
   // same, and what broke stands where it was judged.
   const auto scenario =
-      scenarios::LoadScenarioFile(Beside(path, kScenarioFile), scenarios::Checks());
+      scenarios::LoadScenarioFile(Beside(path, reports::kScenarioFile), scenarios::Checks());
   const journal::RunEvent* run = Started(events);
   const scenarios::Subject* subject =
       scenario.ok() && run != nullptr ? scenario->FindSubject(run->subject) : nullptr;
@@ -82,12 +79,8 @@ StatusOr<FolderTimeline> ReadTimeline(const std::string& path) {
 }
 
 StatusOr<reports::SubjectReport> ReadSubject(const std::string& path) {
-  std::ifstream file(Beside(path, kResultFile), std::ios::binary);
-  if (file) {
-    std::ostringstream text;
-    text << file.rdbuf();
-    return reports::SubjectFromJson(text.str());
-  }
+  auto result = reports::ReadResult(fs::path(JournalPath(path)).parent_path().string());
+  if (result.ok() || result.status().code() != StatusCode::kNotFound) return result;
   SQUALL_ASSIGN_OR_RETURN(const std::vector<Event> events, journal::ReadFile(JournalPath(path)));
   reports::SubjectReport subject;
   subject.scenario = fs::path(path).filename().string();

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "harness/fault/fault_action.h"
+#include "scenarios/format/fault_rules.h"
 
 namespace squall::harness {
 namespace {
@@ -205,94 +206,26 @@ class DelayedStart final : public FaultAction {
 // What the server's own front end does to calls.
 class Misbehaves final : public FaultAction {
  public:
-  Misbehaves(const FaultParts& parts, wire::Effect effect, wire::Matcher match)
-      : server_(*parts.server), spec_(parts.spec) {
-    rule_.id = spec_.id;
-    rule_.effect = std::move(effect);
-    rule_.match = std::move(match);
+  explicit Misbehaves(const FaultParts& parts)
+      : server_(*parts.server),
+        spec_(parts.spec),
+        rule_(scenarios::RuleOfFault(scenarios::FaultTarget::kServer, spec_.fault, spec_.id,
+                                     spec_.parameters)) {}
+  void Inject(Done done) override {
+    if (!rule_.ok()) return done(rule_.status());
+    done(server_.Misbehave(spec_.fault, *rule_));
   }
-  void Inject(Done done) override { done(server_.Misbehave(spec_.fault, rule_)); }
   void Heal(Done done) override { done(HealNow()); }
   Status HealNow() override { return server_.Behave(spec_.id); }
 
  private:
   ServerUnderTest& server_;
   const FaultSpec& spec_;
-  wire::Rule rule_;
+  const StatusOr<wire::Rule> rule_;
 };
 
-wire::Matcher MatchOf(const scenarios::Params& params) {
-  wire::Matcher match;
-  match.methods = params.Texts("methods");
-  match.probability = params.Number("probability", 1);
-  return match;
-}
-
-// A status of Temporal's, with the detail that its clients look for.
-wire::AnswerStatus Refusal(StatusCode code, std::string message, const std::string& detail = "",
-                           std::string fields = "{}") {
-  wire::AnswerStatus status;
-  status.code = static_cast<int>(code);
-  status.message = std::move(message);
-  if (!detail.empty())
-    status.details.push_back({"temporal.api.errordetails.v1." + detail, std::move(fields)});
-  return status;
-}
-
-std::unique_ptr<FaultAction> MakeRpcError(const FaultParts& parts) {
-  const scenarios::Params& params = parts.spec.parameters;
-  const auto code = static_cast<StatusCode>(CodeFromName(params.Text("code")));
-  return std::make_unique<Misbehaves>(parts, Refusal(code, params.Text("message")),
-                                      MatchOf(params));
-}
-
-std::unique_ptr<FaultAction> MakeNamespaceMissing(const FaultParts& parts) {
-  const std::string ns = parts.spec.parameters.Text("namespace");
-  wire::Matcher match;
-  match.ns = ns;
-  return std::make_unique<Misbehaves>(
-      parts,
-      Refusal(StatusCode::kNotFound, fmt::format("Namespace {} is not found.", ns),
-              "NamespaceNotFoundFailure", fmt::format(R"({{"namespace": "{}"}})", ns)),
-      std::move(match));
-}
-
-std::unique_ptr<FaultAction> MakePermissionDenied(const FaultParts& parts) {
-  const scenarios::Params& params = parts.spec.parameters;
-  const bool unknown = params.Text("code") == "UNAUTHENTICATED";
-  return std::make_unique<Misbehaves>(
-      parts,
-      unknown ? Refusal(StatusCode::kUnauthenticated, params.Text("message"))
-              : Refusal(StatusCode::kPermissionDenied, params.Text("message"),
-                        "PermissionDeniedFailure"),
-      MatchOf(params));
-}
-
-std::unique_ptr<FaultAction> MakeRateLimited(const FaultParts& parts) {
-  const scenarios::Params& params = parts.spec.parameters;
-  return std::make_unique<Misbehaves>(
-      parts,
-      Refusal(StatusCode::kResourceExhausted, params.Text("message"), "ResourceExhaustedFailure",
-              R"({"cause": "RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT"})"),
-      MatchOf(params));
-}
-
-std::unique_ptr<FaultAction> MakeReadOnly(const FaultParts& parts) {
-  wire::Matcher match;
-  match.methods = {"Start*",         "Signal*",    "Respond*", "RecordActivity*",
-                   "RequestCancel*", "Terminate*", "Reset*",   "Update*",
-                   "Delete*",        "Create*",    "Patch*",   "Register*",
-                   "Deprecate*",     "Set*",       "Pause*",   "Unpause*",
-                   "Execute*",       "Stop*",      "Trigger*"};
-  return std::make_unique<Misbehaves>(
-      parts, Refusal(StatusCode::kUnavailable, parts.spec.parameters.Text("message")),
-      std::move(match));
-}
-
-std::unique_ptr<FaultAction> MakeSlow(const FaultParts& parts) {
-  return std::make_unique<Misbehaves>(parts,
-                                      wire::DelayCall{.by = parts.spec.parameters.Time("delay")},
-                                      MatchOf(parts.spec.parameters));
+std::unique_ptr<FaultAction> MakeMisbehaves(const FaultParts& parts) {
+  return std::make_unique<Misbehaves>(parts);
 }
 
 constexpr FaultFactory kServerFactories[] = {
@@ -300,16 +233,16 @@ constexpr FaultFactory kServerFactories[] = {
     {"delayed_start", MakeFault<DelayedStart>},
     {"kill", MakeDown<Down::How::kKill>},
     {"namespace_delete", MakeFault<NamespaceDelete>},
-    {"namespace_missing", MakeNamespaceMissing},
+    {"namespace_missing", MakeMisbehaves},
     {"namespace_reregister", MakeFault<NamespaceReregister>},
     {"pause", MakeFault<Pause>},
-    {"permission_denied", MakePermissionDenied},
-    {"rate_limited", MakeRateLimited},
-    {"read_only", MakeReadOnly},
+    {"permission_denied", MakeMisbehaves},
+    {"rate_limited", MakeMisbehaves},
+    {"read_only", MakeMisbehaves},
     {"restart", MakeRestart},
-    {"rpc_error", MakeRpcError},
+    {"rpc_error", MakeMisbehaves},
     {"server_down", MakeDown<Down::How::kKill>},
-    {"slow", MakeSlow},
+    {"slow", MakeMisbehaves},
     {"stop", MakeDown<Down::How::kStop>},
 };
 

@@ -207,11 +207,12 @@ class NextStart final : public FaultAction {
 std::unique_ptr<FaultAction> MakeClockSkew(const FaultParts& parts) {
   const Params& params = parts.spec.parameters;
   const double seconds = std::chrono::duration<double>(params.Time("by")).count();
+  const double rate = params.Number("rate", 1);
   LaunchChange change;
   change.environment = {
       {"LD_PRELOAD", FindFaketime().value_or("")},
-      {"FAKETIME",
-       fmt::format("{}{:.9f}", params.Text("direction") == "ahead" ? "+" : "-", seconds)},
+      {"FAKETIME", fmt::format("{}{:.9f}{}", params.Text("direction") == "ahead" ? "+" : "-",
+                               seconds, rate == 1 ? "" : fmt::format(" x{:g}", rate))},
       {"FAKETIME_DONT_FAKE_MONOTONIC", "1"}};
   return std::make_unique<NextStart>(parts, std::move(change));
 }

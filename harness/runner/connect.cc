@@ -6,9 +6,6 @@
 namespace squall::harness {
 namespace {
 
-using scenarios::ConnectSpec;
-using scenarios::TlsMode;
-
 StatusOr<std::string> ReadAll(const std::string& path) {
   if (path.empty()) return std::string();
   std::ifstream file(path, std::ios::binary);
@@ -19,22 +16,6 @@ StatusOr<std::string> ReadAll(const std::string& path) {
 }
 
 }  // namespace
-
-TlsPlan PlanTls(const scenarios::Topology& topology, const ConnectSpec& connect) {
-  TlsPlan plan;
-  const TlsMode other_end = topology.TlsAt(connect.to);
-  plan.on = connect.tls == ConnectSpec::Tls::kOn ||
-            (connect.tls == ConnectSpec::Tls::kAuto && other_end != TlsMode::kNone);
-  if (!plan.on) return plan;
-  plan.ca = connect.ca == "none" ? "" : connect.ca;
-  plan.server_name = connect.server_name;
-  if (connect.client_certificate.empty()) {
-    plan.identity = other_end == TlsMode::kMutual ? "client" : "";
-  } else if (connect.client_certificate != "none") {
-    plan.identity = connect.client_certificate;
-  }
-  return plan;
-}
 
 Status ApplyTls(const TlsPlan& plan, const CertificateFiles& files, WorkerOptions* options) {
   options->tls = plan.on;

@@ -9,19 +9,13 @@
 #include "harness/runner/environment.h"
 #include "harness/target/target.h"
 #include "harness/target/temporal_client.h"
+#include "scenarios/engine/tls_plan.h"
 #include "scenarios/format/scenario.h"
 
 namespace squall::harness {
 
-// Names of wire's catalogue; empty: none.
-struct TlsPlan {
-  bool on = false;
-  std::string ca;        // "ca", "wrong_ca", "" = the system's roots
-  std::string identity;  // what the client presents
-  std::string server_name;
-};
-
-TlsPlan PlanTls(const scenarios::Topology& topology, const scenarios::ConnectSpec& connect);
+using scenarios::PlanTls;
+using scenarios::TlsPlan;
 
 // As files for workers; `external` overrides what the scenario's own certificates would be.
 Status ApplyTls(const TlsPlan& plan, const CertificateFiles& files, WorkerOptions* options);

@@ -72,7 +72,13 @@ HarnessWorld::HarnessWorld(AsioExecutor& executor, journal::Sink& journal,
       journal_(journal, tag_),
       subject_(subject),
       topology_(subject.topology),
-      options_(std::move(options)) {
+      options_(std::move(options)),
+      book_(executor, topology_,
+            {.alive = [this](const std::string& name) { return Runs(workers_.find(name)->second); },
+             .start_again =
+                 [this](const std::string& name) {
+                   StartWorker(workers_.find(name)->second, [](const Status&) {});
+                 }}) {
   for (const ServerSpec& spec : topology_.servers) servers_[spec.name].spec = &spec;
   for (const IngressSpec& spec : topology_.ingresses) ingresses_[spec.name].spec = &spec;
   for (const LinkSpec& spec : topology_.links) links_[spec.name].spec = &spec;
@@ -81,7 +87,6 @@ HarnessWorld::HarnessWorld(AsioExecutor& executor, journal::Sink& journal,
 
 HarnessWorld::~HarnessWorld() {
   *alive_ = false;
-  for (auto& [name, node] : workers_) executor_.Cancel(node.restart_timer);
   observers_.clear();
   clients_.clear();
 }
@@ -187,10 +192,12 @@ void HarnessWorld::Start(const std::string& node, scenarios::Done done) {
     return Later(std::move(done),
                  AsInfrastructure(StartIngress(ingress->second), "ingress " + node));
   }
-  WorkerNode& worker = workers_.find(node)->second;
-  worker.wanted = true;
-  worker.restarts = 0;
-  StartWorker(worker, std::move(done));
+  book_.Wanted(node);
+  StartWorker(workers_.find(node)->second, std::move(done));
+}
+
+bool HarnessWorld::Runs(const WorkerNode& node) const {
+  return node.worker != nullptr && node.worker->process().alive();
 }
 
 void HarnessWorld::StartServer(ServerNode& node, std::optional<bool> keep_data,
@@ -303,7 +310,7 @@ StatusOr<WorkerOptions> HarnessWorld::OptionsOf(WorkerNode& node) {
   options.stop_grace = spec.grace + kStopSlack;
   options.work_directory = options_.work_directory;
   options.on_exit = [this, alive = alive_, &node](const ProcessExit& exit) {
-    if (*alive) OnWorkerExit(node, exit);
+    if (*alive) book_.Ended(node.spec->name, exit.reason);
   };
   return options;
 }
@@ -337,26 +344,13 @@ void HarnessWorld::StartWorker(WorkerNode& node, scenarios::Done done) {
   const Status made = MakeWorker(node);
   if (!made.ok())
     return Later(std::move(done), AsInfrastructure(made, "worker " + node.spec->name));
-  if (node.worker->process().alive()) return Later(std::move(done), absl::OkStatus());
-  node.polling = node.polled = false;
+  if (Runs(node)) return Later(std::move(done), absl::OkStatus());
+  book_.Starting(node.spec->name);
   node.worker->Start([this, &node, done = std::move(done)](const Status& status) {
     // Ready means started here; dying right after it is what the checks look at.
     const bool no_program =
         status.code() == StatusCode::kNotFound || status.code() == StatusCode::kInvalidArgument;
     done(no_program ? AsInfrastructure(status, "worker " + node.spec->name) : absl::OkStatus());
-  });
-}
-
-void HarnessWorld::OnWorkerExit(WorkerNode& node, const ProcessExit& exit) {
-  node.polling = node.polled = false;
-  if (cleaning_ || !node.wanted || !node.spec->restart.on_exit || exit.reason == "asked") return;
-  const auto& back_off = node.spec->restart.back_off;
-  const Duration pause = back_off[std::min(node.restarts, back_off.size() - 1)];
-  ++node.restarts;
-  executor_.Cancel(node.restart_timer);
-  node.restart_timer = executor_.After(pause, [this, &node] {
-    node.restart_timer = 0;
-    if (node.wanted && !cleaning_) StartWorker(node, [](const Status&) {});
   });
 }
 
@@ -379,10 +373,8 @@ void HarnessWorld::Stop(const std::string& name, const std::string& signal, scen
     return Later(std::move(done), absl::OkStatus());
   }
   WorkerNode& node = workers_.find(name)->second;
-  node.wanted = false;
-  executor_.Cancel(node.restart_timer);
-  if (node.worker == nullptr || !node.worker->process().alive())
-    return Later(std::move(done), absl::OkStatus());
+  book_.Unwanted(name);
+  if (!Runs(node)) return Later(std::move(done), absl::OkStatus());
   const int number = signal == "INT" ? SIGINT : SIGTERM;
   node.worker->process().StopWith(
       number, node.spec->grace + kStopSlack, Intent::kAsked,
@@ -394,10 +386,7 @@ void HarnessWorld::Kill(const std::string& name, scenarios::Done done) {
     return server->second.server->Kill(Intent::kInjected, std::move(done));
   }
   WorkerNode& node = workers_.find(name)->second;
-  if (node.worker == nullptr || !node.worker->process().alive()) {
-    return Later(std::move(done),
-                 MakeStatus(StatusCode::kFailedPrecondition, "worker {} is not running", name));
-  }
+  if (!Runs(node)) return Later(std::move(done), scenarios::WorkerIsNotRunning(name));
   node.worker->Kill(Intent::kInjected,
                     [done = std::move(done)](const ProcessExit&) { done(absl::OkStatus()); });
 }
@@ -415,8 +404,7 @@ void HarnessWorld::Restart(const scenarios::RestartRequest& request, scenarios::
   };
   // What has ended by itself is only started.
   const auto worker = workers_.find(request.node);
-  const bool running = worker == workers_.end() || (worker->second.worker != nullptr &&
-                                                    worker->second.worker->process().alive());
+  const bool running = worker == workers_.end() || Runs(worker->second);
   if (request.kill && running && !ingresses_.contains(request.node))
     return Kill(request.node, std::move(start_again));
   Stop(request.node, "TERM", std::move(start_again));
@@ -427,9 +415,7 @@ void HarnessWorld::Pause(const std::string& name, scenarios::Done done) {
     return Later(std::move(done), server->second.server->Pause(Intent::kInjected));
   }
   WorkerNode& node = workers_.find(name)->second;
-  if (node.worker == nullptr)
-    return Later(std::move(done),
-                 MakeStatus(StatusCode::kFailedPrecondition, "worker {} is not running", name));
+  if (node.worker == nullptr) return Later(std::move(done), scenarios::WorkerIsNotRunning(name));
   Later(std::move(done), node.worker->Pause(Intent::kInjected));
 }
 
@@ -438,56 +424,23 @@ void HarnessWorld::Resume(const std::string& name, scenarios::Done done) {
     return Later(std::move(done), server->second.server->Resume(Intent::kInjected));
   }
   WorkerNode& node = workers_.find(name)->second;
-  if (node.worker == nullptr)
-    return Later(std::move(done),
-                 MakeStatus(StatusCode::kFailedPrecondition, "worker {} is not running", name));
+  if (node.worker == nullptr) return Later(std::move(done), scenarios::WorkerIsNotRunning(name));
   Later(std::move(done), node.worker->Resume(Intent::kInjected));
 }
 
 void HarnessWorld::Signal(const std::string& name, int number, scenarios::Done done) {
   WorkerNode& node = workers_.find(name)->second;
-  if (node.worker == nullptr)
-    return Later(std::move(done),
-                 MakeStatus(StatusCode::kFailedPrecondition, "worker {} is not running", name));
+  if (node.worker == nullptr) return Later(std::move(done), scenarios::WorkerIsNotRunning(name));
   Later(std::move(done), node.worker->Signal(number, Intent::kAsked));
 }
 
 // --- health ---
 
-bool HarnessWorld::Healthy(const WorkerNode& node) const {
-  if (node.worker == nullptr || !node.worker->process().alive()) return false;
-  return node.polled && (node.polling || node.spec->kind == WorkerSpec::Kind::kCommand);
-}
-
 void HarnessWorld::WaitHealthy(const std::string& worker, scenarios::Done done) {
-  WorkerNode& node = workers_.find(worker)->second;
-  node.waiting.push_back(std::move(done));
-  LookHealthy(node);
+  book_.WaitHealthy(worker, std::move(done));
 }
 
-void HarnessWorld::LookHealthy(WorkerNode& node) {
-  if (node.waiting.empty() || !Healthy(node)) return;
-  std::vector<scenarios::Done> waiting;
-  waiting.swap(node.waiting);
-  for (scenarios::Done& done : waiting) Later(std::move(done), absl::OkStatus());
-}
-
-void HarnessWorld::OnEvent(const journal::Event& event) {
-  if (const auto* line = event.As<journal::WorkerEvent>();
-      line != nullptr && line->what == "polling") {
-    const auto it = workers_.find(line->worker);
-    if (it == workers_.end()) return;
-    it->second.polling = true;
-    LookHealthy(it->second);
-  } else if (const auto* poller = event.As<journal::PollerEvent>()) {
-    if (poller->what != "arrived" && poller->what != "seen") return;
-    for (auto& [name, node] : workers_) {
-      if (node.spec->task_queue != poller->task_queue || node.spec->ns != poller->ns) continue;
-      node.polled = true;
-      LookHealthy(node);
-    }
-  }
-}
+void HarnessWorld::OnEvent(const journal::Event& event) { book_.OnEvent(event); }
 
 // The fake server tells who polls; of any other it is asked, queue by queue.
 void HarnessWorld::ObservePollers() {
@@ -510,7 +463,7 @@ void HarnessWorld::ObservePollers() {
 }
 
 void HarnessWorld::CancelWaits() {
-  for (auto& [name, node] : workers_) node.waiting.clear();
+  book_.CancelWaits();
   // Workflows stay observed: how they end after all belongs into the journal. The machine ignores
   // what comes late.
 }
@@ -518,14 +471,9 @@ void HarnessWorld::CancelWaits() {
 // --- clean up ---
 
 void HarnessWorld::CleanUp(scenarios::Done done) {
-  cleaning_ = true;
-  CancelWaits();
+  book_.Close();
   observers_.clear();
-  for (auto& [name, node] : workers_) {
-    executor_.Cancel(node.restart_timer);
-    node.restart_timer = 0;
-    node.probe.reset();
-  }
+  for (auto& [name, node] : workers_) node.probe.reset();
   clients_.clear();
   StopWorkers([this, done = std::move(done)](const Status&) {
     links_.clear();
@@ -541,7 +489,7 @@ void HarnessWorld::StopWorkers(scenarios::Done done) {
     if (--*left == 0 && *alive) Later(done, absl::OkStatus());
   };
   for (auto& [name, node] : workers_) {
-    if (node.worker == nullptr || !node.worker->process().alive()) continue;
+    if (!Runs(node)) continue;
     ++*left;
     node.worker->process().StopWith(SIGTERM, kCleanUpGrace, Intent::kAsked,
                                     [one_less](const ProcessExit&) { one_less(); });

@@ -30,6 +30,7 @@
 #include "harness/target/grpc_link.h"
 #include "harness/target/target.h"
 #include "harness/target/temporal_client.h"
+#include "scenarios/engine/worker_book.h"
 #include "scenarios/engine/world.h"
 #include "scenarios/format/scenario.h"
 
@@ -109,12 +110,6 @@ class HarnessWorld final : public scenarios::World, private FaultTargets {
     std::unique_ptr<WorkerUnderTest> worker;
     PortLease port;  // {port}
     std::unique_ptr<HealthProbe> probe;
-    TimerId restart_timer = 0;
-    std::size_t restarts = 0;
-    bool wanted = false;   // the scenario wants it up: its restart policy counts
-    bool polling = false;  // since its last start: its own line, and a poll of its queue
-    bool polled = false;
-    std::vector<scenarios::Done> waiting;
   };
 
   // FaultTargets
@@ -137,9 +132,7 @@ class HarnessWorld final : public scenarios::World, private FaultTargets {
   void StartServer(ServerNode& node, std::optional<bool> keep_data, scenarios::Done done);
   Status StartIngress(IngressNode& node);
   void StartWorker(WorkerNode& node, scenarios::Done done);
-  void OnWorkerExit(WorkerNode& node, const ProcessExit& exit);
-  bool Healthy(const WorkerNode& node) const;
-  void LookHealthy(WorkerNode& node);
+  bool Runs(const WorkerNode& node) const;
   void ObservePollers();
   StatusOr<TemporalClient*> ClientNamed(const std::string& name);
   void Later(scenarios::Done done, Status status);
@@ -153,7 +146,6 @@ class HarnessWorld final : public scenarios::World, private FaultTargets {
   const scenarios::Topology& topology_;
   const HarnessWorldOptions options_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-  bool cleaning_ = false;
 
   std::optional<wire::CertificateSet> certificates_;
   CertificateFiles files_;
@@ -165,6 +157,7 @@ class HarnessWorld final : public scenarios::World, private FaultTargets {
   std::map<std::string, IngressNode, std::less<>> ingresses_;
   std::map<std::string, LinkNode, std::less<>> links_;
   std::map<std::string, WorkerNode, std::less<>> workers_;
+  scenarios::WorkerBook book_;
   std::map<std::string, std::unique_ptr<TemporalClient>, std::less<>> clients_;
   std::vector<std::unique_ptr<PollerObserver>> observers_;
   std::map<std::string, std::string>

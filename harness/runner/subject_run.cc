@@ -5,16 +5,15 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
 #include "base/journal/journal.h"
 #include "harness/net/asio_executor.h"
 #include "harness/process/private_names.h"
 #include "harness/process/private_network.h"
-#include "harness/runner/conclusion.h"
 #include "harness/runner/harness_world.h"
 #include "harness/runner/leaks.h"
-#include "reports/summary.h"
+#include "reports/work_folder.h"
+#include "scenarios/checks/conclusion.h"
 #include "scenarios/checks/judge.h"
 #include "scenarios/checks/registry.h"
 #include "scenarios/engine/step_machine.h"
@@ -41,7 +40,7 @@ StatusOr<reports::SubjectReport> RunSubject(const SubjectRunOptions& options) {
     SQUALL_RETURN_IF_ERROR(EnterPrivateNames(options.work_directory));
   if (NeedsPrivateNetwork(*subject)) SQUALL_RETURN_IF_ERROR(EnterPrivateNetwork());
   std::error_code error;
-  fs::copy_file(options.file, options.work_directory + "/" + kScenarioFile, error);
+  fs::copy_file(options.file, options.work_directory + "/" + reports::kScenarioFile, error);
   if (error)
     return MakeStatus(StatusCode::kUnavailable, "{}: {}", options.work_directory, error.message());
   // Whatever writes temporary files writes them here, where the leak check finds them.
@@ -63,7 +62,7 @@ StatusOr<reports::SubjectReport> RunSubject(const SubjectRunOptions& options) {
 
   SQUALL_ASSIGN_OR_RETURN(
       const std::unique_ptr<journal::Journal> journal,
-      journal::Journal::Create(clock, options.work_directory + "/" + kJournalFile));
+      journal::Journal::Create(clock, options.work_directory + "/" + reports::kJournalFile));
   SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<scenarios::ChecksJudge> judge,
                           scenarios::ChecksJudge::Create(subject->checks, TimeoutScale()));
   {
@@ -81,7 +80,7 @@ StatusOr<reports::SubjectReport> RunSubject(const SubjectRunOptions& options) {
     machine_options.journal_origin = journal->origin();
     machine_options.timeout = scenario.timeout;
     machine_options.conclude = [&](std::span<const scenarios::CheckResult> results) {
-      const SubjectConclusion conclusion = ConcludeSubject(results, subject->expect);
+      const auto conclusion = scenarios::ConcludeSubject(results, subject->expect);
       result.caught = conclusion.caught;
       return scenarios::Conclusion{conclusion.verdict, conclusion.explanation};
     };
@@ -129,15 +128,7 @@ StatusOr<reports::SubjectReport> RunSubject(const SubjectRunOptions& options) {
         "the journal could not be written: " + std::string(Message(journal->status()));
   }
 
-  // Written aside and renamed: a result that is there is whole.
-  const std::string path = options.work_directory + "/" + kResultFile;
-  {
-    std::ofstream file(path + ".part", std::ios::binary);
-    file << reports::SubjectJson(result);
-    if (!file.flush()) return MakeStatus(StatusCode::kUnavailable, "{}: cannot be written", path);
-  }
-  fs::rename(path + ".part", path, error);
-  if (error) return MakeStatus(StatusCode::kUnavailable, "{}: {}", path, error.message());
+  SQUALL_RETURN_IF_ERROR(reports::WriteResult(options.work_directory, result));
   return result;
 }
 

@@ -22,11 +22,6 @@ struct SubjectRunOptions {
   std::optional<ExternalServer> external;
 };
 
-// Names in the work folder.
-inline constexpr const char* kJournalFile = "journal.jsonl";
-inline constexpr const char* kResultFile = "result.json";
-inline constexpr const char* kScenarioFile = "scenario.yaml";
-
 // Writes the journal, the result and a copy of the scenario. SIGINT and SIGTERM abort it: the
 // result says so. Errors are those of getting started. Nothing but this may run in the process: the
 // leak check looks at all of it.

@@ -3,11 +3,11 @@
 #include <signal.h>
 
 #include <future>
-#include <map>
-#include <mutex>
 #include <thread>
 #include <utility>
 
+#include "base/journal/words.h"
+#include "fakes/frontend/fault_names.h"
 #include "fakes/server/fake_server.h"
 #include "harness/target/server_base.h"
 
@@ -16,42 +16,6 @@ namespace {
 
 // Between GOAWAY and the end of a graceful stop: time for answers to what is under way.
 constexpr Duration kDrain = std::chrono::milliseconds(100);
-
-// Between the server, which tells of its rules by their effects, and the journal, where they are
-// faults: `injected` and `healed` are their handles' to say, and of many hits the first is enough.
-class FaultNames final : public journal::Sink {
- public:
-  FaultNames(journal::Sink& below, std::string target)
-      : below_(below), target_(std::move(target)) {}
-
-  void Name(const std::string& id, std::string_view fault) {
-    const std::lock_guard lock(mutex_);
-    faults_[id] = {std::string(fault), false};
-  }
-
-  void Append(std::string_view source, journal::Payload payload) override {
-    if (auto* event = std::get_if<journal::FaultEvent>(&payload)) {
-      const std::lock_guard lock(mutex_);
-      const auto it = faults_.find(event->fault_id);
-      if (it != faults_.end()) {
-        if (event->what != "hit" || std::exchange(it->second.hit, true)) return;
-        event->fault = it->second.name;
-        event->target = target_;
-      }
-    }
-    below_.Append(source, std::move(payload));
-  }
-
- private:
-  struct Named {
-    std::string name;
-    bool hit = false;
-  };
-  journal::Sink& below_;
-  const std::string target_;
-  std::mutex mutex_;
-  std::map<std::string, Named> faults_;
-};
 
 class FakeInProcess final : public ServerBase {
  public:
@@ -156,7 +120,8 @@ class FakeInProcess final : public ServerBase {
     if (running_)
       return Later(std::move(done),
                    MakeStatus(StatusCode::kFailedPrecondition, "server {} runs already", name()));
-    Tell("starting", 0);
+    Tell("starting", 0, "",
+         server_ && !keep_data ? std::string(journal::kWithoutItsData) : std::string());
     const Status status = server_ ? server_->Resume(keep_data) : Create();
     if (!status.ok()) {
       Tell("start_failed", 0, "", std::string(Message(status)));
@@ -225,7 +190,7 @@ class FakeInProcess final : public ServerBase {
   }
 
   PortLease lease_;
-  FaultNames names_;  // before the server, which writes to it
+  fakes::FaultNames names_;  // before the server, which writes to it
   // Of a server that stands still, or that has not been started yet.
   std::vector<wire::Rule> waiting_rules_;
   std::vector<std::string> waiting_lifts_;

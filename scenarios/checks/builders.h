@@ -22,6 +22,7 @@ std::vector<CheckKind> OutputChecks();
 std::vector<CheckKind> EventChecks();
 std::vector<CheckKind> FigureChecks();
 std::vector<CheckKind> RestartChecks();
+std::vector<CheckKind> WorkChecks();
 
 // For CheckKind::make of checkers that cannot refuse their parameters.
 template <typename T>

@@ -18,10 +18,13 @@ using journal::RunEvent;
 StatusOr<std::unique_ptr<ChecksJudge>> ChecksJudge::Create(std::span<const CheckSpec> checks,
                                                            double timeout_scale) {
   auto judge = std::make_unique<ChecksJudge>();
-  std::vector<std::string> processes, faults;  // that a check speaks of
-  bool exits_checked = false;
+  // That a check speaks of.
+  std::vector<std::string> processes, faults, polling, ending, workflows;
+  std::set<std::string> asked;  // names of checks
+  enum class As { kCheck, kOracle, kQuietOracle };
   const auto add = [&](const std::string& id, const std::string& name, const Params& params,
-                       bool oracle) -> Status {
+                       As as) -> Status {
+    const bool oracle = as != As::kCheck;
     auto checker =
         MakeChecker({.name = name, .id = id, .params = params, .pos = {}}, timeout_scale);
     if (!checker.ok())
@@ -29,6 +32,7 @@ StatusOr<std::unique_ptr<ChecksJudge>> ChecksJudge::Create(std::span<const Check
     Entry entry{.id = id,
                 .needs = FindCheck(name)->definition.needs,
                 .oracle = oracle,
+                .only_when_broken = as == As::kQuietOracle,
                 .checker = *std::move(checker)};
     for (std::string& kind : entry.checker->Needs()) {
       if (std::find(entry.needs.begin(), entry.needs.end(), kind) == entry.needs.end())
@@ -39,30 +43,49 @@ StatusOr<std::unique_ptr<ChecksJudge>> ChecksJudge::Create(std::span<const Check
   };
   for (const CheckSpec& spec : checks) {
     SQUALL_RETURN_IF_ERROR(
-        add(spec.id.empty() ? spec.name : spec.id, spec.name, spec.params, false));
+        add(spec.id.empty() ? spec.name : spec.id, spec.name, spec.params, As::kCheck));
     if (spec.name == "exits" || spec.name == "stays_up" || spec.name == "same_process" ||
         spec.name == "graceful_stop" || spec.name == "no_crash_loop") {
       processes.push_back(spec.params.Text("worker"));
     }
     if (spec.name == "nothing_left_running") {
-      for (std::string& name : spec.params.Texts("processes")) processes.push_back(std::move(name));
+      for (std::string& name : spec.params.Texts("processes")) {
+        ending.push_back(name);
+        processes.push_back(std::move(name));
+      }
     }
-    if (spec.name == "no_unexpected_exit") exits_checked = true;
+    if (spec.name == "exits" || spec.name == "graceful_stop")
+      ending.push_back(spec.params.Text("worker"));
+    if (spec.name == "not_zombie") polling.push_back(spec.params.Text("worker"));
+    if (spec.name == "workflow_completed") {
+      const std::string id = spec.params.Text("workflow");
+      const std::int64_t count = spec.params.Int("count", 1);
+      for (std::int64_t i = 1; i <= count; ++i)
+        workflows.push_back(count == 1 ? id : fmt::format("{}-{}", id, i));
+      if (id.empty()) asked.insert("work_once");  // it speaks of all
+    }
+    asked.insert(spec.name);
     if (spec.name == "fault_hit") faults.push_back(spec.params.Text("fault"));
   }
   const auto oracle = [](std::string_view name) {
     return std::string(kOraclePrefix) + std::string(name);
   };
-  if (!exits_checked) {
+  const auto watch = [&](std::string_view name, As as, std::vector<std::string> except) -> Status {
+    if (asked.contains(std::string(name))) return absl::OkStatus();
     Params params;
-    params.Set("except", std::move(processes));
-    SQUALL_RETURN_IF_ERROR(add(oracle("no_unexpected_exit"), "no_unexpected_exit", params, true));
-  }
+    params.Set("except", std::move(except));
+    return add(oracle(name), std::string(name), params, as);
+  };
+  SQUALL_RETURN_IF_ERROR(watch("no_unexpected_exit", As::kOracle, std::move(processes)));
+  SQUALL_RETURN_IF_ERROR(watch("no_zombie", As::kQuietOracle, std::move(polling)));
+  SQUALL_RETURN_IF_ERROR(watch("no_hung_shutdown", As::kQuietOracle, std::move(ending)));
+  if (!asked.contains("no_workflow_lost"))  // of all as well
+    SQUALL_RETURN_IF_ERROR(watch("work_once", As::kQuietOracle, std::move(workflows)));
   Params params;
   params.Set("fault", std::string());  // all
   params.Set("except", std::move(faults));
   params.Set("oracle", true);
-  SQUALL_RETURN_IF_ERROR(add(oracle("fault_hit"), "fault_hit", params, true));
+  SQUALL_RETURN_IF_ERROR(add(oracle("fault_hit"), "fault_hit", params, As::kOracle));
   return judge;
 }
 
@@ -105,6 +128,7 @@ std::vector<CheckResult> ChecksJudge::Finish(SteadyTime end) {
     // Nothing to watch, or no way to watch it: an oracle stays silent rather than spoil the
     // verdict.
     if (entry.oracle && (!missing.empty() || !entry.checker->SawAnything())) continue;
+    if (entry.only_when_broken && verdict.outcome == Outcome::kPass) continue;
     if (!missing.empty()) {
       verdict.outcome = Outcome::kUnknown;
       verdict.happened =

@@ -19,10 +19,6 @@
 
 namespace squall::scenarios {
 
-// What an oracle's result is called: "oracle:fault_hit". The prefix keeps it apart from a
-// scenario's own checks.
-inline constexpr std::string_view kOraclePrefix = "oracle:";
-
 // Among the versions of what took part in a run (RunEvent::versions): what upper limits of elapsed
 // time were multiplied by, where it is not 1. So reports tell it, and a saved journal knows it.
 inline constexpr std::string_view kTimeoutScaleVersion = "timeout_scale";
@@ -35,6 +31,9 @@ StatusOr<double> TimeoutScaleOf(std::span<const journal::Event> events);
 //   speaks of (exits, stays_up,
 //                       same_process, graceful_stop, nothing_left_running), which then judges their
 //                       end
+//   no_zombie, no_hung_shutdown, work_once
+//                       the checks of these names, without the workers and workflows that a check
+//                       of the scenario judges in that respect
 //   fault_hit           every injected fault worked and was met by traffic; unknown otherwise,
 //   since then nothing was tested.
 //                       Leaves out faults that a check of the scenario names.
@@ -58,6 +57,7 @@ class ChecksJudge final : public Judge {
     std::string id;
     std::vector<std::string> needs;
     bool oracle = false;
+    bool only_when_broken = false;  // it says nothing where all is well
     std::unique_ptr<Checker> checker;
   };
   // The machine's own kinds are in every journal.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/util/text.h"
@@ -13,7 +14,10 @@ namespace squall::scenarios {
 namespace {
 
 using journal::Event;
+using journal::FaultEvent;
 using journal::PollerEvent;
+using journal::ProcessEvent;
+using journal::WorkerEvent;
 using journal::WorkflowEvent;
 using enum ParamType;
 
@@ -44,7 +48,10 @@ class NotZombie final : public Checker {
     Close(event.time);
     const bool was_held = polls_.held();
     disturbances_.Observe(event);
-    track_.Observe(event);
+    if (track_.Observe(event)) {
+      if (event.what() == "signalled") asked_ = true;
+      if (event.what() == "starting") asked_ = false;
+    }
     if (const auto* w = event.As<WorkflowEvent>()) ObserveWorkflow(*w);
     if (const auto* p = event.As<PollerEvent>();
         p != nullptr && (p->what == "arrived" || p->what == "seen"))
@@ -107,6 +114,8 @@ class NotZombie final : public Checker {
   }
 
  private:
+  friend class NoZombies;
+
   explicit NotZombie(const Params& params)
       : worker_(params.Text("worker")),
         within_(params.Time("within")),
@@ -116,7 +125,7 @@ class NotZombie final : public Checker {
   bool Due() const {
     if (!disturbances_.calm()) return false;
     if (worker_.empty()) return !open_.empty();
-    return track_.up() && !track_.paused();
+    return track_.up() && !track_.paused() && !(until_asked_ && asked_);
   }
 
   // A queue of nearly the same name that somebody did poll: starter and worker do not agree.
@@ -160,9 +169,65 @@ class NotZombie final : public Checker {
   Disturbances disturbances_;
   std::set<std::string> polled_;  // queues
   std::set<std::string> open_;    // workflows that wait for somebody, without a worker
+  bool until_asked_ = false;      // it need not poll any more once it was asked to stop
+  bool asked_ = false;
   bool was_due_ = false, was_due_once_ = false, proved_ = false, ever_polled_ = false;
   std::optional<SteadyTime> since_;  // of the stretch without a poll
   std::optional<SteadyTime> zombie_since_, zombie_until_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------
+// no_zombie: NotZombie for every worker that is started.
+
+class NoZombies final : public Checker {
+ public:
+  explicit NoZombies(const Params& params) : params_(params) {
+    for (const std::string& name : params.Texts("except")) except_.insert(name);
+  }
+
+  void Observe(const Event& event) override {
+    const auto* p = event.As<ProcessEvent>();
+    if (p != nullptr && p->role == "worker" && p->what == "starting" &&
+        !except_.contains(p->process) && !watches_.contains(p->process)) {
+      Params params = params_;
+      params.Set("worker", p->process);
+      NotZombie watch(params);
+      watch.until_asked_ = true;
+      for (const Event& earlier : history_) watch.Observe(earlier);
+      watches_.emplace(p->process, std::move(watch));
+    }
+    for (auto& [name, watch] : watches_) watch.Observe(event);
+    // What a worker that is started later has to know: who is up, what is disturbed, whose queue is
+    // whose.
+    const auto* w = event.As<WorkerEvent>();
+    if (p != nullptr || event.As<FaultEvent>() != nullptr || (w != nullptr && w->what == "polling"))
+      history_.push_back(event);
+  }
+
+  bool SawAnything() const override {
+    return std::any_of(watches_.begin(), watches_.end(),
+                       [](const auto& watch) { return watch.second.was_due_once_; });
+  }
+
+  Verdict Finish(SteadyTime end) const override {
+    const std::string expected =
+        fmt::format("every worker polls, never silent for {} while it is up and the server well",
+                    FormatDuration(params_.Time("within")));
+    if (!SawAnything()) return Unknown(expected, "no worker was up while the server was well");
+    std::vector<std::string> zombies;
+    for (const auto& [name, watch] : watches_) {
+      const Verdict verdict = watch.Finish(end);
+      if (verdict.outcome == Outcome::kFail) zombies.push_back(verdict.happened);
+    }
+    if (!zombies.empty()) return Fail(expected, Listed(zombies));
+    return Pass(expected, Counted(watches_.size(), "worker") + " watched");
+  }
+
+ private:
+  const Params params_;
+  std::set<std::string> except_;
+  std::map<std::string, NotZombie> watches_;
+  std::vector<Event> history_;
 };
 
 }  // namespace
@@ -198,6 +263,27 @@ std::vector<CheckKind> PollingChecks() {
                        "the time was over",
        .example = "- not_zombie: {worker: w, queue: orders, within: 5s}",
        .make = &NotZombie::Create},
+      {.definition =
+           {.name = "no_zombie",
+            .doc = "`not_zombie` for every worker that is started, until it is asked to stop; "
+                   "nobody waits for its time to be over. Watches every run as an oracle, for the "
+                   "workers that no `not_zombie` names.",
+            .params = {{.name = "except", .type = kTextList, .doc = "Workers left out."},
+                       {.name = "within",
+                        .type = kDuration,
+                        .doc = "Longest time without a poll: more than any back-off or recovery "
+                               "that is as it should be.",
+                        .default_text = "45s",
+                        .upper_limit = true},
+                       {.name = "fresh",
+                        .type = kDuration,
+                        .doc = "As in `not_zombie`.",
+                        .default_text = "70s"}},
+            .needs = {"poller", "process"},
+            .oracle = true},
+       .nothing_seen = "unknown when no worker was up while the server was well",
+       .example = "- no_zombie: {except: [w], within: 1m}",
+       .make = Make<NoZombies>},
   };
 }
 

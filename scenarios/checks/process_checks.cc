@@ -389,7 +389,8 @@ std::vector<CheckKind> ProcessChecks() {
                    "Watches every run as an oracle, for "
                    "the processes that no other check speaks of.",
             .params = {{.name = "except", .type = kTextList, .doc = "Processes left out."}},
-            .needs = {"process"}},
+            .needs = {"process"},
+            .oracle = true},
        .nothing_seen = "unknown when no process was seen",
        .example = "- no_unexpected_exit: {except: [w]}",
        .make = Make<NoUnexpectedExit>},

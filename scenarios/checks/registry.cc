@@ -16,7 +16,7 @@ std::vector<CheckKind> AllKinds() {
   std::vector<CheckKind> all;
   for (auto* part :
        {&WorkflowChecks, &ProcessChecks, &ShutdownChecks, &ConnectionChecks, &PollingChecks,
-        &CallChecks, &OutputChecks, &EventChecks, &FigureChecks, &RestartChecks}) {
+        &CallChecks, &OutputChecks, &EventChecks, &FigureChecks, &RestartChecks, &WorkChecks}) {
     for (CheckKind& kind : part()) all.push_back(std::move(kind));
   }
   std::sort(all.begin(), all.end(),
@@ -117,10 +117,16 @@ In parameters, an *event* is written KIND.WORD with fields that must match: `pro
 
 ## Oracles
 
-They watch every run, unasked; their results are called `oracle:...`. An oracle that had nothing to watch is silent.
+They watch every run of every world, unasked; their results are called `oracle:...`. An oracle that had nothing to watch is silent;
+those for zombies, shutdowns and work are so, too, where all is well.
 
 - `oracle:no_unexpected_exit`: as the check of that name, for the processes of which no check of the scenario speaks (`exits`,
   `stays_up`, `same_process`, `graceful_stop`, `no_crash_loop`, `nothing_left_running`).
+- `oracle:no_zombie`: as the check of that name, for the workers that no `not_zombie` of the scenario names.
+- `oracle:no_hung_shutdown`: as the check of that name, for the workers of whose end no check speaks (`exits`, `graceful_stop`,
+  `nothing_left_running`).
+- `oracle:work_once`: as the check of that name; silent where `no_workflow_lost` is asked for, and for the workflows that a
+  `workflow_completed` names.
 - `oracle:fault_hit`: every fault that no check of the scenario names could be injected and healed and was met by traffic. If not, the
   verdict is unknown: nothing was tested.
 

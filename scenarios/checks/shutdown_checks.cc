@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 #include <map>
+#include <set>
 
 #include "scenarios/checks/builders.h"
 #include "scenarios/checks/tracks.h"
@@ -14,6 +15,7 @@ namespace {
 
 using journal::ActivityEvent;
 using journal::Event;
+using journal::FaultEvent;
 using journal::ProcessEvent;
 using journal::WorkerEvent;
 using journal::WorkflowEvent;
@@ -180,6 +182,80 @@ class GracefulStop final : public Checker {
   std::map<std::string, Workflow> workflows_;
 };
 
+// ---------------------------------------------------------------------------------------------------------------
+// no_hung_shutdown
+//
+// Who is asked to stop ends by itself. A worker that somebody has to kill, or that is still there
+// long after, hangs; one that was frozen meanwhile, or on which a fault is in force that keeps it,
+// cannot.
+
+class NoHungShutdown final : public Checker {
+ public:
+  explicit NoHungShutdown(const Params& params) : within_(params.Time("within")) {
+    for (const std::string& name : params.Texts("except")) except_.insert(name);
+  }
+
+  void Observe(const Event& event) override {
+    if (const auto* f = event.As<FaultEvent>()) {
+      const FaultDefinition* row = FindFault(FaultTarget::kWorker, f->fault);
+      if (row == nullptr || row->one_shot()) return;
+      if (f->what == "injected") kept_[f->target].insert(f->fault_id);
+      if (f->what == "healed") kept_[f->target].erase(f->fault_id);
+      return;
+    }
+    const auto* p = event.As<ProcessEvent>();
+    if (p == nullptr || p->role != "worker" || except_.contains(p->process)) return;
+    Stop& stop = stops_[p->process];
+    if (p->what == "starting") stop = {};
+    if (p->what == "paused") stop.excused = true;
+    const int signal = p->signal.value_or(0);
+    if (p->what == "signalled" && !stop.asked && (signal == SIGTERM || signal == SIGINT)) {
+      stop.asked = event.time;
+      stop.excused = stop.excused || !kept_[p->process].empty();
+      ++asked_;
+    }
+    if (p->what == "resumed" && !stop.asked) stop.excused = false;
+    if (p->what != "exited" || !stop.asked) return;
+    const Duration took = event.time - *stop.asked;
+    if (!stop.excused && p->signal == SIGKILL && p->reason == "asked") {
+      hung_.push_back(fmt::format("{} was asked to stop at {} and had to be killed {} later",
+                                  p->process, At(*stop.asked), FormatDuration(took)));
+    } else if (!stop.excused && took > within_) {
+      hung_.push_back(fmt::format("{} was asked to stop at {} and ended only {} later", p->process,
+                                  At(*stop.asked), FormatDuration(took)));
+    }
+    stop = {};
+  }
+
+  bool SawAnything() const override { return asked_ > 0; }
+
+  Verdict Finish(SteadyTime end) const override {
+    const std::string expected = fmt::format(
+        "every worker that is asked to stop ends by itself, within {}", FormatDuration(within_));
+    if (asked_ == 0) return Unknown(expected, "no worker was asked to stop");
+    std::vector<std::string> hung = hung_;
+    for (const auto& [name, stop] : stops_) {
+      if (!stop.asked || stop.excused || end <= *stop.asked + within_) continue;
+      hung.push_back(fmt::format("{} was asked to stop at {} and still runs {} later", name,
+                                 At(*stop.asked), FormatDuration(end - *stop.asked)));
+    }
+    if (!hung.empty()) return Fail(expected, Listed(hung));
+    return Pass(expected, Counted(asked_, "stop") + " seen");
+  }
+
+ private:
+  struct Stop {
+    std::optional<SteadyTime> asked;
+    bool excused = false;
+  };
+  Duration within_;
+  std::set<std::string> except_;
+  std::map<std::string, std::set<std::string>> kept_;  // faults in force, by what they act on
+  std::map<std::string, Stop> stops_;
+  std::size_t asked_ = 0;
+  std::vector<std::string> hung_;
+};
+
 // -------------------------------------------------------------------------------------------------------------------
 // order
 
@@ -267,6 +343,23 @@ std::vector<CheckKind> ShutdownChecks() {
        .nothing_seen = "unknown when it was never asked to stop, or nothing was in flight",
        .example = "- graceful_stop: {worker: w, within: 8s}",
        .make = Make<GracefulStop>},
+      {.definition =
+           {.name = "no_hung_shutdown",
+            .doc = "Every worker that is asked to stop (SIGTERM, SIGINT) ends by itself: nobody "
+                   "has to kill it, and it is not there long after. Watches every run as an "
+                   "oracle, for the workers of whose end no check speaks.",
+            .params = {{.name = "except", .type = kTextList, .doc = "Workers left out."},
+                       {.name = "within",
+                        .type = kDuration,
+                        .doc = "Longest time from the signal to the end; core needs 30 s behind a "
+                               "connection that is stalled.",
+                        .default_text = "60s",
+                        .upper_limit = true}},
+            .needs = {"process"},
+            .oracle = true},
+       .nothing_seen = "unknown when no worker was asked to stop",
+       .example = "- no_hung_shutdown: {within: 40s}",
+       .make = Make<NoHungShutdown>},
       {.definition = {.name = "order",
                       .doc = "The first occurrences of these events come in this order.",
                       .params = {{.name = "events",

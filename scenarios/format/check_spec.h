@@ -105,7 +105,11 @@ struct CheckDefinition {
   std::string doc;
   ParamTable params;
   std::vector<std::string> needs;  // kinds of event without which the verdict is unknown
+  bool oracle = false;             // watches every run, unasked, as kOraclePrefix + name
 };
+// What an oracle's result is called: "oracle:fault_hit". The prefix keeps it apart from a
+// scenario's own checks.
+inline constexpr std::string_view kOraclePrefix = "oracle:";
 using CheckTable = std::vector<CheckDefinition>;
 
 // One check that a scenario asks for.

@@ -262,6 +262,9 @@ class ScenarioReader {
   Status CheckExpectation(const Subject& subject) const {
     std::vector<std::string> ids;
     for (const CheckSpec& check : subject.checks) ids.push_back(check.id);
+    for (const CheckDefinition& check : checks_) {
+      if (check.oracle) ids.push_back(std::string(kOraclePrefix) + check.name);
+    }
     for (const std::string& id : subject.expect.fail) {
       if (std::find(ids.begin(), ids.end(), id) != ids.end()) continue;
       return ErrorAt(

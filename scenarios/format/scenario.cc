@@ -1,5 +1,7 @@
 #include "scenarios/format/scenario.h"
 
+#include <algorithm>
+
 namespace squall::scenarios {
 namespace {
 
@@ -30,6 +32,12 @@ std::optional<WorldKind> WorldFromName(std::string_view name) {
     if (WorldName(world) == name) return world;
   }
   return std::nullopt;
+}
+
+bool MeantFor(const Needs& needs, WorldKind world) {
+  return std::any_of(needs.worlds.begin(), needs.worlds.end(), [world](WorldKind meant) {
+    return meant == world || (meant == WorldKind::kFake && world == WorldKind::kSim);
+  });
 }
 
 const std::vector<std::string>& KnownTools() {

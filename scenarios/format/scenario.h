@@ -262,10 +262,12 @@ struct Step {
 // --- the whole ---
 
 struct Needs {
-  std::vector<WorldKind> worlds = {WorldKind::kFake, WorldKind::kReal};
+  std::vector<WorldKind> worlds = {WorldKind::kSim, WorldKind::kFake, WorldKind::kReal};
   std::vector<std::string>
       tools;  // words of KnownTools(); what a kind of worker or world needs is implied
 };
+// What is meant for the fake server is meant for virtual time, too: the server is the same.
+bool MeantFor(const Needs& needs, WorldKind world);
 const std::vector<std::string>& KnownTools();  // core, python, go, typescript
 
 // What must come of a subject: pass, or exactly these checks fail.

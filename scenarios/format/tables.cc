@@ -128,7 +128,10 @@ std::vector<ObjectTable> MakeObjects() {
       {"needs",
        "Requirements.",
        {
-           {.name = "worlds", .type = kTextList, .doc = "sim, fake, real. Default: fake and real."},
+           {.name = "worlds",
+            .type = kTextList,
+            .doc = "sim, fake, real. Default: all of them. What is meant for fake is meant for "
+                   "sim, too."},
            {.name = "tools",
             .type = kTextList,
             .doc = "core, python, go (squall-service), typescript; what a kind of worker needs is "

@@ -1,25 +1,22 @@
-#include "harness/runner/conclusion.h"
+#include "scenarios/checks/conclusion.h"
 
 #include <fmt/format.h>
 
 #include "scenarios/checks/judge.h"
 #include "scenarios/engine/step_machine.h"
 
-namespace squall::harness {
-
-using scenarios::CheckResult;
-using scenarios::Outcome;
+namespace squall::scenarios {
 
 SubjectConclusion ConcludeSubject(std::span<const CheckResult> results,
-                                  const scenarios::Expectation& expectation) {
+                                  const Expectation& expectation) {
   // Whatever else failed: when the infrastructure did, it may have been the cause.
   for (const CheckResult& result : results) {
-    if (result.check != scenarios::kInfrastructureCheck) continue;
+    if (result.check != kInfrastructureCheck) continue;
     return {Outcome::kUnknown, false,
             fmt::format("infrastructure: {}: {}", result.expected, result.happened)};
   }
-  const scenarios::SubjectJudgement judgement = scenarios::JudgeSubject(results, expectation);
+  const SubjectJudgement judgement = JudgeSubject(results, expectation);
   return {judgement.verdict, judgement.caught, judgement.explanation};
 }
 
-}  // namespace squall::harness
+}  // namespace squall::scenarios

@@ -1,14 +1,11 @@
-#include "harness/runner/conclusion.h"
+#include "scenarios/checks/conclusion.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace squall::harness {
+namespace squall::scenarios {
 namespace {
 
-using scenarios::CheckResult;
-using scenarios::Expectation;
-using scenarios::Outcome;
 using ::testing::HasSubstr;
 
 TEST(Conclude, ABrokenSubjectsStepsDoNotCountAgainstBeingCaught) {
@@ -40,4 +37,4 @@ TEST(Conclude, InfrastructureIsUnknownWhateverElseFailed) {
 }
 
 }  // namespace
-}  // namespace squall::harness
+}  // namespace squall::scenarios
