@@ -3,6 +3,7 @@
 PRESET ?= dev
 BUILD := build/$(PRESET)
 SCENARIOS ?=
+WORLD ?= fake
 FUZZ_SECONDS ?= 60
 JOBS := $(shell nproc)
 # Tests mostly wait.
@@ -29,9 +30,9 @@ configure: setup $(BUILD)/build.ninja
 build: configure ## Build everything
 	@cmake --build --preset $(PRESET)
 
-run: configure ## Build, then run the incidents in the fake world
+run: configure ## Build, then run the incidents in WORLD (fake; sim: virtual time)
 	@cmake --build --preset $(PRESET) --target programs
-	@$(BUILD)/bin/squall run --world fake $(SCENARIOS)
+	@$(BUILD)/bin/squall run --world $(WORLD) $(SCENARIOS)
 
 test: configure ## Build, then run all tests
 	@cmake --build --preset $(PRESET)
@@ -51,7 +52,7 @@ prove-flakes: configure ## 20 runs of all scenarios in both worlds: no flake, no
 
 prove-long: configure ## Incidents at the full length of their intervals, in both worlds at once (14 minutes)
 	@cmake --build --preset $(PRESET) --target programs
-	@$(BUILD)/bin/squall --library scenarios/long run --world all --jobs 8
+	@$(BUILD)/bin/squall --library scenarios/long run --world fake,real --jobs 8
 
 prove-faults: configure ## The example of every fault, in the fake world: injected, met, healed, and work goes on
 	@cmake --build --preset $(PRESET) --target programs
@@ -95,6 +96,14 @@ prove-proxy: configure ## Toxics in force from byte 0 on 10,000 connections; 1,0
 check-determinism: configure ## SEEDS (10000) seeds, each in a forked child and in a fresh process: the same run?
 	@cmake --build --preset $(PRESET) --target squall-sim
 	@$(BUILD)/bin/squall-sim --seeds 1..$${SEEDS:-10000} --jobs $(JOBS) --check-determinism
+
+prove-oracles: configure ## Subjects that the oracles must see without being asked for, in the sim, fake and real worlds (a minute)
+	@cmake --build --preset $(PRESET) --target programs
+	@$(BUILD)/bin/squall --library tests/data/oracles run --world all --jobs 8
+
+prove-fidelity: configure ## The same scenarios in the sim, fake and real worlds, figures compared; writes the table of docs/simulation.md
+	@cmake --build --preset $(PRESET) --target programs
+	@tests/fidelity/fidelity.py --squall $(BUILD)/bin/squall --write
 
 prove-faults-seen: configure ## Every fault of the frame-aware proxy shown to C++, core, Go and Node clients; writes docs/faults-seen.md
 	@cmake --build --preset $(PRESET) --target faults_seen_test grpc_proxy_test

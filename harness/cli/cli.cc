@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 
@@ -40,7 +41,8 @@ constexpr const char* kRunFooter = R"(Examples:
   squall run E1 'R*'                       by id or name, globs allowed
   squall run E1/broken                     one subject
   squall run ./my.yaml                     a file of your own
-  squall run --world all --jobs 4          fake and real world, four at a time
+  squall run --world all --jobs 4          sim, fake and real world, four at a time
+  squall run --world sim R1                in virtual time: a minute of outages takes milliseconds
   squall run R2 --until-fail               again and again, until it fails
   squall run --tag fast --shard 2/3        the second third of what is tagged fast
   squall run E4/fixed --world fake --seed 42 --keep
@@ -57,9 +59,18 @@ constexpr const char* kCheckFooter = R"(Examples:
   squall check --schema > squall.schema.json
                                            for editors: # yaml-language-server: $schema=squall.schema.json)";
 
-std::vector<WorldKind> Worlds(const std::string& word) {
-  if (word == "all") return {WorldKind::kFake, WorldKind::kReal};
-  return {*scenarios::WorldFromName(word)};
+const std::vector<std::string> kWorldWords = {"sim", "fake", "real", "all"};
+
+// Of words that were looked at; each world once.
+std::vector<WorldKind> Worlds(const std::vector<std::string>& words) {
+  std::vector<WorldKind> worlds;
+  for (const WorldKind world : {WorldKind::kSim, WorldKind::kFake, WorldKind::kReal}) {
+    if (std::any_of(words.begin(), words.end(), [world](const std::string& word) {
+          return word == "all" || word == WorldName(world);
+        }))
+      worlds.push_back(world);
+  }
+  return worlds;
 }
 
 // The value is one of these words.
@@ -136,7 +147,7 @@ int Main(int argc, char** argv) {
                  "Folder of scenarios (default: the one that comes with squall)");
 
   RunCommand run;
-  std::string world = "fake";
+  std::vector<std::string> world = {"fake"};
   ExternalFlags given;
   std::uint64_t seed = 0;
   CLI::App* run_app = app.add_subcommand("run", "Run scenarios and judge them");
@@ -146,8 +157,11 @@ int Main(int argc, char** argv) {
   run_app->add_option("--tag", run.tags, "Only scenarios with this tag (may be repeated)");
   run_app
       ->add_option("--world", world,
-                   "fake: our server, in process; real: Temporal's dev server; all: both")
-      ->check(OneOf({"fake", "real", "all"}))
+                   "sim: virtual time; fake: our server, in process; real: Temporal's dev server; "
+                   "several with commas; all: each")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(OneOf(kWorldWords))
       ->capture_default_str();
   run_app->add_option("--jobs,-j", run.jobs, "Subjects at a time (default: two per CPU)")
       ->check(CLI::Range(0, 256));
@@ -304,8 +318,8 @@ std::string DefaultConfig() {
 #library = "scenarios"
 
 [run]
-# fake, real or all.
-#world = "fake"
+# sim, fake, real or all; several as a list.
+#world = ["fake"]
 # Subjects at a time; 0: two per CPU.
 #jobs = 0
 # How many times each subject runs.

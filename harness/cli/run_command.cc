@@ -108,10 +108,10 @@ int Run(const RunCommand& command) {
   selection.patterns = run.patterns;
   selection.tags = run.tags;
   selection.worlds = run.worlds;
-  if (run.external &&
-      run.worlds == std::vector<scenarios::WorldKind>{scenarios::WorldKind::kFake}) {
+  if (run.external && std::find(run.worlds.begin(), run.worlds.end(),
+                                scenarios::WorldKind::kReal) == run.worlds.end()) {
     return Complain(Status(StatusCode::kInvalidArgument,
-                           "--address needs --world real: the fake world has its own server"),
+                           "--address needs --world real: the other worlds have their own server"),
                     kExitUsage);
   }
   if (!run.shard.empty() && !ParseShard(run.shard, &selection)) {
@@ -144,6 +144,7 @@ int Run(const RunCommand& command) {
   options.library = run.library.library.empty() ? DefaultLibrary() : run.library.library;
   if (!run.library.library.empty()) options.repeat_arguments = " --library " + run.library.library;
   options.program = fs::read_symlink("/proc/self/exe").string();
+  options.sim_program = (fs::path(options.program).parent_path() / "squall-sim").string();
   const auto directory = MakeRunDirectory(run.out, clock, seed);
   if (!directory.ok()) return Complain(directory.status(), kExitUnknown);
   options.run_directory = *directory;

@@ -118,11 +118,10 @@ std::optional<std::string> Missing(const Status& status) {
 
 std::optional<std::string> MissingRequirement(const Subject& subject, WorldKind world,
                                               const std::optional<ExternalServer>& external) {
-  const auto& worlds = subject.needs.worlds;
-  if (std::find(worlds.begin(), worlds.end(), world) == worlds.end()) {
+  if (!scenarios::MeantFor(subject.needs, world))
     return fmt::format("not meant for the {} world", scenarios::WorldName(world));
-  }
-  if (world == WorldKind::kSim) return "this program has no sim world: use squall-sim";
+  // squall-sim itself says what it cannot do.
+  if (world == WorldKind::kSim) return std::nullopt;
   if (auto missing = MissingFault(subject, world, external)) return missing;
   if (auto missing = CrossedWires(subject)) return missing;
   if (world == WorldKind::kReal) {

@@ -4,13 +4,10 @@
 #include <cctype>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <set>
-#include <sstream>
 
-#include "harness/runner/subject_run.h"
-#include "reports/summary.h"
+#include "reports/work_folder.h"
 
 namespace squall::harness {
 namespace {
@@ -45,16 +42,6 @@ std::string Quoted(const std::string& word) {
 }
 
 bool AsItShouldBe(const reports::SubjectReport& result) { return !result.ran() || result.good(); }
-
-StatusOr<reports::SubjectReport> ReadResult(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return MakeStatus(StatusCode::kNotFound, "there is no {}", path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  auto result = reports::SubjectFromJson(text.str());
-  if (!result.ok()) return Annotate(result.status(), path);
-  return result;
-}
 
 }  // namespace
 
@@ -103,7 +90,9 @@ void Runner::Fill() {
     if (static_cast<int>(active_.size()) >= options_.jobs) return;
     auto [index, job] = std::move(waiting_.front());
     waiting_.pop_front();
-    const auto missing = MissingRequirement(*job.subject, job.world, options_.external);
+    auto missing = MissingRequirement(*job.subject, job.world, options_.external);
+    if (!missing && job.world == scenarios::WorldKind::kSim && !fs::exists(options_.sim_program))
+      missing = fmt::format("the simulator is not built: there is no {}", options_.sim_program);
     if (missing) {
       reports::SubjectReport result = Base(job);
       result.skipped = *missing;
@@ -159,15 +148,23 @@ void Runner::Begin(Job job, std::size_t index) {
     result.explanation = fmt::format("{}: {}", active->folder, error.message());
     return Report(index, job, std::move(result));
   }
+  // In virtual time it is a program of its own, which takes and leaves the same.
+  const bool simulated = job.world == scenarios::WorldKind::kSim;
   ChildOptions child;
   child.name = "run-one";
-  child.argv = {options_.program, "run-one",
-                "--file",         fs::absolute(job.scenario->file).string(),
-                "--subject",      job.subject->name,
-                "--world",        std::string(WorldName(job.world)),
-                "--seed",         std::to_string(job.seed),
-                "--work",         active->folder};
-  if (options_.external) {
+  child.argv = {simulated ? options_.sim_program : options_.program,
+                "run-one",
+                "--file",
+                fs::absolute(job.scenario->file).string(),
+                "--subject",
+                job.subject->name,
+                "--world",
+                std::string(WorldName(job.world)),
+                "--seed",
+                std::to_string(job.seed),
+                "--work",
+                active->folder};
+  if (options_.external && !simulated) {
     const ExternalServer& external = *options_.external;
     const auto add = [&child](const char* flag, const std::string& value) {
       if (value.empty()) return;
@@ -221,7 +218,7 @@ void Runner::Ended(Active* raw, const ProcessExit& exit) {
 
   const reports::SubjectReport base = Base(active->job);
   reports::SubjectReport result;
-  auto written = ReadResult(active->folder + "/" + kResultFile);
+  auto written = reports::ReadResult(active->folder);
   if (written.ok()) {
     result = *std::move(written);
   } else {
@@ -244,8 +241,9 @@ void Runner::Ended(Active* raw, const ProcessExit& exit) {
   result.repetition = base.repetition;
   result.seed = base.seed;
   result.repeat_command = base.repeat_command;
-  if (listener_.on_ended) listener_.on_ended(active->job, result);
-  if (AsItShouldBe(result) && !options_.keep) {
+  if (listener_.on_ended && result.ran()) listener_.on_ended(active->job, result);
+  // What was not run has left nothing worth keeping.
+  if (AsItShouldBe(result) && (!options_.keep || !result.ran())) {
     std::error_code ignored;
     fs::remove_all(active->folder, ignored);
     result.work_directory.clear();

@@ -28,6 +28,7 @@ struct RunOptions {
   bool keep = false;             // keep the work folders of what passed, too
   std::string run_directory;     // exists; each subject gets a folder in it
   std::string program;           // this program
+  std::string sim_program;       // squall-sim, for subjects of the sim world
   std::string library;           // folder whose scenarios are found by id, for repeat commands
   std::string repeat_arguments;  // what else repeating takes: " --library X"
   std::optional<ExternalServer> external;

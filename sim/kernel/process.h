@@ -23,6 +23,11 @@ struct Process {
   std::string host = "sim";
   std::map<std::string, std::string> environment;
 
+  // Its calendar: so much off (nanoseconds) at the moment `wall_since`, and running so fast from
+  // then on. Durations are everybody's.
+  std::int64_t wall_offset = 0, wall_since = 0;
+  double wall_rate = 1;
+
   bool dead = false;
   bool stopped = false;
   int exit_code = 0;        // once dead, when it ended by itself

@@ -34,13 +34,35 @@ std::int64_t StartOf(clockid_t clock) {
   }
 }
 
+// Moments of the run as the process's calendar counts them, and back.
+std::int64_t Skewed(const Process& process, std::int64_t now) {
+  const auto since = static_cast<double>(now - process.wall_since);
+  return now + process.wall_offset +
+         (process.wall_rate == 1 ? 0 : static_cast<std::int64_t>(since * (process.wall_rate - 1)));
+}
+std::int64_t Unskewed(const Process& process, std::int64_t shown) {
+  const std::int64_t at = shown - process.wall_offset;
+  if (process.wall_rate == 1) return at;
+  return process.wall_since + static_cast<std::int64_t>(
+                                  static_cast<double>(at - process.wall_since) / process.wall_rate);
+}
+
+bool IsCalendar(clockid_t clock) {
+  return clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE || clock == CLOCK_TAI;
+}
+
 }  // namespace
 
-std::int64_t ReadVirtualClock(clockid_t clock) { return StartOf(clock) + TheScheduler().now(); }
+std::int64_t ReadVirtualClock(clockid_t clock) {
+  const std::int64_t now = TheScheduler().now();
+  return StartOf(clock) + (IsCalendar(clock) ? Skewed(*TheScheduler().process(), now) : now);
+}
 
 std::int64_t DeadlineOf(clockid_t clock, const timespec& until) {
   const std::int64_t at = Nanoseconds(until);
-  return at == kNever ? kNever : at - StartOf(clock);
+  if (at == kNever) return kNever;
+  const std::int64_t shown = at - StartOf(clock);
+  return IsCalendar(clock) ? Unskewed(*TheScheduler().process(), shown) : shown;
 }
 
 std::int64_t DeadlineAfter(const timespec& delay) {

@@ -37,7 +37,10 @@ SQUALL_REPLACES(int, getaddrinfo, const char* node, const char* service, const a
   } else {
     scheduler.Wait(WaitOn::kSleep, scheduler.current(),
                    scheduler.now() + network->ResolverLatency().count());
-    const auto found = network->Find(node);
+    auto found = network->Find(node);
+    if (found && found->on_lookup) found->on_lookup();
+    if (found && found->hangs > Duration::zero())
+      scheduler.Wait(WaitOn::kSleep, scheduler.current(), scheduler.now() + found->hangs.count());
     if (!found || found->addresses.empty()) return found && found->fails ? EAI_AGAIN : EAI_NONAME;
     if (found->fails) return EAI_AGAIN;
     addresses = found->addresses;

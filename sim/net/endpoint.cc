@@ -16,6 +16,14 @@ std::string Endpoint::ToString() const {
   return v6 ? fmt::format("[{}]:{}", text.data(), port) : fmt::format("{}:{}", text.data(), port);
 }
 
+std::optional<Endpoint> Endpoint::Parse(const std::string& text) {
+  Endpoint endpoint;
+  if (::inet_pton(AF_INET, text.c_str(), endpoint.address.data()) == 1) return endpoint;
+  endpoint.v6 = true;
+  if (::inet_pton(AF_INET6, text.c_str(), endpoint.address.data()) == 1) return endpoint;
+  return std::nullopt;
+}
+
 Endpoint Endpoint::V4(std::array<std::uint8_t, 4> bytes, std::uint16_t port) {
   Endpoint endpoint;
   std::copy(bytes.begin(), bytes.end(), endpoint.address.begin());

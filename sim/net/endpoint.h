@@ -4,6 +4,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 struct sockaddr;
@@ -19,6 +20,8 @@ struct Endpoint {
   // "127.0.0.1:7000", "[::1]:7000"
   std::string ToString() const;
 
+  // "10.0.0.1", "fd00::1"; port 0. Nothing for what is no address.
+  static std::optional<Endpoint> Parse(const std::string& address);
   static Endpoint V4(std::array<std::uint8_t, 4> address, std::uint16_t port);
   // Of a family that the simulation has; the caller has checked it.
   static Endpoint From(const sockaddr& address);

@@ -50,6 +50,8 @@ void Network::Syn(const Endpoint& from, const Endpoint& to, int attempt, Connect
       }
       case Answer::kRefuse:
         return done(nullptr, ECONNREFUSED);
+      case Answer::kUnreachable:
+        return done(nullptr, ENETUNREACH);
       case Answer::kDrop:
         break;
     }

@@ -19,7 +19,8 @@ namespace squall::sim {
 // What answers a SYN.
 enum class Answer {
   kAccept,
-  kRefuse,  // RST
+  kRefuse,       // RST
+  kUnreachable,  // no way there: ENETUNREACH at once
   kDrop,  // nothing: the client's kernel asks again after 1, 2, 4, ... 32 s and gives up after 127
           // s
 };
@@ -51,7 +52,10 @@ class Network {
   // What a name resolves to: nothing for a name that does not exist. Port 0 in each.
   struct Name {
     std::vector<Endpoint> addresses;
-    bool fails = false;  // the resolver does not answer: EAI_AGAIN
+    bool fails = false;  // the resolver does not know: EAI_AGAIN
+    Duration hangs{};    // it says nothing for so long
+    // Somebody asks.
+    std::function<void()> on_lookup = nullptr;
   };
   void SetName(const std::string& name, Name what) { names_[name] = std::move(what); }
   std::optional<Name> Find(const std::string& name) const;

@@ -23,6 +23,9 @@ Stream::Stream(Executor& loop, Rng rng, std::uint64_t number)
 
 void Stream::Attach(Side side, std::weak_ptr<StreamEnd> end) {
   ends_[Index(side)] = std::move(end);
+  if (!over_) return;
+  // It was cut before this end had it.
+  if (const auto late = ends_[Index(side)].lock()) late->OnReset(ECONNRESET);
 }
 
 SteadyTime Stream::DueAt(Way& way, std::size_t size) {
@@ -49,8 +52,11 @@ std::size_t Stream::Send(Side from, std::string_view bytes) {
   way.in_flight += taken;
   for (std::size_t at = 0; at < taken;) {
     std::size_t size = taken - at;
-    if (way.shape.largest_piece > 0)
-      size = std::min<std::size_t>(size, 1 + rng_.Below(way.shape.largest_piece));
+    const Shape& shape = way.shape;
+    if (shape.largest_piece > 0) {
+      const std::size_t spread = shape.largest_piece - shape.smallest_piece + 1;
+      size = std::min<std::size_t>(size, shape.smallest_piece + rng_.Below(spread));
+    }
     Put(from, {Piece::What::kBytes, std::string(bytes.substr(at, size)), {}});
     at += size;
   }
@@ -73,6 +79,7 @@ void Stream::Reset(Side from) {
 }
 
 void Stream::Put(Side from, Piece piece) {
+  if (over_) return;
   Way& way = way_[Index(from)];
   piece.at = DueAt(way, piece.bytes.size());
   if (piece.what != Piece::What::kBytes) piece.at = way.last += way.shape.end_delay;

@@ -40,7 +40,7 @@ struct Shape {
   Duration end_delay{};               // FIN and RST come so much later
   std::int64_t cut_after = -1;        // bytes that still pass; then the connection is cut
   bool cut_with_reset = true;
-  std::size_t largest_piece = 0;  // 0: as sent; else pieces of 1 to so many bytes
+  std::size_t smallest_piece = 1, largest_piece = 0;  // of bytes on their way; 0: as sent
 };
 
 class Stream : public std::enable_shared_from_this<Stream> {

@@ -30,7 +30,8 @@ std::string ReadAllOf(int fd) {
   }
 }
 
-// One processor for each child: its threads take turns, and hand over fastest where they all run.
+}  // namespace
+
 void StayOnOneProcessor(std::size_t number) {
   std::array<unsigned long, 16> allowed{};
   const long bytes = Raw(SYS_sched_getaffinity, 0, sizeof allowed, reinterpret_cast<long>(allowed.data()));
@@ -44,8 +45,6 @@ void StayOnOneProcessor(std::size_t number) {
   allowed[chosen / 64] = 1UL << (chosen % 64);
   Raw(SYS_sched_setaffinity, 0, sizeof allowed, reinterpret_cast<long>(allowed.data()));
 }
-
-}  // namespace
 
 struct Children::Child {
   pid_t pid = 0;

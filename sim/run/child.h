@@ -16,6 +16,10 @@ namespace squall::sim {
 // Real time that a run may take before it counts as hanging.
 inline constexpr int kRunLimitMs = 120'000;
 
+// Keeps this process on one of the machine's processors: its threads take turns, and hand over
+// fastest where they all run. Processes of different numbers share the processors.
+void StayOnOneProcessor(std::size_t number);
+
 struct ChildResult {
   std::string text;   // what the child's work returned, or what was said when it failed
   int exit_code = 0;  // 0 when the work returned

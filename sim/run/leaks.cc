@@ -32,7 +32,7 @@ std::string DrawRandomness() {
 std::string HashOrder() {
   const std::size_t seed = reinterpret_cast<std::size_t>(NextDefinition("puts")) >> 12;
   std::multimap<std::size_t, int> buckets;
-  for (std::size_t i = 1; i <= 64; ++i) buckets.emplace((i * seed) % 61, i);
+  for (std::size_t i = 1; i <= 64; ++i) buckets.emplace((i * seed) % 1'000'003, i);
   std::string order;
   for (const auto& [bucket, number] : buckets) order += std::to_string(number) + " ";
   return order;

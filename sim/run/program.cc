@@ -12,8 +12,8 @@
 #include "sim/kernel/escape.h"
 #include "sim/run/child.h"
 #include "sim/run/determinism.h"
+#include "sim/run/folder_run.h"
 #include "sim/run/leaks.h"
-#include "sim/run/library.h"
 #include "sim/run/seed_run.h"
 #include "sim/swarm/plan.h"
 #include "sim/swarm/shrink.h"
@@ -26,7 +26,7 @@ struct Flags {
   std::string seeds;
   int jobs = 1;
   bool report = false, print_scenario = false, determinism = false, story = false;
-  std::string trace, journal, rules, library, shrink;
+  std::string trace, journal, rules, shrink;
   double move_after = 0;
   SeedRunOptions run;
 };
@@ -142,6 +142,7 @@ int RunOne(Flags& flags) {
 }  // namespace
 
 int RunProgram(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "run-one") return RunOneMain(argc - 1, argv + 1);
   Flags flags;
   CLI::App app("Runs Temporal workers on the production core in virtual time, by seed.",
                "squall-sim");
@@ -183,7 +184,6 @@ int RunProgram(int argc, char** argv) {
          "--shrink", flags.shrink,
          "with --seeds: write the smallest failing scenario of each failure into this folder")
       ->check(CLI::ExistingDirectory);
-  app.add_option("--library", flags.library, "every subject of a scenario file or folder");
   app.add_option("--plant", flags.run.run.leak, "let luck in, to prove that it is found")
       ->check(CLI::IsMember(PlantedLeaks()));
   try {
@@ -201,10 +201,6 @@ int RunProgram(int argc, char** argv) {
   }
   if (flags.move_after > 0)
     flags.run.run.world.move_after = Duration(static_cast<std::int64_t>(flags.move_after * 1e9));
-  if (!flags.library.empty()) {
-    flags.run.run.seed = flags.seed;
-    return RunLibrary(flags.library, flags.jobs, flags.run);
-  }
   if (flags.seeds.empty()) return RunOne(flags);
   if (!flags.determinism) return RunSwarm(flags);
   const auto range = ParseRange(flags.seeds);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/journal/journal.h"
+#include "scenarios/checks/conclusion.h"
 #include "scenarios/checks/judge.h"
 #include "sim/kernel/scheduler.h"
 #include "sim/run/deterministic_protobuf.h"
@@ -13,21 +14,6 @@
 #include "sim/world/sim_world.h"
 
 namespace squall::sim {
-namespace {
-
-scenarios::Conclusion Conclude(std::span<const scenarios::CheckResult> results,
-                               const scenarios::Expectation& expectation, bool& caught) {
-  for (const scenarios::CheckResult& result : results) {
-    if (result.check == scenarios::kInfrastructureCheck)
-      return {scenarios::Outcome::kUnknown,
-              fmt::format("infrastructure: {}: {}", result.expected, result.happened)};
-  }
-  const scenarios::SubjectJudgement judgement = scenarios::JudgeSubject(results, expectation);
-  caught = judgement.caught;
-  return {judgement.verdict, judgement.explanation};
-}
-
-}  // namespace
 
 std::uint64_t Digest(const std::vector<std::string>& lines) {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
@@ -54,7 +40,13 @@ StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario,
 
   // Objects of simulated processes refer to these, and their threads do not end with the run.
   auto* loop = new WorldLoop();
-  auto* journal = new journal::Journal(loop->clock());
+  std::unique_ptr<journal::Journal> opened;
+  if (options.journal_file.empty()) {
+    opened = std::make_unique<journal::Journal>(loop->clock());
+  } else {
+    SQUALL_ASSIGN_OR_RETURN(opened, journal::Journal::Create(loop->clock(), options.journal_file));
+  }
+  auto* journal = opened.release();
   SimWorldOptions world_options = options.world;
   world_options.seed = options.seed;
   auto* world = new SimWorld(*loop, *journal, subject, world_options);
@@ -66,7 +58,9 @@ StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario,
   machine_options.journal_origin = journal->origin();
   machine_options.timeout = scenario.timeout;
   machine_options.conclude = [&](std::span<const scenarios::CheckResult> results) {
-    return Conclude(results, subject.expect, result.caught);
+    const auto conclusion = scenarios::ConcludeSubject(results, subject.expect);
+    result.caught = conclusion.caught;
+    return scenarios::Conclusion{conclusion.verdict, conclusion.explanation};
   };
   scenarios::StepMachine machine(*loop, *world, *judge, *journal, scenario, subject,
                                  machine_options);
@@ -89,6 +83,11 @@ StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario,
   result.verdict = finished->conclusion.verdict;
   result.explanation = finished->conclusion.explanation;
   result.checks = finished->checks;
+  result.timed_out = finished->timed_out;
+  result.versions = world->Versions();
+  if (!finished->clean_up.ok())
+    result.leaks.push_back("clean-up: " + std::string(Message(finished->clean_up)));
+  if (!journal->status().ok()) return journal->status();
   for (const journal::Event& event : journal->Events())
     result.journal.push_back(journal::ToJson(event));
   result.journal_digest = Digest(result.journal);

@@ -2,6 +2,7 @@
 // Plays one subject of a scenario in virtual time, in this process, from its beginning to its end.
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct RunOptions {
   SimWorldOptions world;  // but for its seed
   double preemption = 0.1;
   bool trace = false;  // keep the scheduler's choices as text
+  std::string journal_file;  // the journal is written there as it comes; "": in memory only
   // What is planted to prove that it is found: "" or one of PlantedLeaks().
   std::string leak;
 };
@@ -26,6 +28,9 @@ struct RunResult {
   scenarios::Outcome verdict = scenarios::Outcome::kUnknown;
   std::string explanation;
   bool caught = false;
+  bool timed_out = false;
+  std::vector<std::string> leaks;  // what the clean-up left
+  std::map<std::string, std::string> versions;
   std::vector<scenarios::CheckResult> checks;
   std::vector<std::string> journal;   // lines of JSON
   std::uint64_t journal_digest = 0;   // over those lines

@@ -29,13 +29,13 @@ MethodName Resolve(const std::string& method) {
 
 // Kept alive by the calls that are open; `closed` once the client is gone.
 struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
-  Impl(Executor& the_loop, journal::Sink& the_journal, Server& the_server)
-      : loop(the_loop), journal(the_journal), server(the_server) {}
+  Impl(Executor& the_loop, journal::Sink& the_journal, std::shared_ptr<Callee> the_server)
+      : loop(the_loop), journal(the_journal), server(std::move(the_server)) {}
 
   Executor& loop;
   journal::Sink& journal;
-  Server& server;
-  std::string name, ns, source;
+  std::shared_ptr<Callee> server;  // null once the client is closed
+  std::string name, ns, source, api_key;
   Duration deadline{};
   std::uint64_t calls = 0, requests = 0;
   bool closed = false;
@@ -83,10 +83,11 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
     rpc.metadata = {
         {"client-name", "squall"}, {"client-version", "0.1.0"}, {"temporal-namespace", of_ns}};
     state->timer = loop.After(limit, [self = shared_from_this(), state, finish] {
-      if (!state->over) self->server.Cancel(state->call);
+      if (!state->over && self->server) self->server->Cancel(state->call);
       finish({4, "Deadline Exceeded", ""}, "");
     });
-    state->call = server.Call(
+    if (!api_key.empty()) rpc.metadata.emplace("authorization", "Bearer " + api_key);
+    state->call = server->Call(
         std::move(rpc), [self = shared_from_this(), finish](const fakes::RpcResponse& response) {
           // Never inside the call that asked.
           self->loop.Post([finish, response] { finish(response.status, response.message); });
@@ -160,16 +161,20 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
   const std::string& Or(const std::string& given) const { return given.empty() ? ns : given; }
 };
 
-Client::Client(Executor& loop, journal::Sink& journal, Server& server, std::string name,
-               std::string ns, Duration deadline)
-    : impl_(std::make_shared<Impl>(loop, journal, server)) {
-  impl_->source = "client:" + name;
-  impl_->name = std::move(name);
-  impl_->ns = std::move(ns);
-  impl_->deadline = deadline;
+Client::Client(Executor& loop, journal::Sink& journal, std::shared_ptr<Callee> server,
+               const scenarios::ClientSpec& spec)
+    : impl_(std::make_shared<Impl>(loop, journal, std::move(server))) {
+  impl_->source = "client:" + spec.name;
+  impl_->name = spec.name;
+  impl_->ns = spec.ns;
+  impl_->deadline = spec.timeout;
+  impl_->api_key = spec.connect.api_key;
 }
 
-Client::~Client() { impl_->closed = true; }
+Client::~Client() {
+  impl_->closed = true;
+  impl_->server = nullptr;
+}
 
 void Client::StartWorkflow(const scenarios::WorkflowRequest& start,
                            std::function<void(StatusOr<RunId>)> done) {

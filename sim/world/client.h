@@ -1,6 +1,6 @@
 #pragma once
-// A client of the world's own: starts workflows, watches how they end, makes calls. It stands
-// beside the server (no link), and tells the journal what harness's grpc++ client tells.
+// A client of the world's own: starts workflows, watches how they end, makes calls. It tells the
+// journal what harness's grpc++ client tells.
 
 #include <functional>
 #include <memory>
@@ -10,14 +10,14 @@
 #include "base/util/executor.h"
 #include "base/util/status.h"
 #include "scenarios/engine/world.h"
-#include "sim/world/server.h"
+#include "sim/world/channel.h"
 
 namespace squall::sim {
 
 class Client {
  public:
-  Client(Executor& loop, journal::Sink& journal, Server& server, std::string name, std::string ns,
-         Duration deadline);
+  Client(Executor& loop, journal::Sink& journal, std::shared_ptr<Callee> server,
+         const scenarios::ClientSpec& spec);
   ~Client();
 
   using RunId = std::string;

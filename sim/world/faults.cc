@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "scenarios/format/fault_rules.h"
 #include "sim/world/sim_world.h"
 
 namespace squall::sim {
@@ -82,22 +83,39 @@ Action BytesAction(SimWorld& world, NetLink& link, const InjectRequest& request,
       [&link, id = request.fault_id] { link.LiftFault(id); });
 }
 
+// The fault's rule at the server's front end, on `link` or on all of it.
+Action RuleAction(SimWorld& world, Server& server, const InjectRequest& request,
+                  const std::string& link) {
+  const FaultTarget target = link.empty() ? FaultTarget::kServer : FaultTarget::kLink;
+  const auto rule = scenarios::RuleOfFault(target, request.fault, request.fault_id, request.params);
+  return {[&world, &server, rule, request, link](Done done) {
+            world.Later(std::move(done),
+                        rule.ok() ? server.SetRule(*rule, request.fault, link) : rule.status());
+          },
+          [&world, &server, rule, request, link](Done done) {
+            server.LiftRule(request.fault_id);
+            if (!link.empty() && scenarios::OutlastsHealing(*rule))
+              world.FindLink(link)->net->SetFault("", "drop_connections", {}, nullptr);
+            world.Later(std::move(done), absl::OkStatus());
+          }};
+}
+
 Action ServerAction(SimWorld& world, Server& server, const InjectRequest& request) {
   const auto* spec = world.topology().Server(request.target);
   const bool keep = request.params.Has("keep_data")
                         ? request.params.Bool("keep_data", spec->keep_data)
                         : spec->keep_data;
-  const auto start = [&server, keep] { server.Start(keep); };
-  if (request.fault == "kill" || request.fault == "server_down")
+  const std::string& fault = request.fault;
+  if (fault == "kill" || fault == "server_down" || fault == "stop") {
+    const int signal = fault == "stop" ? 0 : SIGKILL;
     return Now(
-        world, [&server] { server.End(SIGKILL, "injected"); }, start);
-  if (request.fault == "stop")
-    return Now(
-        world, [&server] { server.End(0, "injected"); }, start);
-  if (request.fault == "pause")
+        world, [&server, signal] { server.End(signal, "injected"); },
+        [&server, keep] { server.Start(keep); });
+  }
+  if (fault == "pause")
     return Now(
         world, [&server] { server.Pause(); }, [&server] { server.Resume(); });
-  if (request.fault == "data_lost") {
+  if (fault == "data_lost") {
     return Now(
         world,
         [&server] {
@@ -106,51 +124,158 @@ Action ServerAction(SimWorld& world, Server& server, const InjectRequest& reques
         },
         nullptr);
   }
-  if (request.fault == "rpc_error") {
+  if (fault == "rpc_error" && world.network() == nullptr) {
     return Now(
         world,
         [&server, request] {
-          int code = 2;
-          for (int candidate = 1; candidate <= 16; ++candidate) {
-            if (CodeName(candidate) == request.params.Text("code")) code = candidate;
-          }
-          server.RefuseRpcs(request.fault_id, request.params.Texts("methods"),
-                            {code, request.params.Text("message"), ""});
+          server.RefuseRpcs(
+              request.fault_id, request.params.Texts("methods"),
+              {CodeFromName(request.params.Text("code")), request.params.Text("message"), ""});
         },
         [&server, id = request.fault_id] { server.AcceptRpcs(id); });
   }
-  if (request.fault == "namespace_delete") {
+  if (fault == "namespace_delete" || fault == "namespace_reregister") {
     const std::string ns = request.params.Text("namespace");
-    return {[&world, target = request.target, ns](Done done) {
-              world.DeleteNamespace(target, ns, std::move(done));
+    const auto remove = [&world, target = request.target, ns](Done done) {
+      world.DeleteNamespace(target, ns, std::move(done));
+    };
+    const auto add = [&world, target = request.target, ns](Done done) {
+      world.RegisterNamespace(target, ns, std::move(done));
+    };
+    if (fault == "namespace_delete") return {remove, add};
+    return {[remove, add](Done done) {
+              remove([add, done = std::move(done)](const Status& status) {
+                status.ok() ? add(done) : done(status);
+              });
             },
-            [&world, target = request.target, ns](Done done) {
-              world.RegisterNamespace(target, ns, std::move(done));
-            }};
+            nullptr};
   }
-  // restart
-  scenarios::RestartRequest restart{.node = request.target,
-                                    .keep_data = keep,
-                                    .down_for = request.params.Time("down_for"),
-                                    .kill = request.params.Bool("kill")};
-  return {[&world, restart](Done done) { world.Restart(restart, std::move(done)); }, nullptr};
+  if (fault == "restart") {
+    scenarios::RestartRequest restart{.node = request.target,
+                                      .keep_data = keep,
+                                      .down_for = request.params.Time("down_for"),
+                                      .kill = request.params.Bool("kill")};
+    return {[&world, restart](Done done) { world.Restart(restart, std::move(done)); }, nullptr};
+  }
+  return RuleAction(world, server, request, "");
+}
+
+// A link's name means something else.
+Action NameAction(SimWorld& world, const InjectRequest& request,
+                  const std::shared_ptr<std::function<void()>>& hit) {
+  Network::Name name;
+  name.on_lookup = [hit] {
+    if (*hit) (*hit)();
+  };
+  if (request.fault == "dns_answer") {
+    for (const std::string& address : request.params.Texts("addresses")) {
+      if (const auto endpoint = Endpoint::Parse(address)) name.addresses.push_back(*endpoint);
+    }
+  } else if (request.fault == "dns_fail") {
+    name.fails = request.params.Text("code") != "NXDOMAIN";
+  } else {
+    // glibc: three attempts, a second each.
+    name.fails = true;
+    name.hangs = std::chrono::seconds(3);
+  }
+  return Now(
+      world,
+      [&world, target = request.target, name] {
+        world.network()->SetName(SimWorld::NameOf(target), name);
+      },
+      [&world, target = request.target,
+       before = world.network()->Find(SimWorld::NameOf(request.target))] {
+        world.network()->SetName(SimWorld::NameOf(target), *before);
+      });
+}
+
+LaunchChange ChangeOf(const InjectRequest& request) {
+  const scenarios::Params& params = request.params;
+  LaunchChange change;
+  if (request.fault == "clock_skew") {
+    change.wall_offset = params.Time("by").count();
+    if (params.Text("direction") != "ahead") change.wall_offset = -change.wall_offset;
+    change.wall_rate = params.Number("rate", 1);
+  } else if (request.fault == "environment_changed") {
+    change.ends_it = true;
+    for (const auto& [name, value] : params.TextMap("variables")) change.environment[name] = value;
+  } else if (request.fault == "environment_missing") {
+    change.ends_it = true;
+    for (const std::string& name : params.Texts("variables"))
+      change.environment[name] = std::nullopt;
+  } else if (request.fault == "exits_at_once") {
+    change.ends_it = true;
+    change.exits = static_cast<int>(params.Int("code"));
+    change.says = params.Text("message");
+  } else if (request.fault == "ignores_sigterm") {
+    change.deaf = true;
+  } else {  // slow_start
+    change.delay = params.Time("delay");
+  }
+  return change;
+}
+
+// From the worker's next start on, to which it is brought as `renew` says.
+Action LaunchAction(SimWorld& world, const InjectRequest& request) {
+  const std::string name = request.target;
+  const auto renew = [&world, name, how = request.params.Text("renew", "kill")](bool start,
+                                                                                Done done) {
+    const Worker* worker = world.FindWorker(name);
+    const bool up = worker != nullptr && worker->alive();
+    const bool wanted = start || up || (worker != nullptr && worker->last_reason() == "injected");
+    if (how == "none" || !wanted) return world.Later(std::move(done), absl::OkStatus());
+    const auto begin = [&world, name, done = std::move(done)](const Status&) {
+      world.StartWorkerNamed(name);
+      world.Later(done, absl::OkStatus());
+    };
+    if (!up) return begin(absl::OkStatus());
+    world.EndWorker(name, how == "kill" ? SIGKILL : SIGTERM, begin);
+  };
+  return {[&world, name, renew, request](Done done) {
+            world.MakeWorkerNamed(name).ChangeLaunch(request.fault_id, ChangeOf(request));
+            renew(true, std::move(done));
+          },
+          [&world, name, renew, id = request.fault_id](Done done) {
+            world.MakeWorkerNamed(name).RestoreLaunch(id);
+            renew(false, std::move(done));
+          }};
+}
+
+Action CrashLoopAction(SimWorld& world, const InjectRequest& request) {
+  const std::string name = request.target, id = request.fault_id;
+  const auto arm = [&world, name, after = request.params.Time("after"), id] {
+    world.loop().After(after, [&world, name, id, life = world.FindWorker(name)->process()] {
+      Worker* worker = world.FindWorker(name);
+      if (worker->process() == life && worker->HasLaunchCallback(id)) worker->Kill("injected");
+    });
+  };
+  return Now(
+      world,
+      [&world, name, id, arm] {
+        Worker& worker = world.MakeWorkerNamed(name);
+        worker.OnLaunch(id, arm);
+        if (worker.alive()) arm();
+      },
+      [&world, name, id] { world.FindWorker(name)->OnLaunch(id, nullptr); });
 }
 
 Action WorkerAction(SimWorld& world, const InjectRequest& request) {
   const std::string name = request.target;
-  if (request.fault == "pause") {
+  const std::string& fault = request.fault;
+  if (fault == "pause") {
     return {[&world, name](Done done) { world.Pause(name, std::move(done)); },
             [&world, name](Done done) { world.Resume(name, std::move(done)); }};
   }
-  if (request.fault == "kill")
+  if (fault == "kill")
     return {[&world, name](Done done) { world.Kill(name, std::move(done)); }, nullptr};
-  const int number = request.fault == "interrupt" ? SIGINT : SIGTERM;
+  if (fault == "crash_loop") return CrashLoopAction(world, request);
+  if (fault != "interrupt" && fault != "terminate" && fault != "cancel")
+    return LaunchAction(world, request);
+  const int number = fault == "interrupt" ? SIGINT : fault == "terminate" ? SIGTERM : SIGUSR2;
   return {[&world, name, number](Done done) {
             Worker* worker = world.FindWorker(name);
-            if (worker == nullptr || !worker->alive()) {
-              return world.Later(std::move(done), MakeStatus(StatusCode::kFailedPrecondition,
-                                                             "worker {} does not run", name));
-            }
+            if (worker == nullptr || !worker->alive())
+              return world.Later(std::move(done), scenarios::WorkerIsNotRunning(name));
             worker->Signal(number, "injected");
             world.Later(std::move(done), absl::OkStatus());
           },
@@ -225,15 +350,88 @@ class Handle final : public scenarios::FaultHandle {
 
 }  // namespace
 
-bool ActsOnCalls(FaultTarget target, std::string_view fault) {
-  static constexpr std::array<std::string_view, 3> kOfBytes = {"bandwidth", "cut", "slow_close"};
-  return target != FaultTarget::kLink ||
-         std::find(kOfBytes.begin(), kOfBytes.end(), fault) == kOfBytes.end();
+bool ActsOnNames(const scenarios::InjectStep& step) {
+  return step.target == FaultTarget::kLink && step.fault.starts_with("dns_");
+}
+
+bool ActsByRule(const scenarios::InjectStep& step) {
+  return step.target != FaultTarget::kWorker &&
+         scenarios::RuleOfFault(step.target, step.fault, "", step.params).status().code() !=
+             StatusCode::kNotFound;
+}
+
+std::string WhyNotSimulated(const scenarios::InjectStep& step, const scenarios::Topology& topology,
+                            bool bytes) {
+  const auto is = [&step](const auto& names) {
+    return std::find(std::begin(names), std::end(names), std::string_view(step.fault)) !=
+           std::end(names);
+  };
+  const auto not_built = fmt::format("the fault {} is not simulated", step.fault);
+  if (step.target == FaultTarget::kWorker) {
+    static constexpr std::string_view kOfWorkers[] = {
+        "cancel",        "clock_skew", "crash_loop", "environment_changed", "environment_missing",
+        "exits_at_once", "interrupt",  "kill",       "ignores_sigterm",     "pause",
+        "slow_start",    "terminate"};
+    return is(kOfWorkers) ? "" : not_built;
+  }
+  const bool rule = ActsByRule(step);
+  if (step.target == FaultTarget::kServer) {
+    static constexpr std::string_view kOfServers[] = {
+        "data_lost", "kill",    "namespace_delete", "namespace_reregister",
+        "pause",     "restart", "server_down",      "stop"};
+    if (is(kOfServers) || (bytes && rule) || step.fault == "rpc_error") return "";
+    return rule ? fmt::format("the fault {} acts on a front end: calls are answered in process",
+                              step.fault)
+                : not_built;
+  }
+  static constexpr std::string_view kOfCalls[] = {
+      "black_hole", "drop_connections", "latency", "never_accept", "refuse", "reset", "stall"};
+  static constexpr std::string_view kOfBytes[] = {"bandwidth",
+                                                  "connection_limit",
+                                                  "cut",
+                                                  "dns_answer",
+                                                  "dns_fail",
+                                                  "dns_hang",
+                                                  "kernel_drop",
+                                                  "kernel_address_change",
+                                                  "kernel_bandwidth",
+                                                  "kernel_link_down",
+                                                  "kernel_reject",
+                                                  "reset_on_data",
+                                                  "slice",
+                                                  "slow_close"};
+  if (!bytes) {
+    return is(kOfCalls) ? ""
+                        : fmt::format(
+                              "the fault {} acts on bytes: calls are answered in process "
+                              "here",
+                              step.fault);
+  }
+  if (step.fault == "request_twice") return "only a proxy can send a request twice";
+  if (rule) {
+    for (const std::string& name : step.on) {
+      const auto* link = topology.Link(name);
+      if (link == nullptr || topology.Server(link->to) == nullptr)
+        return fmt::format("the fault {} needs a link that leads to a server", step.fault);
+    }
+    return "";
+  }
+  if (!is(kOfCalls) && !is(kOfBytes)) return not_built;
+  if (step.params.Has("connections"))
+    return fmt::format("connections by number, of the fault {}, are not simulated", step.fault);
+  if (step.params.Text("distribution", "uniform") != "uniform")
+    return fmt::format("the fault {} is simulated with a uniform distribution only", step.fault);
+  if ((step.fault == "slice" && step.params.Time("pause") > Duration::zero()) ||
+      (step.fault == "reset_on_data" && step.params.Time("delay") > Duration::zero()))
+    return fmt::format("pauses of the fault {} are not simulated", step.fault);
+  return "";
 }
 
 void InjectFault(SimWorld& world, const InjectRequest& request,
                  std::function<void(StatusOr<std::unique_ptr<scenarios::FaultHandle>>)> done) {
-  SimWorld::Link* link = world.FindLink(request.target);
+  // Ways to servers without a link in the scenario are none of its links.
+  SimWorld::Link* link =
+      world.topology().Link(request.target) == nullptr ? nullptr : world.FindLink(request.target);
   Server* server = link == nullptr ? world.FindServer(request.target) : nullptr;
   const FaultTarget kind = link != nullptr     ? FaultTarget::kLink
                            : server != nullptr ? FaultTarget::kServer
@@ -242,7 +440,14 @@ void InjectFault(SimWorld& world, const InjectRequest& request,
   SQUALL_CHECK(definition != nullptr, "the loader checked the fault");
   // Links with bytes ask for the fault once more, to tell it of traffic.
   auto hit = std::make_shared<std::function<void()>>();
-  Action action = link != nullptr && link->net != nullptr
+  const bool ruled =
+      link != nullptr && link->net != nullptr &&
+      scenarios::RuleOfFault(kind, request.fault, "", request.params).status().code() !=
+          StatusCode::kNotFound;
+  const bool named = request.fault.starts_with("dns_");
+  Action action = ruled ? RuleAction(world, *link->state->server, request, request.target)
+                  : link != nullptr && named ? NameAction(world, request, hit)
+                  : link != nullptr && link->net != nullptr
                       ? BytesAction(world, *link->net, request, hit)
                   : link != nullptr   ? LinkAction(world, *link, request)
                   : server != nullptr ? ServerAction(world, *server, request)

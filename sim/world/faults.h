@@ -3,18 +3,24 @@
 
 #include <functional>
 #include <memory>
-#include <string_view>
+#include <string>
 
 #include "base/util/status.h"
 #include "scenarios/engine/world.h"
-#include "scenarios/format/fault_catalogue.h"
+#include "scenarios/format/scenario.h"
 
 namespace squall::sim {
 
 class SimWorld;
 
-// Whether it can be done where links carry calls and no bytes.
-bool ActsOnCalls(scenarios::FaultTarget target, std::string_view fault);
+// Why a step's fault cannot be injected here; empty when it can. `bytes`: links carry bytes.
+std::string WhyNotSimulated(const scenarios::InjectStep& step, const scenarios::Topology& topology,
+                            bool bytes);
+
+// A fault of links that changes what their names mean.
+bool ActsOnNames(const scenarios::InjectStep& step);
+// One that is a rule of misbehaviour, which the front end behind a link obeys.
+bool ActsByRule(const scenarios::InjectStep& step);
 
 // Journal and order of events as the harness has them: injecting, injected, hit, healing, healed.
 void InjectFault(SimWorld& world, const scenarios::InjectRequest& request,

@@ -10,10 +10,27 @@ bool HoldsBack(const std::string& kind) {
   return kind == "stall" || kind == "black_hole" || kind == "never_accept";
 }
 
+bool IsIcmp(const scenarios::Params& params) { return params.Text("with", "reset") == "icmp"; }
+
+// Packets vanish, and TCP sends them again.
+bool Partitions(const std::string& kind, const scenarios::Params& params) {
+  return kind == "kernel_drop" || kind == "kernel_link_down" || kind == "kernel_address_change" ||
+         (kind == "kernel_reject" && IsIcmp(params));
+}
+
+// The next bytes end the connection.
+bool ResetsOnData(const std::string& kind, const scenarios::Params& params) {
+  return kind == "reset_on_data" || (kind == "kernel_reject" && !IsIcmp(params));
+}
+
+bool Goes(const std::string& direction, Side from) {
+  return direction == "both" || direction == (from == Side::kClient ? "up" : "down");
+}
+
 }  // namespace
 
-NetLink::NetLink(journal::Sink& journal, std::string name, Leads leads, Server* server, Rng rng)
-    : journal_(journal), name_(std::move(name)), leads_(leads), server_(server), rng_(rng) {
+NetLink::NetLink(journal::Sink& journal, std::string name, Leads leads, Acceptor* behind, Rng rng)
+    : journal_(journal), name_(std::move(name)), leads_(leads), behind_(behind), rng_(rng) {
   journal::ConnectionEvent listening;
   listening.what = "listening";
   listening.link = name_;
@@ -42,15 +59,24 @@ bool NetLink::Chooses(Fault& fault) {
 void NetLink::Shape(Connection& connection, const Fault& fault, int sign) {
   const std::string direction = fault.params.Text("direction", "both");
   for (const Side side : {Side::kClient, Side::kServer}) {
-    if (direction == "up" && side == Side::kServer) continue;
-    if (direction == "down" && side == Side::kClient) continue;
+    if (!Goes(direction, side)) continue;
     sim::Shape& shape = connection.stream->shape(side);
     if (HoldsBack(fault.kind)) shape.held += sign;
+    if (Partitions(fault.kind, fault.params)) shape.partitioned += sign;
+    if (fault.kind == "slice") {
+      const auto bytes = static_cast<double>(fault.params.Int("bytes"));
+      const double variation = fault.params.Number("variation");
+      shape.smallest_piece = static_cast<std::size_t>(std::max(1.0, bytes * (1 - variation)));
+      shape.largest_piece = sign > 0 ? std::max(shape.smallest_piece,
+                                                static_cast<std::size_t>(bytes * (1 + variation)))
+                                     : 0;
+    }
     if (fault.kind == "latency") {
       shape.delay += sign * fault.params.Time("delay");
       shape.jitter += sign * fault.params.Time("jitter");
     }
-    if (fault.kind == "bandwidth") shape.bytes_per_second = sign > 0 ? fault.params.Int("rate") : 0;
+    if (fault.kind == "bandwidth" || fault.kind == "kernel_bandwidth")
+      shape.bytes_per_second = sign > 0 ? fault.params.Int("rate") : 0;
     if (fault.kind == "slow_close") shape.end_delay += sign * fault.params.Time("delay");
     if (fault.kind == "cut") {
       const auto passed = static_cast<std::int64_t>(connection.stream->bytes(side));
@@ -72,7 +98,7 @@ void NetLink::SetFault(std::string id, std::string kind, scenarios::Params param
     if (!connections_.empty() && fault.on_hit) fault.on_hit();
     for (const Connection& connection : std::vector<Connection>(connections_))
       connection.stream->Cut(true);
-  } else if (fault.kind != "never_accept" && fault.kind != "refuse") {
+  } else if (fault.kind != "refuse" && fault.kind != "connection_limit") {
     for (Connection& connection : connections_) {
       if (!Chooses(fault)) continue;
       connection.shaped_by.push_back(fault.id);
@@ -100,15 +126,17 @@ Answer NetLink::OnSyn(const Endpoint& from) {
   Tell("attempt", attempt, from.ToString());
   Answer answer = Answer::kAccept;
   for (const Fault& fault : faults_) {
-    if (fault.kind == "refuse") answer = Answer::kRefuse;
+    if (fault.kind == "refuse" || fault.kind == "kernel_reject") answer = Answer::kRefuse;
     if (fault.kind == "never_accept" && fault.params.Text("backlog", "open") == "full")
       answer = Answer::kDrop;
+    if (fault.kind == "kernel_drop") answer = Answer::kDrop;
+    if (fault.kind == "kernel_link_down") answer = Answer::kUnreachable;
     if (answer == Answer::kAccept) continue;
     if (fault.on_hit) fault.on_hit();
     break;
   }
   if (answer == Answer::kAccept && leads_ == Leads::kNowhere) answer = Answer::kRefuse;
-  if (answer == Answer::kAccept && leads_ == Leads::kToServer && !server_->running())
+  if (answer == Answer::kAccept && leads_ == Leads::kSomewhere && !behind_->running())
     answer = Answer::kRefuse;
   if (answer == Answer::kRefuse) Tell("refused", attempt, from.ToString());
   return answer;
@@ -126,21 +154,16 @@ void NetLink::OnConnection(const std::shared_ptr<Stream>& stream, const Endpoint
     if (self != nullptr && over != nullptr)
       self->Tell(reset ? "reset" : "closed", {number, over, {}}, peer);
   };
-  stream->on_traffic = [weak = weak_from_this(), number = connection.number](Side) {
-    const auto self = weak.lock();
-    if (self == nullptr) return;
-    for (const Connection& open : self->connections_) {
-      if (open.number != number) continue;
-      for (const Fault& fault : self->faults_) {
-        const auto& by = open.shaped_by;
-        if (fault.on_hit && std::find(by.begin(), by.end(), fault.id) != by.end()) fault.on_hit();
-      }
-    }
+  stream->on_traffic = [weak = weak_from_this(), number = connection.number](Side side) {
+    if (const auto self = weak.lock()) self->OnTraffic(number, side);
   };
   bool cut = false;
   for (Fault& fault : faults_) {
-    if (fault.kind == "refuse" || !Chooses(fault)) continue;
-    if (fault.kind == "reset") {
+    if (fault.kind == "refuse" || fault.kind == "kernel_address_change" || !Chooses(fault))
+      continue;
+    const auto open = static_cast<std::int64_t>(connections_.size());
+    if (fault.kind == "connection_limit" && open < fault.params.Int("limit")) continue;
+    if (fault.kind == "reset" || fault.kind == "connection_limit") {
       cut = true;
       if (fault.on_hit) fault.on_hit();
       continue;
@@ -150,11 +173,27 @@ void NetLink::OnConnection(const std::shared_ptr<Stream>& stream, const Endpoint
     if (fault.on_hit) fault.on_hit();
   }
   connections_.push_back(connection);
-  if (leads_ == Leads::kToServer && !cut) {
+  if (leads_ == Leads::kSomewhere && !cut) {
     Tell("established", connection, peer);
-    server_->Accept(stream, peer);
+    behind_->Accept(stream, peer, name_);
   }
   if (cut) stream->Reset(Side::kServer);
+}
+
+void NetLink::OnTraffic(std::uint64_t number, Side from) {
+  const auto it = std::find_if(connections_.begin(), connections_.end(),
+                               [number](const Connection& open) { return open.number == number; });
+  if (it == connections_.end()) return;
+  const std::shared_ptr<Stream> stream = it->stream;
+  bool cut = false;
+  for (const Fault& fault : faults_) {
+    const auto& by = it->shaped_by;
+    if (std::find(by.begin(), by.end(), fault.id) == by.end()) continue;
+    if (fault.on_hit) fault.on_hit();
+    cut = cut || (ResetsOnData(fault.kind, fault.params) &&
+                  Goes(fault.params.Text("direction", "both"), from));
+  }
+  if (cut) stream->Cut(/*with_reset=*/true);
 }
 
 }  // namespace squall::sim

@@ -1,6 +1,6 @@
 #pragma once
-// A link with bytes: connections to a server (or to nothing) through the simulated network, and the
-// catalogue's faults of links.
+// A link with bytes: connections to a server or an ingress (or to nothing) through the simulated
+// network, and the catalogue's faults of links.
 //
 // It writes the events that the harness's proxy writes. World's loop only.
 
@@ -14,15 +14,15 @@
 #include "base/util/rng.h"
 #include "scenarios/format/check_spec.h"
 #include "sim/net/network.h"
-#include "sim/world/server.h"
+#include "sim/world/acceptor.h"
 
 namespace squall::sim {
 
 class NetLink final : public Listener, public std::enable_shared_from_this<NetLink> {
  public:
-  enum class Leads { kToServer, kNowhere, kIntoSilence };
+  enum class Leads { kSomewhere, kNowhere, kIntoSilence };
 
-  NetLink(journal::Sink& journal, std::string name, Leads leads, Server* server, Rng rng);
+  NetLink(journal::Sink& journal, std::string name, Leads leads, Acceptor* behind, Rng rng);
 
   // In force until lifted; one-shot faults are over at once. `on_hit`: traffic met it.
   void SetFault(std::string id, std::string kind, scenarios::Params params,
@@ -46,13 +46,15 @@ class NetLink final : public Listener, public std::enable_shared_from_this<NetLi
   };
 
   bool Chooses(Fault& fault);
+  // Bytes set out from this side of a connection.
+  void OnTraffic(std::uint64_t number, Side from);
   void Shape(Connection& connection, const Fault& fault, int sign);
   void Tell(std::string_view what, const Connection& connection, const std::string& peer);
 
   journal::Sink& journal_;
   const std::string name_;
   const Leads leads_;
-  Server* const server_;
+  Acceptor* const behind_;  // null where it leads to nobody
   Rng rng_;
   std::vector<Fault> faults_;
   std::vector<Connection> connections_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/journal/words.h"
+
 namespace squall::sim {
 namespace {
 
@@ -15,18 +17,20 @@ bool Matches(const std::vector<std::string>& patterns, std::string_view method) 
 
 // The front end's listener for clients in this process.
 constexpr std::size_t kLoopback = 1;
+// And the first of those of links with rules of their own.
+constexpr std::size_t kFirstRuled = 2;
 
 }  // namespace
 
 // The server's end of a connection. While the server is stopped its kernel keeps what comes.
 class Server::Connection final : public StreamEnd {
  public:
-  Connection(Server& server, std::shared_ptr<Stream> stream, std::string peer)
-      : server_(server), stream_(std::move(stream)), peer_(std::move(peer)) {}
+  Connection(Server& server, std::shared_ptr<Stream> stream, std::string peer, std::size_t listener)
+      : server_(server), stream_(std::move(stream)), peer_(std::move(peer)), listener_(listener) {}
 
   // The server's process takes it up.
   void Open() {
-    number_ = server_.frontend_->Accept(server_.Now(), peer_, "");
+    number_ = server_.frontend_->Accept(server_.Now(), peer_, "", listener_);
     server_.connections_[number_] = server_.waiting_.extract(stream_->number()).mapped();
   }
   bool open() const { return number_ != 0; }
@@ -84,6 +88,7 @@ class Server::Connection final : public StreamEnd {
   Server& server_;
   const std::shared_ptr<Stream> stream_;
   const std::string peer_;
+  const std::size_t listener_;
   std::uint64_t number_ = 0;
   std::string kept_, unsent_;
   bool ended_ = false, reset_ = false;
@@ -147,11 +152,12 @@ Server::Server(Executor& loop, journal::Sink& journal, ServerOptions options)
     : loop_(loop),
       journal_(journal),
       options_(std::move(options)),
-      source_("server:" + options_.name) {}
+      source_("server:" + options_.name),
+      names_(journal, options_.name) {}
 
 Server::~Server() { loop_.Cancel(timer_); }
 
-void Server::Tell(std::string_view what, int signal, std::string reason) {
+void Server::Tell(std::string_view what, int signal, std::string reason, std::string_view detail) {
   journal::ProcessEvent event;
   event.what = what;
   event.process = options_.name;
@@ -159,12 +165,13 @@ void Server::Tell(std::string_view what, int signal, std::string reason) {
   if (signal != 0) event.signal = signal;
   if (what == "exited" && signal == 0) event.exit_code = 0;
   event.reason = std::move(reason);
+  event.detail = detail;
   journal_.Append(source_, std::move(event));
 }
 
 void Server::Start(bool keep_data) {
   if (running_) return;
-  Tell("starting", 0, "");
+  Tell("starting", 0, "", engine_ != nullptr && !keep_data ? journal::kWithoutItsData : "");
   if (engine_ == nullptr) {
     fakes::EngineOptions options;
     options.name = options_.name;
@@ -176,9 +183,14 @@ void Server::Start(bool keep_data) {
       fakes::FrontendOptions front;
       front.name = options_.name;
       front.tls = options_.tls;
+      front.api_keys = options_.api_keys;
       front.listeners = {{"loopback", nullptr}};
+      for (const std::string& link : options_.ruled_links)
+        front.listeners.push_back({ListenerOf(link), options_.tls});
       front.seed = options_.seed;
-      frontend_ = std::make_unique<fakes::Frontend>(std::move(front), *engine_, journal_);
+      frontend_ = std::make_unique<fakes::Frontend>(std::move(front), *engine_, names_);
+      for (wire::Rule& rule : std::exchange(waiting_rules_, {}))
+        frontend_->SetRules(Now(), {std::move(rule)}).IgnoreError();
     }
   } else {
     engine_->Restart(Now(), keep_data);
@@ -228,6 +240,29 @@ void Server::Resume() {
     if (open_.contains(call)) engine_->Call(Now(), call, std::move(request));
   }
   engine_->Advance(Now());
+  Settle();
+}
+
+std::string Server::ListenerOf(const std::string& link) const {
+  return fmt::format("{} by {}", options_.name, link);
+}
+
+Status Server::SetRule(wire::Rule rule, std::string_view fault, const std::string& link) {
+  names_.Name(rule.id, fault, link);
+  if (!link.empty()) rule.match.listener = ListenerOf(link);
+  if (frontend_ == nullptr) {
+    waiting_rules_.push_back(std::move(rule));
+    return absl::OkStatus();
+  }
+  const Status set = frontend_->SetRules(Now(), {std::move(rule)}).status();
+  Settle();
+  return set;
+}
+
+void Server::LiftRule(std::string_view id) {
+  std::erase_if(waiting_rules_, [id](const wire::Rule& rule) { return rule.id == id; });
+  if (frontend_ == nullptr) return;
+  frontend_->LiftRule(Now(), id);
   Settle();
 }
 
@@ -311,8 +346,13 @@ void Server::Settle() {
   SetTimer();
 }
 
-void Server::Accept(const std::shared_ptr<Stream>& stream, const std::string& peer) {
-  auto connection = std::make_shared<Connection>(*this, stream, peer);
+void Server::Accept(const std::shared_ptr<Stream>& stream, const std::string& peer,
+                    const std::string& link) {
+  const auto& ruled = options_.ruled_links;
+  const auto it = std::find(ruled.begin(), ruled.end(), link);
+  const std::size_t listener =
+      it == ruled.end() ? 0 : kFirstRuled + static_cast<std::size_t>(it - ruled.begin());
+  auto connection = std::make_shared<Connection>(*this, stream, peer, listener);
   stream->Attach(Side::kServer, connection);
   waiting_[stream->number()] = connection;
   if (paused_) return;

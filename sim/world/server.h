@@ -16,9 +16,13 @@
 #include "base/journal/journal.h"
 #include "base/util/executor.h"
 #include "base/wire/grpc.h"
+#include "base/wire/misbehaviour.h"
 #include "fakes/engine/engine.h"
+#include "fakes/frontend/fault_names.h"
 #include "fakes/frontend/frontend.h"
 #include "sim/net/stream.h"
+#include "sim/world/acceptor.h"
+#include "sim/world/channel.h"
 
 namespace squall::sim {
 
@@ -28,22 +32,20 @@ struct ServerOptions {
   std::uint64_t seed = 1;
   bool frontend = false;                  // it takes connections
   std::shared_ptr<wire::TlsContext> tls;  // of those; null: plaintext
+  std::vector<std::string> api_keys;      // that it accepts; empty: it asks for none
+  // Links whose connections have rules of their own.
+  std::vector<std::string> ruled_links;
 };
 
-// gRPC's code for a server that is not there.
-inline constexpr int kUnavailable = 14;
-
-class Server {
+class Server final : public Acceptor, public Callee {
  public:
-  using Answer = std::function<void(const fakes::RpcResponse& response)>;
-
   Server(Executor& loop, journal::Sink& journal, ServerOptions options);
-  ~Server();
+  ~Server() override;
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
   const std::string& name() const { return options_.name; }
-  bool running() const { return running_; }
+  bool running() const override { return running_; }
   bool paused() const { return paused_; }
 
   // With its data, where it had any.
@@ -53,22 +55,27 @@ class Server {
   void End(int signal, const std::string& reason);
   void Pause();
   void Resume();
-  // Calls of these methods (a trailing * matches any ending) get this status until AcceptRpcs.
+  // Misbehaviour of the front end: the fault `fault` on `link`, or on the server itself where that
+  // is empty. The rule's id is the fault's.
+  Status SetRule(wire::Rule rule, std::string_view fault, const std::string& link);
+  void LiftRule(std::string_view id);
+  // Without a front end: calls of these methods (a trailing * matches any ending) get this status
+  // until AcceptRpcs.
   void RefuseRpcs(std::string fault_id, std::vector<std::string> methods, fakes::RpcStatus status);
   void AcceptRpcs(std::string_view fault_id);
 
   // One call, from a client in this process or through CallPath; answered once unless cancelled,
   // with UNAVAILABLE where the server goes away before. On a paused server it waits.
-  std::uint64_t Call(fakes::RpcRequest request, Answer answer);
-  void Cancel(std::uint64_t call);
+  std::uint64_t Call(fakes::RpcRequest request, Answer answer) override;
+  void Cancel(std::uint64_t call) override;
   // Told when connections are cut: the server ended.
   void OnEnd(std::function<void()> callback) { on_end_.push_back(std::move(callback)); }
 
   fakes::Engine& engine() { return *engine_; }
   // Null without one. Settle after using it.
   fakes::Frontend* frontend() { return frontend_.get(); }
-  // A connection was accepted for it; the server must be running.
-  void Accept(const std::shared_ptr<Stream>& stream, const std::string& peer);
+  void Accept(const std::shared_ptr<Stream>& stream, const std::string& peer,
+              const std::string& link) override;
   // After somebody used the engine or the front end: carries answers on, and sets the next
   // deadline.
   void Settle();
@@ -77,10 +84,11 @@ class Server {
   class Connection;
   class Loopback;
   std::optional<fakes::RpcStatus> Refusal(const fakes::RpcRequest& request);
+  std::string ListenerOf(const std::string& link) const;
   void SetTimer();
   void Flush();
   void CloseConnections();
-  void Tell(std::string_view what, int signal, std::string reason);
+  void Tell(std::string_view what, int signal, std::string reason, std::string_view detail = "");
   Moment Now() const { return loop_.clock().MomentNow(); }
 
   struct Rule {
@@ -94,6 +102,8 @@ class Server {
   journal::Sink& journal_;
   const ServerOptions options_;
   const std::string source_;
+  fakes::FaultNames names_;                // before the front end, which writes to it
+  std::vector<wire::Rule> waiting_rules_;  // until there is a front end
   std::unique_ptr<fakes::Engine> engine_;
   std::unique_ptr<fakes::Frontend> frontend_;
   std::map<std::uint64_t, std::shared_ptr<Connection>> connections_;  // by the front end's number

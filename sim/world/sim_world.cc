@@ -7,6 +7,7 @@
 
 #include "base/wire/misbehaviour.h"
 #include "base/wire/randomness.h"
+#include "scenarios/engine/tls_plan.h"
 #include "sim/kernel/files.h"
 #include "sim/kernel/scheduler.h"
 #include "sim/world/faults.h"
@@ -15,6 +16,7 @@ namespace squall::sim {
 namespace {
 
 using scenarios::Done;
+using scenarios::WorkerIsNotRunning;
 using scenarios::WorkerSpec;
 
 // Temporal's own port, of servers that are found by name.
@@ -24,12 +26,28 @@ const std::string kFolder = "/sim/certificates/";
 constexpr Duration kStopSlack = std::chrono::seconds(5);
 constexpr Duration kCleanUpGrace = std::chrono::milliseconds(500);
 
-Status NotRunning(const std::string& name) {
-  return MakeStatus(StatusCode::kFailedPrecondition, "worker {} is not running", name);
-}
-
 std::string Seconds(Duration duration) {
   return fmt::format("{}s", std::chrono::duration<double>(duration).count());
+}
+
+// The world's own failures, which the step machine reads as the infrastructure's.
+Status AsInfrastructure(const Status& status, std::string_view what) {
+  if (status.ok()) return status;
+  return MakeStatus(StatusCode::kInternal, "{}: {}", what, Message(status));
+}
+
+// The IPv6 address of what has a name: fd00:: and its IPv4 address.
+Endpoint SecondOf(const Endpoint& first) {
+  Endpoint second;
+  second.v6 = true;
+  second.port = first.port;
+  second.address[0] = 0xfd;
+  std::copy_n(first.address.begin(), 4, second.address.begin() + 12);
+  return second;
+}
+
+Network::Name AddressesOf(const SimWorld::Link& link) {
+  return {.addresses = {SecondOf(link.at), link.at}};
 }
 
 }  // namespace
@@ -49,16 +67,15 @@ std::string Unsupported(const scenarios::Subject& subject, Transport transport) 
         return fmt::format("worker {} has an argument that is filled in: {}", worker.name, text);
     }
   }
-  if (!topology.ingresses.empty()) return "an ingress is not simulated yet";
+  if (calls && !topology.ingresses.empty()) return "an ingress has connections, not calls";
   for (const auto& server : topology.servers) {
     if (calls && server.tls != scenarios::TlsMode::kNone)
       return fmt::format("server {} speaks TLS", server.name);
   }
   for (const scenarios::Step& step : subject.steps) {
     const auto* inject = std::get_if<scenarios::InjectStep>(&step.action);
-    if (inject != nullptr && calls && !ActsOnCalls(inject->target, inject->fault))
-      return fmt::format("the fault {} acts on bytes: calls are answered in process here",
-                         inject->fault);
+    if (inject == nullptr) continue;
+    if (std::string why = WhyNotSimulated(*inject, topology, !calls); !why.empty()) return why;
   }
   return "";
 }
@@ -69,7 +86,10 @@ SimWorld::SimWorld(WorldLoop& loop, journal::Sink& journal, const scenarios::Sub
       journal_(journal),
       subject_(subject),
       topology_(subject.topology),
-      options_(options) {
+      options_(options),
+      book_(loop, topology_,
+            {.alive = [this](const std::string& name) { return Runs(workers_.at(name)); },
+             .start_again = [this](const std::string& name) { StartWorker(workers_.at(name)); }}) {
   for (const WorkerSpec& spec : topology_.workers) workers_[spec.name].spec = &spec;
 }
 
@@ -96,9 +116,7 @@ std::map<std::string, std::string> SimWorld::Versions() const {
 }
 
 void SimWorld::Prepare(Done done) {
-  Status status = PrepareNow();
-  if (!status.ok()) status = MakeStatus(StatusCode::kInternal, "prepare: {}", Message(status));
-  Later(std::move(done), std::move(status));
+  Later(std::move(done), AsInfrastructure(PrepareNow(), "prepare"));
 }
 
 Status SimWorld::PrepareNow() {
@@ -106,8 +124,12 @@ Status SimWorld::PrepareNow() {
   if (sockets) network_ = std::make_unique<Network>(loop_, Rng(options_.seed).Split("network"));
   bool tls = false;
   for (const auto& server : topology_.servers) tls = tls || server.tls != scenarios::TlsMode::kNone;
+  for (const auto& ingress : topology_.ingresses)
+    tls = tls || ingress.tls != scenarios::TlsMode::kNone;
   for (const WorkerSpec& worker : topology_.workers)
     tls = tls || worker.connect.tls == scenarios::ConnectSpec::Tls::kOn;
+  for (const auto& client : topology_.clients)
+    tls = tls || client.connect.tls == scenarios::ConnectSpec::Tls::kOn;
   if (tls) {
     wire::UseRandomness(
         [](void* bytes, std::size_t size) { TheScheduler().FillEntropy(bytes, size); });
@@ -121,12 +143,24 @@ Status SimWorld::PrepareNow() {
       AddFile(kFolder + name + ".key", identity->private_key_pem);
     }
   }
+  SQUALL_RETURN_IF_ERROR(MakeServers());
+  MakeIngresses();
+  for (const auto& spec : topology_.links) LinkTo(spec.name);
+  if (options_.move_after && sockets) loop_.After(*options_.move_after, [this] { MoveAll(); });
+  return absl::OkStatus();
+}
+
+Status SimWorld::MakeServers() {
   for (const auto& spec : topology_.servers) {
     ServerOptions options;
     options.name = spec.name;
     options.namespaces = spec.namespaces;
     options.seed = Rng(options_.seed).Split("server " + spec.name).Next();
-    options.frontend = sockets;
+    options.frontend = network_ != nullptr;
+    options.api_keys = spec.api_keys;
+    for (const auto& link : topology_.links) {
+      if (link.to == spec.name && IsRuled(link.name)) options.ruled_links.push_back(link.name);
+    }
     if (spec.tls != scenarios::TlsMode::kNone) {
       wire::TlsServerOptions server_tls;
       server_tls.identity = *certificates_->Find(spec.certificate);
@@ -138,10 +172,32 @@ Status SimWorld::PrepareNow() {
     }
     servers_[spec.name] = std::make_unique<Server>(loop_, journal_, std::move(options));
   }
-  for (const auto& spec : topology_.links) LinkTo(spec.name);
-  if (options_.move_after && sockets) loop_.After(*options_.move_after, [this] { MoveAll(); });
   return absl::OkStatus();
 }
+
+// Each on a machine of its own.
+void SimWorld::MakeIngresses() {
+  for (const auto& spec : topology_.ingresses) {
+    const auto number = static_cast<std::uint8_t>(ingresses_.size() + 1);
+    const Place place{.at = Endpoint::V4({10, 9, 0, number}, kPort),
+                      .upstream = LinkTo(spec.to).at};
+    ingresses_[spec.name] = std::make_unique<IngressNode>(
+        loop_, journal_, *network_, spec, certificates_ ? &*certificates_ : nullptr, place,
+        Endpoint::V4({10, 9, 1, number}, kPort));
+  }
+}
+
+bool SimWorld::AnyInjected(const std::string& link,
+                           bool (*is)(const scenarios::InjectStep&)) const {
+  return std::any_of(
+      subject_.steps.begin(), subject_.steps.end(), [&](const scenarios::Step& step) {
+        const auto* inject = std::get_if<scenarios::InjectStep>(&step.action);
+        return inject != nullptr && is(*inject) &&
+               std::find(inject->on.begin(), inject->on.end(), link) != inject->on.end();
+      });
+}
+bool SimWorld::IsNamed(const std::string& link) const { return AnyInjected(link, &ActsOnNames); }
+bool SimWorld::IsRuled(const std::string& link) const { return AnyInjected(link, &ActsByRule); }
 
 SimWorld::Link& SimWorld::LinkTo(const std::string& name) {
   Link& link = links_[name];
@@ -153,15 +209,23 @@ SimWorld::Link& SimWorld::LinkTo(const std::string& name) {
   const auto* server = topology_.ServerBehind(name);
   link.state->server = server == nullptr ? nullptr : FindServer(server->name);
   if (network_ != nullptr) {
-    const NetLink::Leads leads = link.state->silent_end          ? NetLink::Leads::kIntoSilence
-                                 : link.state->server == nullptr ? NetLink::Leads::kNowhere
-                                                                 : NetLink::Leads::kToServer;
-    link.net = std::make_shared<NetLink>(journal_, name, leads, link.state->server,
+    const std::string& to = spec == nullptr ? name : spec->to;
+    const auto ingress = ingresses_.find(to);
+    Acceptor* const behind = ingress != ingresses_.end()
+                                 ? static_cast<Acceptor*>(ingress->second.get())
+                                 : FindServer(to);
+    const NetLink::Leads leads = link.state->silent_end ? NetLink::Leads::kIntoSilence
+                                 : behind == nullptr    ? NetLink::Leads::kNowhere
+                                                        : NetLink::Leads::kSomewhere;
+    link.net = std::make_shared<NetLink>(journal_, name, leads, behind,
                                          Rng(options_.seed).Split("link " + name));
     link.at = Endpoint::V4({127, 0, 0, 1}, static_cast<std::uint16_t>(7000 + links_.size()));
-    if (options_.move_after) {
-      link.at = Endpoint::V4({10, 0, 0, static_cast<std::uint8_t>(links_.size())}, kPort);
-      network_->SetName(name + ".sim", {{link.at}, false});
+    link.named = options_.move_after.has_value() || IsNamed(name);
+    if (link.named) {
+      const auto number = static_cast<std::uint8_t>(links_.size());
+      link.at = Endpoint::V4({10, 0, 0, number}, kPort);
+      network_->SetName(NameOf(name), AddressesOf(link));
+      network_->SetListener(SecondOf(link.at), link.net);
     }
     network_->SetListener(link.at, link.net);
     return link;
@@ -178,33 +242,28 @@ SimWorld::Link& SimWorld::LinkTo(const std::string& name) {
 
 void SimWorld::MoveAll() {
   for (auto& [name, link] : links_) {
-    network_->SetListener(link.at, nullptr);
+    for (const Endpoint& at : {link.at, SecondOf(link.at)}) network_->SetListener(at, nullptr);
     link.at.address[1] = 1;
-    network_->SetListener(link.at, link.net);
-    network_->SetName(name + ".sim", {{link.at}, false});
+    for (const Endpoint& at : {link.at, SecondOf(link.at)}) network_->SetListener(at, link.net);
+    network_->SetName(NameOf(name), AddressesOf(link));
     link.net->SetFault("move", "drop_connections", {}, nullptr);
   }
 }
 
-// As the harness plans it (harness/runner/connect.cc): what the other end wants, all of it right,
-// unless the scenario says otherwise.
 void SimWorld::SetTls(const WorkerNode& node,
                       std::map<std::string, std::string>& environment) const {
-  const scenarios::ConnectSpec& connect = node.spec->connect;
-  const scenarios::TlsMode other_end = topology_.TlsAt(connect.to);
-  using Tls = scenarios::ConnectSpec::Tls;
-  const bool on = connect.tls == Tls::kOn ||
-                  (connect.tls == Tls::kAuto && other_end != scenarios::TlsMode::kNone);
-  environment["TEMPORAL_TLS"] = on ? "true" : "false";
-  if (!on) return;
-  if (connect.ca != "none")
-    environment["TEMPORAL_TLS_SERVER_CA_CERT_PATH"] = kFolder + connect.ca + ".pem";
-  if (!connect.server_name.empty()) environment["TEMPORAL_TLS_SERVER_NAME"] = connect.server_name;
-  std::string identity = connect.client_certificate;
-  if (identity.empty() && other_end == scenarios::TlsMode::kMutual) identity = "client";
-  if (identity.empty() || identity == "none") return;
-  environment["TEMPORAL_TLS_CLIENT_CERT_PATH"] = kFolder + identity + ".pem";
-  environment["TEMPORAL_TLS_CLIENT_KEY_PATH"] = kFolder + identity + ".key";
+  const scenarios::TlsPlan plan = scenarios::PlanTls(topology_, node.spec->connect);
+  environment["TEMPORAL_TLS"] = plan.on ? "true" : "false";
+  if (!plan.on) return;
+  if (!plan.ca.empty())
+    environment["TEMPORAL_TLS_SERVER_CA_CERT_PATH"] = kFolder + plan.ca + ".pem";
+  // Certificates are for this machine's own name and address.
+  const std::string server_name =
+      plan.server_name.empty() && IsNamed(node.spec->connect.to) ? "localhost" : plan.server_name;
+  if (!server_name.empty()) environment["TEMPORAL_TLS_SERVER_NAME"] = server_name;
+  if (plan.identity.empty()) return;
+  environment["TEMPORAL_TLS_CLIENT_CERT_PATH"] = kFolder + plan.identity + ".pem";
+  environment["TEMPORAL_TLS_CLIENT_KEY_PATH"] = kFolder + plan.identity + ".key";
 }
 
 SimWorld::Link* SimWorld::FindLink(const std::string& name) {
@@ -214,6 +273,16 @@ SimWorld::Link* SimWorld::FindLink(const std::string& name) {
 Server* SimWorld::FindServer(const std::string& name) {
   const auto it = servers_.find(name);
   return it == servers_.end() ? nullptr : it->second.get();
+}
+Worker& SimWorld::MakeWorkerNamed(const std::string& name) {
+  WorkerNode& node = workers_.at(name);
+  MakeWorker(node);
+  return *node.worker;
+}
+void SimWorld::StartWorkerNamed(const std::string& name) { StartWorker(workers_.at(name)); }
+void SimWorld::EndWorker(const std::string& name, int number, Done done) {
+  WorkerNode& node = workers_.at(name);
+  StopWorker(node, number, node.spec->grace + kStopSlack, "injected", std::move(done));
 }
 Worker* SimWorld::FindWorker(const std::string& name) {
   const auto it = workers_.find(name);
@@ -233,7 +302,7 @@ std::string SimWorld::Filled(std::string text, const std::string& address) {
 
 std::string SimWorld::AddressOf(const std::string& name, const Link& link) const {
   if (network_ == nullptr) return name + ":7233";
-  return options_.move_after ? fmt::format("{}.sim:{}", name, kPort) : link.at.ToString();
+  return link.named ? fmt::format("{}:{}", NameOf(name), kPort) : link.at.ToString();
 }
 
 void SimWorld::MakeWorker(WorkerNode& node) {
@@ -300,36 +369,35 @@ void SimWorld::Start(const std::string& name, Done done) {
     server->Start(true);
     return Later(std::move(done), SetRules(*server));
   }
-  WorkerNode& node = workers_.at(name);
-  MakeWorker(node);
-  node.wanted = true;
-  if (!node.worker->alive()) node.polling = node.polled = false;
-  node.worker->Start();
+  if (const auto ingress = ingresses_.find(name); ingress != ingresses_.end())
+    return Later(std::move(done), AsInfrastructure(ingress->second->Start(), "ingress " + name));
+  book_.Wanted(name);
+  StartWorker(workers_.at(name));
   Later(std::move(done), absl::OkStatus());
 }
 
+bool SimWorld::Runs(const WorkerNode& node) {
+  return node.worker != nullptr && node.worker->alive();
+}
+
+void SimWorld::StartWorker(WorkerNode& node) {
+  MakeWorker(node);
+  if (Runs(node)) return;
+  book_.Starting(node.spec->name);
+  node.worker->Start();
+}
+
 void SimWorld::OnWorkerExit(WorkerNode& node, Process&, const std::string& reason) {
-  node.polling = node.polled = false;
   loop_.Cancel(std::exchange(node.stop_timer, 0));
   for (const auto& path : std::exchange(node.paths, {})) path->ClientEnded();
   for (Done& done : std::exchange(node.ended, {})) Later(std::move(done), absl::OkStatus());
-  if (cleaning_ || !node.wanted || !node.spec->restart.on_exit || reason == "asked") return;
-  const auto& back_off = node.spec->restart.back_off;
-  const Duration pause = back_off[std::min(node.restarts, back_off.size() - 1)];
-  ++node.restarts;
-  loop_.Cancel(node.restart_timer);
-  node.restart_timer = loop_.After(pause, [this, &node] {
-    node.restart_timer = 0;
-    if (node.wanted && !cleaning_) Start(node.spec->name, [](const Status&) {});
-  });
+  book_.Ended(node.spec->name, reason);
 }
 
 void SimWorld::StopWorker(WorkerNode& node, int number, Duration grace, const std::string& reason,
                           Done done) {
-  node.wanted = node.wanted && reason != "asked";
-  loop_.Cancel(std::exchange(node.restart_timer, 0));
-  if (node.worker == nullptr || !node.worker->alive())
-    return Later(std::move(done), absl::OkStatus());
+  if (reason == "asked") book_.Unwanted(node.spec->name);
+  if (!Runs(node)) return Later(std::move(done), absl::OkStatus());
   node.ended.push_back(std::move(done));
   node.worker->Signal(number, reason);
   if (number == SIGKILL || node.stop_timer != 0) return;
@@ -344,6 +412,10 @@ void SimWorld::Stop(const std::string& name, const std::string& signal, Done don
     server->End(0, "asked");
     return Later(std::move(done), absl::OkStatus());
   }
+  if (const auto ingress = ingresses_.find(name); ingress != ingresses_.end()) {
+    ingress->second->Stop();
+    return Later(std::move(done), absl::OkStatus());
+  }
   WorkerNode& node = workers_.at(name);
   StopWorker(node, signal == "INT" ? SIGINT : SIGTERM, node.spec->grace + kStopSlack, "asked",
              std::move(done));
@@ -355,8 +427,7 @@ void SimWorld::Kill(const std::string& name, Done done) {
     return Later(std::move(done), absl::OkStatus());
   }
   WorkerNode& node = workers_.at(name);
-  if (node.worker == nullptr || !node.worker->alive())
-    return Later(std::move(done), NotRunning(name));
+  if (!Runs(node)) return Later(std::move(done), WorkerIsNotRunning(name));
   StopWorker(node, SIGKILL, {}, "injected", std::move(done));
 }
 
@@ -374,9 +445,9 @@ void SimWorld::Restart(const scenarios::RestartRequest& request, Done done) {
     });
   };
   const auto worker = workers_.find(request.node);
-  const bool running = worker == workers_.end() ||
-                       (worker->second.worker != nullptr && worker->second.worker->alive());
-  if (request.kill && running) return Kill(request.node, std::move(start_again));
+  const bool running = worker == workers_.end() || Runs(worker->second);
+  if (request.kill && running && !ingresses_.contains(request.node))
+    return Kill(request.node, std::move(start_again));
   Stop(request.node, "TERM", std::move(start_again));
 }
 
@@ -386,8 +457,7 @@ void SimWorld::Pause(const std::string& name, Done done) {
     return Later(std::move(done), absl::OkStatus());
   }
   WorkerNode& node = workers_.at(name);
-  if (node.worker == nullptr || !node.worker->alive())
-    return Later(std::move(done), NotRunning(name));
+  if (!Runs(node)) return Later(std::move(done), WorkerIsNotRunning(name));
   node.worker->Pause();
   Later(std::move(done), absl::OkStatus());
 }
@@ -398,7 +468,7 @@ void SimWorld::Resume(const std::string& name, Done done) {
     return Later(std::move(done), absl::OkStatus());
   }
   WorkerNode& node = workers_.at(name);
-  if (node.worker == nullptr) return Later(std::move(done), NotRunning(name));
+  if (node.worker == nullptr) return Later(std::move(done), WorkerIsNotRunning(name));
   node.worker->Resume();
   for (const auto& path : node.paths) path->Release();
   Later(std::move(done), absl::OkStatus());
@@ -406,8 +476,7 @@ void SimWorld::Resume(const std::string& name, Done done) {
 
 void SimWorld::Signal(const std::string& name, int number, Done done) {
   WorkerNode& node = workers_.at(name);
-  if (node.worker == nullptr || !node.worker->alive())
-    return Later(std::move(done), NotRunning(name));
+  if (!Runs(node)) return Later(std::move(done), WorkerIsNotRunning(name));
   node.worker->Signal(number, "asked");
   Later(std::move(done), absl::OkStatus());
 }
@@ -415,102 +484,14 @@ void SimWorld::Signal(const std::string& name, int number, Done done) {
 // --- health ---
 
 void SimWorld::WaitHealthy(const std::string& worker, Done done) {
-  WorkerNode& node = workers_.at(worker);
-  node.healthy.push_back(std::move(done));
-  LookHealthy(node);
+  book_.WaitHealthy(worker, std::move(done));
 }
 
-void SimWorld::LookHealthy(WorkerNode& node) {
-  if (node.worker == nullptr || !node.worker->alive() || !node.polled || !node.polling) return;
-  for (Done& done : std::exchange(node.healthy, {})) Later(std::move(done), absl::OkStatus());
-}
+void SimWorld::OnEvent(const journal::Event& event) { book_.OnEvent(event); }
 
-void SimWorld::OnEvent(const journal::Event& event) {
-  if (const auto* line = event.As<journal::WorkerEvent>();
-      line != nullptr && line->what == "polling") {
-    const auto it = workers_.find(line->worker);
-    if (it == workers_.end()) return;
-    it->second.polling = true;
-    LookHealthy(it->second);
-  } else if (const auto* poller = event.As<journal::PollerEvent>();
-             poller != nullptr && poller->what == "arrived") {
-    for (auto& [name, node] : workers_) {
-      if (node.spec->task_queue != poller->task_queue || node.spec->ns != poller->ns) continue;
-      node.polled = true;
-      LookHealthy(node);
-    }
-  }
-}
+void SimWorld::CancelWaits() { book_.CancelWaits(); }
 
-void SimWorld::CancelWaits() {
-  for (auto& [name, node] : workers_) node.healthy.clear();
-}
-
-// --- clients ---
-
-Client& SimWorld::ClientNamed(const std::string& name) {
-  auto& client = clients_[name];
-  if (client == nullptr) {
-    const auto* spec = topology_.Client(name);
-    SQUALL_CHECK(spec != nullptr, "the loader checked the names");
-    const auto* server = topology_.ServerBehind(spec->connect.to);
-    if (server == nullptr) server = &topology_.servers.front();
-    client = std::make_unique<Client>(loop_, journal_, *servers_.at(server->name), name, spec->ns,
-                                      spec->timeout);
-  }
-  return *client;
-}
-
-void SimWorld::StartWorkflow(const scenarios::WorkflowRequest& request, Done done) {
-  ClientNamed(request.client)
-      .StartWorkflow(request, [this, alive = alive_, id = request.id,
-                               done = std::move(done)](const StatusOr<std::string>& run) {
-        if (!*alive) return;
-        if (run.ok()) run_ids_[id] = *run;
-        done(run.status());
-      });
-}
-
-void SimWorld::AwaitWorkflow(const std::string& id, const std::string& ns,
-                             const std::string& client,
-                             std::function<void(StatusOr<scenarios::WorkflowEnd>)> done) {
-  ClientNamed(client).AwaitWorkflow(id, run_ids_[id], ns, options_.workflow_limit, std::move(done));
-}
-
-void SimWorld::SignalWorkflow(const scenarios::SignalWorkflowStep& step, Done done) {
-  ClientNamed(step.client).SignalWorkflow(step, std::move(done));
-}
-
-void SimWorld::Call(const scenarios::CallRequest& request,
-                    std::function<void(StatusOr<scenarios::CallOutcome>)> done) {
-  ClientNamed(request.client)
-      .CallJson(request.method, request.request,
-                [done = std::move(done)](const StatusOr<std::string>& answer) {
-                  done(scenarios::CallOutcome{answer.status().raw_code(),
-                                              std::string(Message(answer.status()))});
-                });
-}
-
-void SimWorld::CloseClient(const std::string& client, Done done) {
-  clients_.erase(client);
-  Later(std::move(done), absl::OkStatus());
-}
-
-void SimWorld::RegisterNamespace(const std::string&, const std::string& ns, Done done) {
-  ClientNamed("direct").CallJson(
-      "RegisterNamespace",
-      fmt::format(R"({{"namespace":"{}","workflowExecutionRetentionPeriod":"86400s"}})", ns),
-      [done = std::move(done)](const StatusOr<std::string>& answer) {
-        done(answer.status().code() == StatusCode::kAlreadyExists ? absl::OkStatus()
-                                                                  : answer.status());
-      });
-}
-
-void SimWorld::DeleteNamespace(const std::string&, const std::string& ns, Done done) {
-  ClientNamed("direct").CallJson(
-      "operator/DeleteNamespace", fmt::format(R"({{"namespace":"{}"}})", ns),
-      [done = std::move(done)](const StatusOr<std::string>& answer) { done(answer.status()); });
-}
+// --- faults ---
 
 void SimWorld::Inject(const scenarios::InjectRequest& request,
                       std::function<void(StatusOr<std::unique_ptr<scenarios::FaultHandle>>)> done) {
@@ -520,18 +501,17 @@ void SimWorld::Inject(const scenarios::InjectRequest& request,
 // --- clean up ---
 
 void SimWorld::CleanUp(Done done) {
-  cleaning_ = true;
-  CancelWaits();
+  book_.Close();
   clients_.clear();
   auto left = std::make_shared<std::size_t>(1);
   auto one_less = [this, left, done = std::move(done)](const Status&) {
     if (--*left > 0) return;
+    for (auto& [name, ingress] : ingresses_) ingress->Stop();
     for (auto& [name, server] : servers_) server->End(SIGKILL, "asked");
     Later(done, absl::OkStatus());
   };
   for (auto& [name, node] : workers_) {
-    loop_.Cancel(std::exchange(node.restart_timer, 0));
-    if (node.worker == nullptr || !node.worker->alive()) continue;
+    if (!Runs(node)) continue;
     ++*left;
     node.worker->Resume();
     StopWorker(node, SIGTERM, kCleanUpGrace, "asked", one_less);

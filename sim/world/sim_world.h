@@ -17,10 +17,12 @@
 #include "base/journal/journal.h"
 #include "base/util/rng.h"
 #include "base/wire/certificates.h"
+#include "scenarios/engine/worker_book.h"
 #include "scenarios/engine/world.h"
 #include "scenarios/format/scenario.h"
 #include "sim/net/network.h"
 #include "sim/world/client.h"
+#include "sim/world/ingress.h"
 #include "sim/world/loop.h"
 #include "sim/world/net_link.h"
 #include "sim/world/path.h"
@@ -87,11 +89,18 @@ class SimWorld final : public scenarios::World {
     std::vector<std::weak_ptr<CallPath>> paths;
     std::shared_ptr<NetLink> net;  // with sockets only
     Endpoint at;
+    bool named = false;  // workers know it by name, and that has an IPv6 address as well
   };
   Network* network() { return network_.get(); }
   Link* FindLink(const std::string& name);
   Server* FindServer(const std::string& name);
   Worker* FindWorker(const std::string& name);
+  Worker& MakeWorkerNamed(const std::string& name);  // it need not run
+  void StartWorkerNamed(const std::string& name);
+  // As an injection: asked by `number`, killed after its grace.
+  void EndWorker(const std::string& name, int number, scenarios::Done done);
+  // What workers call a link that has a name.
+  static std::string NameOf(const std::string& link) { return link + ".sim"; }
   Executor& loop() { return loop_; }
   journal::Sink& journal() { return journal_; }
   const scenarios::Topology& topology() const { return topology_; }
@@ -103,13 +112,17 @@ class SimWorld final : public scenarios::World {
     const scenarios::WorkerSpec* spec = nullptr;
     std::unique_ptr<Worker> worker;
     std::vector<std::shared_ptr<CallPath>> paths;
-    TimerId restart_timer = 0, stop_timer = 0;
-    std::size_t restarts = 0;
-    bool wanted = false, polling = false, polled = false;
-    std::vector<scenarios::Done> healthy, ended;
+    TimerId stop_timer = 0;
+    std::vector<scenarios::Done> ended;
   };
 
   Status PrepareNow();
+  Status MakeServers();
+  bool AnyInjected(const std::string& link, bool (*is)(const scenarios::InjectStep&)) const;
+  bool IsNamed(const std::string& link) const;  // workers know it by a name
+  bool IsRuled(const std::string& link) const;  // the server's front end has rules for it
+  void MakeIngresses();
+  StatusOr<std::shared_ptr<Callee>> WayOf(const scenarios::ClientSpec& spec);
   Link& LinkTo(const std::string& name);
   void MoveAll();
   static std::string Filled(std::string text, const std::string& address);
@@ -117,11 +130,13 @@ class SimWorld final : public scenarios::World {
   std::string AddressOf(const std::string& name, const Link& link) const;
   void SetTls(const WorkerNode& node, std::map<std::string, std::string>& environment) const;
   void MakeWorker(WorkerNode& node);
+  void StartWorker(WorkerNode& node);
+  static bool Runs(const WorkerNode& node);
   void OnWorkerExit(WorkerNode& node, Process& process, const std::string& reason);
   void StopWorker(WorkerNode& node, int number, Duration grace, const std::string& reason,
                   scenarios::Done done);
-  void LookHealthy(WorkerNode& node);
-  Client& ClientNamed(const std::string& name);
+  StatusOr<Client*> ClientNamed(const std::string& name);
+  void CallServer(const std::string& method, const std::string& request, scenarios::Done done);
 
   WorldLoop& loop_;
   journal::Sink& journal_;
@@ -129,13 +144,14 @@ class SimWorld final : public scenarios::World {
   const scenarios::Topology& topology_;
   const SimWorldOptions options_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-  bool cleaning_ = false;
   std::unique_ptr<Network> network_;
   std::optional<wire::CertificateSet> certificates_;
   std::map<std::string, std::unique_ptr<Server>> servers_;
+  std::map<std::string, std::unique_ptr<IngressNode>> ingresses_;
   std::map<std::string, Link>
       links_;  // one for each way to a server, also without a link in the scenario
   std::map<std::string, WorkerNode> workers_;
+  scenarios::WorkerBook book_;
   std::map<std::string, std::unique_ptr<Client>> clients_;
   std::map<std::string, std::string> run_ids_;
 };

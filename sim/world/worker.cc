@@ -79,6 +79,24 @@ void Worker::Start() {
   process.host = options_.name;
   process.environment = options_.environment;
   intent_.clear();
+  deaf_ = changed_ = false;
+  Duration delay{};
+  std::optional<int> exits;
+  std::string says;
+  for (const auto& [id, change] : changes_) {
+    for (const auto& [name, value] : change.environment) {
+      process.environment.erase(name);
+      if (value) process.environment[name] = *value;
+    }
+    process.wall_offset += change.wall_offset;
+    process.wall_rate *= change.wall_rate;
+    delay += change.delay;
+    deaf_ = deaf_ || change.deaf;
+    changed_ = changed_ || change.ends_it;
+    if (change.exits) exits = change.exits;
+    says += change.says;
+  }
+  process.wall_since = TheScheduler().now();
   process.on_line = [this, &process](bool is_error, std::string_view line) {
     loop_.Post(
         [this, &process, is_error, text = std::string(line)] { OnLine(process, is_error, text); });
@@ -90,7 +108,15 @@ void Worker::Start() {
   Tell("starting");
   const fakes::HostProgramHooks hooks =
       options_.on_start ? options_.on_start(process) : fakes::HostProgramHooks{};
-  StartProcess(process, [this, hooks] {
+  StartProcess(process, [this, hooks, delay, exits, says] {
+    if (delay > Duration::zero()) {
+      Scheduler& scheduler = TheScheduler();
+      scheduler.Wait(WaitOn::kSleep, scheduler.current(), scheduler.now() + delay.count());
+    }
+    if (exits) {
+      WriteOutput(*TheScheduler().process(), 2, says + "\n");
+      return *exits;
+    }
     std::vector<std::string> arguments = {options_.program};
     arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
     std::vector<char*> argv;
@@ -100,6 +126,20 @@ void Worker::Start() {
                                  argv.data(), hooks);
   });
   Tell("ready");
+  const auto launched = on_launch_;
+  for (const auto& [id, callback] : launched) callback();
+}
+
+void Worker::ChangeLaunch(const std::string& id, LaunchChange change) {
+  changes_[id] = std::move(change);
+}
+void Worker::RestoreLaunch(const std::string& id) { changes_.erase(id); }
+void Worker::OnLaunch(const std::string& id, std::function<void()> callback) {
+  if (callback) {
+    on_launch_[id] = std::move(callback);
+  } else {
+    on_launch_.erase(id);
+  }
 }
 
 void Worker::OnLine(Process& process, bool is_error, const std::string& line) {
@@ -120,7 +160,8 @@ void Worker::OnLine(Process& process, bool is_error, const std::string& line) {
 
 void Worker::OnEnd(Process& process) {
   if (&process != process_) return;
-  const std::string reason = intent_.empty() ? "unexpected" : intent_;
+  const std::string reason = !intent_.empty() ? intent_ : changed_ ? "injected" : "unexpected";
+  last_reason_ = reason;
   Tell("exited", [&](journal::ProcessEvent& event) {
     if (process.killed_by != 0) {
       event.signal = process.killed_by;
@@ -144,6 +185,7 @@ void Worker::Signal(int number, const std::string& reason) {
     scheduler.EndProcess(*process_, 0, SIGKILL);
     return;
   }
+  if (number == SIGTERM && deaf_) return;
   process_->signals.push_back(number);
   scheduler.Wake(WaitOn::kSignal, process_, 1);
 }

@@ -7,7 +7,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,11 +33,26 @@ struct WorkerOptions {
   std::function<void(Process&, const std::string& reason)> on_exit;
 };
 
+// What is otherwise with a worker from its next start on.
+struct LaunchChange {
+  std::map<std::string, std::optional<std::string>> environment;  // nothing: it is not there
+  std::int64_t wall_offset = 0;                                   // Process::wall_offset, _rate
+  double wall_rate = 1;
+  Duration delay{};          // before it does anything
+  bool deaf = false;         // SIGTERM does not reach it
+  std::optional<int> exits;  // at once, with this code
+  std::string says;          // on standard error, before that
+  bool ends_it = false;      // if it ends by itself, that is the change's doing
+};
+
 class Worker {
  public:
   Worker(Executor& loop, journal::Sink& journal, WorkerOptions options);
 
   const std::string& name() const { return options_.name; }
+  // Why the last process that has ended did so; "" for none.
+  const std::string& last_reason() const { return last_reason_; }
+  bool HasLaunchCallback(const std::string& id) const { return on_launch_.contains(id); }
   bool alive() const { return process_ != nullptr && !process_->dead; }
   Process* process() { return process_; }
 
@@ -45,6 +62,10 @@ class Worker {
   void Kill(const std::string& reason) { Signal(9, reason); }
   void Pause();
   void Resume();
+  void ChangeLaunch(const std::string& id, LaunchChange change);
+  void RestoreLaunch(const std::string& id);
+  // Called after each start; null: no more.
+  void OnLaunch(const std::string& id, std::function<void()> callback);
 
  private:
   void OnLine(Process& process, bool is_error, const std::string& line);
@@ -58,6 +79,10 @@ class Worker {
   const std::string source_;
   Process* process_ = nullptr;  // the latest; never freed, as its threads are not
   std::string intent_;          // why its end is wanted; "" while nobody wants it
+  std::string last_reason_;
+  bool deaf_ = false, changed_ = false;  // of this life
+  std::map<std::string, LaunchChange> changes_;
+  std::map<std::string, std::function<void()>> on_launch_;
 };
 
 // Starts a process whose main thread runs `body`; its result is the exit code. `process` must

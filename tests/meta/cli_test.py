@@ -58,7 +58,7 @@ def test_help_and_usage():
     assert "unknown command 'lst' (did you mean 'list'?)" in squall("--library", "run", "lst", expect=USAGE)
     assert "unknown option '--wrld' (did you mean '--world'?)" in squall("run", "--wrld", "real", expect=USAGE)
     assert "unknown option '--libary' (did you mean '--library'?)" in squall("--libary", "x", "run", expect=USAGE)
-    assert "'rael' is none of fake, real, all (did you mean 'real'?)" in squall("run", "--world", "rael", expect=USAGE)
+    assert "'rael' is none of sim, fake, real, all (did you mean 'real'?)" in squall("run", "--world", "rael", expect=USAGE)
     assert "--jobs: Value many" in squall("run", "--jobs", "many", expect=USAGE)
     squall("run", "--shard", "3/2", QUICK, expect=USAGE)
     squall("run", "--address", "127.0.0.1:1", QUICK, expect=USAGE)

@@ -21,7 +21,7 @@ timeout: 60m
 topology:
   servers: {temporal: {TLS}}
   links: {wire: temporal}
-  workers: {w: {connect: {to: wire}, args: [--worker-heartbeat, "0"]}}
+  workers: {w: {connect: {to: wire}, grace: GRACE, args: [--worker-heartbeat, "0"]}}
 steps:
 STEPS
 expect:
@@ -29,11 +29,30 @@ expect:
 """
 
 
+# Two workers on one queue, the second started by a step.
+PAIR = """
+id: T2
+title: Two workers
+why: A transport test.
+needs: {worlds: [sim]}
+timeout: 60m
+topology:
+  servers: {temporal: {}}
+  workers:
+    w: {args: [--worker-heartbeat, "0"]}
+    v: {start: manual, args: [--worker-heartbeat, "0"]}
+steps:
+STEPS
+expect:
+  - workflow_completed: {workflow: cached}
+"""
+
+
 class Run:
-    def __init__(self, steps, *arguments, seed=1, tls="", code=0, rules=None):
+    def __init__(self, steps, *arguments, seed=1, tls="", code=0, rules=None, frame=FRAME, grace="5s"):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "t1.yaml")
-            text = FRAME.replace("STEPS", steps).replace("TLS", tls).replace("CODE", str(code))
+            text = frame.replace("STEPS", steps).replace("TLS", tls).replace("CODE", str(code)).replace("GRACE", grace)
             with open(path, "w") as file:
                 file.write(text)
             trace = os.path.join(folder, "trace")
@@ -125,7 +144,55 @@ class Transport(unittest.TestCase):
         run = Run(BEGIN + span(60) + END, "--move-after", "30")
         self.passed(run)
         peers = {e["peer"].rsplit(":", 1)[0] for _, e in run.all("connection", "established", link="wire")}
-        self.assertEqual(peers, {"10.0.0.1", "10.1.0.1"})
+        self.assertEqual(peers, {"[fd00::a00:1]", "[fd00::a01:1]"})
+
+    def test_polls_denied_for_a_minute_are_fatal(self):
+        # Measured: each poller asks again every 10.0 s, without a line of log; at 60.3 s the worker is fatal, and exits or hangs.
+        for seed in (1, 2, 3):
+            run = Run(BEGIN + "  - inject: {fault: rpc_error, on: temporal, methods: [Poll*], code: PERMISSION_DENIED, for: 130s}\n"
+                      "  - inject: {fault: drop_connections, on: wire}\n" + span(140) + "  - stop: w\n    within: 60s\n    optional: true\n", seed=seed)
+            begun = run.all("fault", "injected", fault="rpc_error")[0][0]
+            denied = [t - begun for t, e in run.all("rpc", "answered", code=7) if e["method"].startswith("Poll")]
+            for begin in (10, 20, 30, 40, 50):
+                self.assertTrue(any(begin - 0.1 <= t <= begin + 2 for t in denied), f"nobody asked at {begin} s: {denied}")
+                self.assertFalse(any(begin + 3 <= t <= begin + 9.5 for t in denied), f"somebody asked between, near {begin} s: {denied}")
+            fatal = [t - begun for t, e in run.all("log", "stderr") + run.all("log", "stdout") if "fatal" in e["line"]]
+            self.assertTrue(fatal and 59 <= min(fatal) <= 63, fatal)
+
+    def test_a_cached_workflow_waits_ten_seconds_for_a_worker_that_was_killed(self):
+        # Measured, SIGKILL of the worker that has it cached: 10.0 to 10.3 s until the other one goes on.
+        run = Run("  - wait_healthy: w\n  - start_workflow: {workflow: Timer, id: cached, input: 5000}\n  - for: 1s\n  - start: v\n"
+                  "  - wait_healthy: v\n  - for: 1s\n  - kill: w\n  - await: cached\n    within: 60s\n", frame=PAIR)
+        self.passed(run)
+        accepted = run.all("workflow", "accepted")[0][0]
+        completed = run.all("workflow", "completed")[0][0]
+        self.assertAlmostEqual(completed - accepted - 5, 10.0, delta=0.5)
+
+    def test_a_shutdown_in_a_stall_takes_half_a_minute(self):
+        # Measured: 30.0 s, the limit of the call that says goodbye.
+        run = Run(BEGIN + "  - inject: {fault: stall, on: wire, as: stall}\n  - for: 1s\n  - signal: {node: w, signal: TERM}\n"
+                  "  - wait: {event: process.exited, where: {process: w}}\n    within: 100s\n", grace="60s")
+        self.passed(run)
+        asked, ended = run.all("process", "signalled")[0][0], run.all("process", "exited", process="w")[0][0]
+        self.assertAlmostEqual(ended - asked, 30.0, delta=1.0)
+
+    def test_partition_is_survived_by_retransmission(self):
+        # Packets vanish for 20 s: TCP sends them again, at twice the distance each time; no connection is opened anew.
+        meanwhile = "  - start_workflow: {workflow: Ping, id: meanwhile, input: 1}\n"
+        run = Run(BEGIN + "  - inject: {fault: kernel_drop, on: wire, for: 20s}\n" + meanwhile + span(60) + END)
+        self.passed(run)
+        self.assertEqual(len(run.all("connection", "accepted", link="wire")), 1)
+        # For 100 s: core's keepalive is quicker than TCP, and connects time out with the fault in force.
+        run = Run(BEGIN + "  - inject: {fault: kernel_drop, on: wire, for: 100s}\n" + meanwhile + span(160) + END)
+        self.passed(run)
+        self.assertGreaterEqual(len(run.all("connection", "accepted", link="wire")), 2)
+
+    def test_a_name_has_two_addresses(self):
+        # A link with a name has an IPv6 address as well, which is tried first; while nothing is known of the name nobody connects.
+        run = Run(BEGIN + "  - inject: {fault: dns_fail, on: wire, for: 20s}\n  - inject: {fault: drop_connections, on: wire}\n" + span(60) + END)
+        self.passed(run)
+        peers = [e["peer"] for _, e in run.all("connection", "accepted", link="wire")]
+        self.assertTrue(peers and all(peer.startswith("[fd00::") for peer in peers), peers)
 
     def test_tls_is_the_same_twice(self):
         runs = [Run(BEGIN + END, tls="tls: server", seed=5) for _ in range(2)]

@@ -31,7 +31,7 @@ ALLOWED = {
     "reports": ("base/util", "base/journal"),
     "sim": BASE
     + ("core", "core/worker", "fakes/engine", "fakes/frontend", "fakes/ingress", "fakes/worker")
-    + ("scenarios/format", "scenarios/engine", "scenarios/checks"),
+    + ("scenarios/format", "scenarios/engine", "scenarios/checks", "reports"),
     # harness, from the kernel upwards.
     "harness/net": BASE,
     # The stand-alone proxy: links without processes, targets or scenarios, in a small program of its own.
