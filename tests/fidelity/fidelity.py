@@ -86,9 +86,9 @@ def takeover(j):
 ROWS = (
     ("F1", "refused for 12 s: until a connection stands again", reconnected, "s", 1, 2, "drawn back-offs of a dozen calls"),
     ("F1", "refused for 12 s: until work is done", work_after, "s", 1, 3, "the same"),
-    ("F2", "reset for 10 s: connection attempts", attempts, "", 15, 15, "pollers whose back-offs are in step or not"),
+    ("F2", "reset for 10 s: connection attempts", attempts, "", 25, 10, "a busy machine connects less often; calls that share a connection"),
     ("F2", "reset for 10 s: until work is done", work_after, "s", 1, 3, "drawn back-offs"),
-    ("F3", "killed for 5 s: until work is done", work_after, "s", 1, 3, "drawn back-offs, a real server's start"),
+    ("F3", "killed for 5 s: until work is done", work_after, "s", 1, 5, "drawn back-offs, a real server's start on a busy machine"),
     ("F4", "stalled: until core connects anew", noticed, "s", 1.5, 1.5, "when the last byte came"),
     ("F4", "stalled for 50 s: until work is done", work_after, "s", 1, 2, "drawn back-offs"),
     ("F5", "cached workflow of a killed worker: longer by", takeover, "s", 0.5, 1.5, "starts of processes"),
