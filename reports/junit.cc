@@ -5,61 +5,15 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "reports/text_width.h"
+#include "base/util/text.h"
+#include "reports/xml.h"
 
 namespace squall::reports {
 namespace {
 
-// Text for XML 1.0: markup escaped, characters that it does not allow made visible. In attributes
-// line breaks and tabs would be read back as spaces, so they are written as references.
-std::string Escaped(std::string_view text, bool attribute) {
-  std::string out;
-  const auto line = [&](std::string_view part) {
-    // OneLine leaves only characters that are text; of these XML refuses two.
-    for (const char c : OneLine(part)) {
-      switch (c) {
-        case '&':
-          out += "&amp;";
-          break;
-        case '<':
-          out += "&lt;";
-          break;
-        case '>':
-          out += "&gt;";
-          break;
-        case '"':
-          out += "&quot;";
-          break;
-        default:
-          out += c;
-      }
-    }
-  };
-  std::size_t start = 0;
-  for (std::size_t i = 0; i <= text.size(); ++i) {
-    if (i < text.size() && text[i] != '\n' && text[i] != '\t') continue;
-    line(text.substr(start, i - start));
-    if (i < text.size())
-      out += attribute ? (text[i] == '\n' ? "&#10;" : "&#9;") : std::string_view(&text[i], 1);
-    start = i + 1;
-  }
-  for (const std::string_view bad : {"\xef\xbf\xbe", "\xef\xbf\xbf"}) {  // U+FFFE, U+FFFF
-    for (std::size_t at = out.find(bad); at != std::string::npos; at = out.find(bad, at))
-      out.replace(at, 3, "\xef\xbf\xbd");
-  }
-  return out;
-}
-
-std::string Attribute(std::string_view name, std::string_view value) {
-  return fmt::format(" {}=\"{}\"", name, Escaped(value, true));
-}
-
 std::string Seconds(Duration d) {
   return fmt::format("{:.3f}", static_cast<double>(d.count()) / 1e9);
 }
-
-// xs:dateTime without a fraction.
-std::string Timestamp(WallTime time) { return FormatWall(time).substr(0, 19) + "Z"; }
 
 std::string Explanation(const SubjectReport& subject) {
   std::string text = fmt::format("{}\n", subject.title);
@@ -83,15 +37,15 @@ std::string Explanation(const SubjectReport& subject) {
 
 std::string Result(std::string_view tag, std::string_view type, const std::string& message,
                    const std::string& text) {
-  return fmt::format("      <{0}{1}{2}>{3}</{0}>\n", tag, Attribute("message", message),
-                     Attribute("type", type), Escaped(text, false));
+  return fmt::format("      <{0}{1}{2}>{3}</{0}>\n", tag, XmlAttribute("message", message),
+                     XmlAttribute("type", type), XmlText(text));
 }
 
 std::string Case(const SubjectReport& subject) {
   std::string out = fmt::format(
-      "    <testcase{}{}{}>\n", Attribute("name", subject.Label()),
-      Attribute("classname", fmt::format("squall.{}.{}", subject.world, subject.scenario)),
-      Attribute("time", Seconds(subject.took)));
+      "    <testcase{}{}{}>\n", XmlAttribute("name", subject.Label()),
+      XmlAttribute("classname", fmt::format("squall.{}.{}", subject.world, subject.scenario)),
+      XmlAttribute("time", Seconds(subject.took)));
   const std::string message = subject.explanation.empty() ? subject.title : subject.explanation;
   const StatusWord word = StatusOf(subject);
   // In the order of Surefire's schema: failure, flakyFailure, skipped, error, system-out.
@@ -101,11 +55,11 @@ std::string Case(const SubjectReport& subject) {
   }
   if (word == StatusWord::kFlaky) {
     out += fmt::format("      <flakyFailure{}{}><stackTrace>{}</stackTrace></flakyFailure>\n",
-                       Attribute("message", "its repetitions differ"), Attribute("type", "flaky"),
-                       Escaped(Explanation(subject), false));
+                       XmlAttribute("message", "its repetitions differ"), XmlAttribute("type", "flaky"),
+                       XmlText(Explanation(subject)));
   }
   if (word == StatusWord::kSkip)
-    out += fmt::format("      <skipped{}/>\n", Attribute("message", subject.skipped));
+    out += fmt::format("      <skipped{}/>\n", XmlAttribute("message", subject.skipped));
   if (word == StatusWord::kUnknown) {
     const char* type = subject.aborted ? "aborted" : subject.timed_out ? "timeout" : "unknown";
     out += Result("error", type, message, Explanation(subject));
@@ -116,7 +70,7 @@ std::string Case(const SubjectReport& subject) {
   }
   if (!subject.last_lines.empty()) {
     out += fmt::format("      <system-out>{}</system-out>\n",
-                       Escaped(fmt::format("{}\n", fmt::join(subject.last_lines, "\n")), false));
+                       XmlText(fmt::format("{}\n", fmt::join(subject.last_lines, "\n"))));
   }
   return out + "    </testcase>\n";
 }
@@ -150,7 +104,7 @@ struct Tally {
 };
 
 std::string Property(std::string_view name, std::string_view value) {
-  return fmt::format("      <property{}{}/>\n", Attribute("name", name), Attribute("value", value));
+  return fmt::format("      <property{}{}/>\n", XmlAttribute("name", name), XmlAttribute("value", value));
 }
 
 }  // namespace
@@ -175,9 +129,9 @@ std::string JUnitXml(const RunReport& run, const std::string& hostname) {
       subjects.push_back(subject);
     }
     out += fmt::format("  <testsuite{}{} skipped=\"{}\" time=\"{}\"{}{}>\n",
-                       Attribute("name", "squall." + world), tally.Attributes(), tally.skipped,
-                       Seconds(tally.took), Attribute("timestamp", Timestamp(run.began)),
-                       Attribute("hostname", hostname));
+                       XmlAttribute("name", "squall." + world), tally.Attributes(), tally.skipped,
+                       Seconds(tally.took), XmlAttribute("timestamp", FormatSecond(run.began)),
+                       XmlAttribute("hostname", hostname));
     out += "    <properties>\n" + Property("world", world) +
            Property("seed", std::to_string(run.seed)) + Property("jobs", std::to_string(run.jobs)) +
            Property("squall", run.version);

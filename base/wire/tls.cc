@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <limits>
 #include <mutex>
 #include <utility>
 
+#include "base/util/text.h"
 #include "base/wire/openssl.h"
 
 namespace squall::wire {
@@ -125,13 +125,6 @@ StatusOr<std::string> AlpnList(const std::vector<std::string>& names) {
     list += name;
   }
   return list;
-}
-
-std::string Lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
 }
 
 bool IsAddress(const std::string& name) {
@@ -364,7 +357,7 @@ StatusOr<std::shared_ptr<TlsContext>> TlsContext::Server(TlsServerOptions option
                           impl->MakeServerCtx(impl->server_options.identity, "the server"));
   for (const auto& [name, identity] : impl->server_options.by_sni) {
     SQUALL_ASSIGN_OR_RETURN(auto ctx, impl->MakeServerCtx(identity, fmt::format("'{}'", name)));
-    impl->by_sni.emplace(Lower(name), std::move(ctx));
+    impl->by_sni.emplace(LowerCase(name), std::move(ctx));
   }
   SSL_CTX_set_tlsext_servername_callback(impl->ctx.get(), (+[](SSL* ssl, int* alert, void*) -> int {
                                            return TlsSession::OnServerName(ssl, alert);
@@ -385,7 +378,7 @@ int TlsSession::OnServerName(void* handle, int* alert) {
   Impl& session = *static_cast<Impl*>(SSL_get_app_data(ssl));
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   if (name == nullptr) return SSL_TLSEXT_ERR_NOACK;
-  session.sni = Lower(name);
+  session.sni = LowerCase(name);
   const TlsContext::Impl& context = session.context->impl();
   if (SSL_CTX* ctx = context.ForName(session.sni)) {
     SSL_set_SSL_CTX(ssl, ctx);

@@ -11,13 +11,6 @@ namespace {
 
 constexpr std::size_t kExcerpt = 100;
 
-std::string LowerCase(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
-}
-
 std::string FirstLine(std::string_view bytes) {
   std::string_view line = bytes.substr(0, bytes.find_first_of("\r\n"));
   return EscapeControl(line.substr(0, kExcerpt));
@@ -105,11 +98,8 @@ Answer ReadAnswer(std::string_view bytes) {
 
 bool SpeaksOfTemporal(std::string_view bytes) {
   const std::string lower = LowerCase(bytes);
-  const auto has = [&lower](std::string_view part) {
-    return lower.find(part) != std::string::npos;
-  };
-  if (has("\"serverversion\"") && has("\"capabilities\"")) return true;
-  return has("temporal") && (has("<html") || has("<!doctype"));
+  if (Contains(lower, "\"serverversion\"") && Contains(lower, "\"capabilities\"")) return true;
+  return Contains(lower, "temporal") && (Contains(lower, "<html") || Contains(lower, "<!doctype"));
 }
 
 }  // namespace squall::doctor

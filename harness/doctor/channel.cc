@@ -1,5 +1,6 @@
 #include "harness/doctor/channel.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
@@ -18,12 +19,7 @@ constexpr std::size_t kKeptBytes = 4096;
 
 }  // namespace
 
-std::string Endpoint::text() const {
-  return ip.find(':') != std::string::npos ? fmt::format("[{}]:{}", ip, port)
-                                           : fmt::format("{}:{}", ip, port);
-}
-
-void ResolveName(harness::AsioExecutor& executor, const std::string& host, int port,
+void ResolveName(harness::AsioExecutor& executor, const std::string& host, std::uint16_t port,
                  std::function<void(StatusOr<std::vector<Endpoint>>)> done) {
   boost::system::error_code error;
   if (const auto address = asio::ip::make_address(host, error); !error) {
@@ -47,9 +43,8 @@ void ResolveName(harness::AsioExecutor& executor, const std::string& host, int p
         std::vector<Endpoint> endpoints;
         for (const auto& entry : results) {
           Endpoint endpoint{entry.endpoint().address().to_string(), port};
-          bool known = false;
-          for (const Endpoint& one : endpoints) known = known || one.ip == endpoint.ip;
-          if (!known) endpoints.push_back(std::move(endpoint));
+          if (std::ranges::find(endpoints, endpoint.host, &Endpoint::host) == endpoints.end())
+            endpoints.push_back(std::move(endpoint));
         }
         done(std::move(endpoints));
       });
@@ -63,9 +58,8 @@ struct Channel::Impl : std::enable_shared_from_this<Channel::Impl> {
 
   void Connect(const Endpoint& endpoint) {
     boost::system::error_code error;
-    const auto address = asio::ip::make_address(endpoint.ip, error);
-    const auto port = static_cast<std::uint16_t>(endpoint.port);
-    socket.async_connect(tcp::endpoint(address, port),
+    const auto address = asio::ip::make_address(endpoint.host, error);
+    socket.async_connect(tcp::endpoint(address, endpoint.port),
                          [self = shared_from_this()](const boost::system::error_code& problem) {
                            if (!self->closed) self->Connected(problem);
                          });

@@ -12,20 +12,17 @@
 #include "base/util/status.h"
 #include "base/wire/tls.h"
 #include "harness/net/asio_executor.h"
+#include "harness/net/port.h"
 
 namespace squall::doctor {
 
-// An address that connections can be made to.
-struct Endpoint {
-  std::string ip;  // IPv4 or IPv6 text
-  int port = 0;
-  std::string text() const;  // "127.0.0.1:7233", "[::1]:7233"
-};
+// What connections can be made to: an IP address as text, and a port.
+using Endpoint = harness::HostPort;
 
 // The addresses of a name, both families, in the resolver's order; an address is itself. The
 // resolver runs on a thread of Asio's; `done` on the loop, unless the executor goes first.
 // NOT_FOUND: no such name; UNAVAILABLE: no name server answered; the message is the resolver's.
-void ResolveName(harness::AsioExecutor& executor, const std::string& host, int port,
+void ResolveName(harness::AsioExecutor& executor, const std::string& host, std::uint16_t port,
                  std::function<void(StatusOr<std::vector<Endpoint>>)> done);
 
 // Loop thread only. The destructor closes the socket; no callback comes after it.

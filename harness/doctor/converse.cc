@@ -10,10 +10,6 @@
 namespace squall::doctor {
 namespace {
 
-bool Contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
 std::string StatusText(const wire::GrpcStatus& status) {
   return status.message.empty() ? std::string(CodeName(status.code))
                                 : fmt::format("{}: {}", CodeName(status.code),

@@ -30,7 +30,7 @@ struct ExamineOptions {
   DeepOptions deep_options;  // its tag is set from the one below
   std::string canary;        // the type of the canary workflow, or "own"; "": none
   Duration canary_limit = std::chrono::seconds(10);
-  std::vector<int> other_ports = {7233, 443, 8443, 80};
+  std::vector<std::uint16_t> other_ports = {7233, 443, 8443, 80};
   std::string system_authorities_pem;
   double patience = 1;  // multiplies all limits
   std::string tag;      // of the doctor's own queue; unique

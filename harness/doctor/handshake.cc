@@ -13,24 +13,16 @@
 namespace squall::doctor {
 namespace {
 
-bool Has(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
 // Names in the certificates of products that open TLS on the way.
 constexpr auto kInspectors = std::to_array<std::string_view>(
     {"Zscaler", "Netskope", "Palo Alto", "Fortinet", "FortiGate", "Blue Coat", "Symantec Web",
      "Cisco Umbrella", "McAfee Web", "Sophos", "Check Point", "mitmproxy", "Squid", "Charles Proxy",
      "Fiddler", "Burp", "PortSwigger"});
 
-std::string ShortTime(WallTime time) { return FormatWall(time).substr(0, 19) + "Z"; }
-
 std::string JoinNames(const wire::CertificateInfo& info) {
-  std::string text;
-  for (const auto* list : {&info.dns_names, &info.ips}) {
-    for (const std::string& name : *list) text += (text.empty() ? "" : ", ") + EscapeControl(name);
-  }
-  return text.empty() ? "no name" : text;
+  std::vector<std::string> names = info.dns_names;
+  names.insert(names.end(), info.ips.begin(), info.ips.end());
+  return names.empty() ? "no name" : EscapeControl(fmt::format("{}", fmt::join(names, ", ")));
 }
 
 struct Judgement {
@@ -45,36 +37,36 @@ Judgement JudgeCertificate(const Probe& probe, const std::string& problem, const
   const std::string who = fmt::format("the certificate {} of {}", EscapeControl(info.subject),
                                       EscapeControl(info.issuer));
   const std::string& wanted = probe.target.server_name;
-  if (Has(problem, "has expired")) {
+  if (Contains(problem, "has expired")) {
     return {"tls.certificate_expired",
-            fmt::format("{} ended at {}", who, ShortTime(info.not_after)), ""};
+            fmt::format("{} ended at {}", who, FormatSecond(info.not_after)), ""};
   }
-  if (Has(problem, "not yet valid")) {
+  if (Contains(problem, "not yet valid")) {
     return {"tls.certificate_not_yet_valid",
-            fmt::format("{} begins at {}; here it is {}", who, ShortTime(info.not_before),
-                        ShortTime(probe.executor.clock().WallNow())),
+            fmt::format("{} begins at {}; here it is {}", who, FormatSecond(info.not_before),
+                        FormatSecond(probe.executor.clock().WallNow())),
             ""};
   }
-  if (Has(problem, "hostname mismatch") || Has(problem, "IP address mismatch")) {
+  if (Contains(problem, "hostname mismatch") || Contains(problem, "IP address mismatch")) {
     std::string fix;
     if (!info.dns_names.empty())
       fix = fmt::format(
           "Connect by a name that is in the certificate, or set TEMPORAL_TLS_SERVER_NAME={}.",
           EscapeControl(info.dns_names.front()));
-    const bool no_addresses = Has(problem, "IP address") && info.ips.empty();
+    const bool no_addresses = Contains(problem, "IP address") && info.ips.empty();
     return {no_addresses ? "tls.address_not_in_certificate" : "tls.wrong_name",
             fmt::format("the certificate is for {}, not for {}", JoinNames(info),
                         EscapeControl(wanted)),
             fix};
   }
-  if (Has(problem, "too weak") || Has(problem, "too small")) {
+  if (Contains(problem, "too weak") || Contains(problem, "too small")) {
     return {"tls.weak_certificate", fmt::format("{} has a key of {}: {}", who, info.key, problem),
             ""};
   }
-  if (Has(problem, "purpose"))
+  if (Contains(problem, "purpose"))
     return {"tls.bad_certificate", fmt::format("{}: {}", who, problem), ""};
   for (const std::string_view product : kInspectors) {
-    if (Has(info.issuer, product)) {
+    if (Contains(info.issuer, product)) {
       return {"tls.intercepted",
               fmt::format("{} is signed by {}, which opens TLS on the way",
                           EscapeControl(info.subject), product),
@@ -225,13 +217,13 @@ Judgement JudgeFailure(const Probe& probe, const Endpoint& endpoint, const Chann
     return JudgeCertificate(probe, text.substr(at + kVerify.size()),
                             session.peer_certificate_pem());
   }
-  if (Has(text, "unsupported protocol") || Has(text, "version too low") ||
-      Has(text, "wrong version number") || Has(text, "wrong ssl version")) {
+  if (Contains(text, "unsupported protocol") || Contains(text, "version too low") ||
+      Contains(text, "wrong version number") || Contains(text, "wrong ssl version")) {
     return {"tls.old_version", text, ""};
   }
-  if (Has(text, "bad signature") || Has(text, "signature"))
+  if (Contains(text, "bad signature") || Contains(text, "signature"))
     return {"tls.server_key_mismatch", text, ""};
-  if (Has(text, "too small") || Has(text, "too weak")) return {"tls.weak_certificate", text, ""};
+  if (Contains(text, "too small") || Contains(text, "too weak")) return {"tls.weak_certificate", text, ""};
   return {"tls.handshake_refused", text, ""};
 }
 
@@ -276,13 +268,13 @@ std::unique_ptr<Channel> Handshake(const Probe& probe, const Endpoint& endpoint)
   State state = State::kOk;
   if (info.ok()) {
     detail +=
-        fmt::format(", {} until {}", JoinNames(*info), ShortTime(info->not_after).substr(0, 10));
+        fmt::format(", {} until {}", JoinNames(*info), FormatSecond(info->not_after).substr(0, 10));
     const WallTime now = probe.executor.clock().WallNow();
     if (info->not_after <= now + std::chrono::hours(24 * 7)) {
       state = State::kWarn;
       probe.diagnosis.Add(
           "tls.certificate_expired", Weight::kNotice,
-          fmt::format("the server's certificate ends at {}", ShortTime(info->not_after)),
+          fmt::format("the server's certificate ends at {}", FormatSecond(info->not_after)),
           "Plan its renewal.");
     }
   }

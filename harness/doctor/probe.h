@@ -38,7 +38,7 @@ struct Probe {
   const Limits& limits;
   Diagnosis& diagnosis;
   // Ports of the same host that are tried where the given one does not answer.
-  std::vector<int> other_ports;
+  std::vector<std::uint16_t> other_ports;
 
   SteadyTime Now() const { return executor.clock().Now(); }
   // Serves the loop until `done`; false when the limit passed first.

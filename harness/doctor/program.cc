@@ -13,7 +13,6 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
-#include <sstream>
 
 #include "base/util/rng.h"
 #include "base/util/text.h"
@@ -22,7 +21,6 @@
 #include "harness/doctor/show.h"
 #include "harness/doctor/watch.h"
 #include "reports/console.h"
-#include "reports/redactor.h"
 
 namespace squall::doctor {
 namespace {
@@ -46,6 +44,10 @@ constexpr const char* kDoctorFooter =
 Exit codes: 0 healthy, 1 broken, 2 could not tell, 3 wrong usage. No option takes a secret: those are read from the
 environment, from files, or from the variable that --api-key-variable names.)~";
 
+// Of the help.
+constexpr const char* kSettingsGroup = "Settings, overriding all others";
+constexpr const char* kWatchingGroup = "Watching";
+
 // What a file may have at most: certificates and settings are small.
 constexpr std::uintmax_t kLargestFile = 4 << 20;
 
@@ -55,7 +57,7 @@ struct Arguments {
   bool tls = false, no_tls = false, insecure = false;
   bool no_environment = false, json = false, settings = false, expect_pollers = false;
   std::vector<std::string> env_files, aliases, required, diff;
-  std::vector<int> ports = ExamineOptions{}.other_ports;
+  std::vector<std::uint16_t> ports = ExamineOptions{}.other_ports;
   std::string junit, stage = "all";
   double patience = 1;
   bool deep = false, watch = false;
@@ -145,27 +147,27 @@ class DoctorProgram {
       app_.add_option_function<std::string>(
               fmt::format("--{}", NameOf(which).name),
               [this, which](const std::string& text) { args_.values[which] = text; }, help)
-          ->group("Settings, overriding all others");
+          ->group(kSettingsGroup);
     };
     setting(Setting::kAddress, "HOST:PORT");
     setting(Setting::kNamespace, "Namespace");
     setting(Setting::kTaskQueue, "Task queue that the worker polls");
-    app_.add_flag("--tls", args_.tls, "Speak TLS")->group("Settings, overriding all others");
+    app_.add_flag("--tls", args_.tls, "Speak TLS")->group(kSettingsGroup);
     app_.add_flag("--no-tls", args_.no_tls, "Speak plaintext")
         ->excludes("--tls")
-        ->group("Settings, overriding all others");
+        ->group(kSettingsGroup);
     setting(Setting::kCaPath,
             "Authorities that the server's certificate is checked with, PEM file");
     setting(Setting::kCertPath, "Client certificate, PEM file");
     setting(Setting::kKeyPath, "Its key, PEM file");
     setting(Setting::kServerName, "Name that the server's certificate must be for");
     app_.add_flag("--tls-insecure", args_.insecure, "Do not check the server's certificate")
-        ->group("Settings, overriding all others");
+        ->group(kSettingsGroup);
     app_.add_option("--api-key-variable", args_.api_key_variable,
                     "Environment variable that holds the API key")
-        ->group("Settings, overriding all others");
+        ->group(kSettingsGroup);
     app_.add_option("--api-key-file", args_.api_key_file, "File that holds the API key")
-        ->group("Settings, overriding all others");
+        ->group(kSettingsGroup);
     setting(Setting::kConfigFile, "temporal.toml");
     setting(Setting::kProfile, "Profile of temporal.toml");
     app_.add_option("--alias", args_.aliases,
@@ -200,16 +202,16 @@ class DoctorProgram {
     app_.add_option("--junit", args_.junit, "Write JUnit XML to this file as well");
     app_.add_flag("--watch", args_.watch,
                   "Look again and again, and tell what changes, until a signal comes")
-        ->group("Watching");
+        ->group(kWatchingGroup);
     app_.add_option("--interval", args_.interval, "Seconds between two looks")
         ->check(CLI::Range(0.01, 86400.0))
         ->capture_default_str()
-        ->group("Watching");
-    app_.add_option("--count", args_.count, "Stop after so many looks")->group("Watching");
+        ->group(kWatchingGroup);
+    app_.add_option("--count", args_.count, "Stop after so many looks")->group(kWatchingGroup);
     app_.add_option("--listen", args_.listen,
                     "HOST:PORT for a status page (/) and Prometheus metrics (/metrics); port 0 "
                     "takes a free one")
-        ->group("Watching");
+        ->group(kWatchingGroup);
     app_.add_flag("--causes", causes_, "Print the table of all causes, in Markdown");
     explain_ = app_.add_subcommand("explain", "Which causes an error text of an SDK speaks of");
     explain_->add_option("text", args_.explain,
@@ -288,16 +290,15 @@ class DoctorProgram {
     for (const std::string& alias : args_.aliases) {
       if (!sources.aliases.Add(alias))
         return Complain(fmt::format("--alias '{}' is not NAME=SETTING; settings are {}",
-                                    EscapeControl(alias), AllSettings()));
+                                    EscapeControl(alias), fmt::join(AllSettings(), ", ")));
     }
     return absl::OkStatus();
   }
 
-  static std::string AllSettings() {
-    std::string list;
-    for (const SettingName& one : SettingNames())
-      list += (list.empty() ? "" : ", ") + std::string(one.name);
-    return list;
+  static std::vector<std::string> AllSettings() {
+    std::vector<std::string> names;
+    for (const SettingName& one : SettingNames()) names.emplace_back(one.name);
+    return names;
   }
 
   StatusOr<int> Doctor() const {
@@ -306,25 +307,17 @@ class DoctorProgram {
       return 0;
     }
     ExamineOptions options;
-    if (args_.stage == "config")
-      options.stage = Stage::kConfig;
-    else if (args_.stage == "component")
-      options.stage = Stage::kComponent;
-    else if (args_.stage == "integration")
-      options.stage = Stage::kIntegration;
-    else if (args_.stage != "all") {
-      const std::string stages[] = {"config", "component", "integration", "all"};
-      return Complain(fmt::format("--stage: '{}' is none of config, component, integration, all{}",
-                                  EscapeControl(args_.stage), DidYouMean(args_.stage, stages)));
-    }
+    const std::string stages[] = {"config", "component", "integration", "all"};
+    const auto stage = std::ranges::find(stages, args_.stage);
+    if (stage == std::end(stages))
+      return Complain(fmt::format("--stage: '{}' is none of {}{}", EscapeControl(args_.stage),
+                                  fmt::join(stages, ", "), DidYouMean(args_.stage, stages)));
+    options.stage = static_cast<Stage>(stage - std::begin(stages));
     for (const std::string& name : args_.required) {
       const auto setting = SettingFromName(name);
-      if (!setting) {
-        std::vector<std::string> names;
-        for (const SettingName& one : SettingNames()) names.emplace_back(one.name);
+      if (!setting)
         return Complain(fmt::format("--require: '{}' is no setting{}", EscapeControl(name),
-                                    DidYouMean(name, names)));
-      }
+                                    DidYouMean(name, AllSettings())));
       options.required.insert(*setting);
     }
     options.expect_pollers = args_.expect_pollers;
@@ -390,8 +383,7 @@ class DoctorProgram {
   }
 
   int ExplainText() const {
-    std::string text;
-    for (const std::string& word : args_.explain) text += (text.empty() ? "" : " ") + word;
+    std::string text = fmt::format("{}", fmt::join(args_.explain, " "));
     if (args_.explain.empty() || text == "-") {
       if (::isatty(STDIN_FILENO) != 0)
         return Usage("explain: give the text, or let it come by standard input");

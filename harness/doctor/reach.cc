@@ -46,9 +46,9 @@ std::optional<std::vector<Endpoint>> FindAddresses(const Probe& probe) {
   if (IsIpAddress(probe.target.host)) {
     probe.Ok(Layer::kDns, "", "an address; nothing to look up");
   } else {
-    std::string text;
-    for (const Endpoint& one : *result) text += (text.empty() ? "" : ", ") + one.ip;
-    probe.Ok(Layer::kDns, "", fmt::format("{}: {}", host, text), took);
+    std::vector<std::string> addresses;
+    for (const Endpoint& one : *result) addresses.push_back(one.host);
+    probe.Ok(Layer::kDns, "", fmt::format("{}: {}", host, fmt::join(addresses, ", ")), took);
   }
   return *result;
 }
@@ -85,8 +85,8 @@ bool AnyIn(const Attempts& attempts, ChannelState state) {
 }
 
 // The ports of the same addresses that do take connections.
-std::vector<int> OpenPorts(const Attempts& others) {
-  std::vector<int> ports;
+std::vector<std::uint16_t> OpenPorts(const Attempts& others) {
+  std::vector<std::uint16_t> ports;
   for (const Attempt& one : others) {
     if (one.channel->connected() && std::ranges::find(ports, one.endpoint.port) == ports.end())
       ports.push_back(one.endpoint.port);
@@ -100,7 +100,7 @@ void TellUnreachable(const Probe& probe, const Attempts& attempts, const Attempt
   for (const Attempt& one : attempts) {
     const std::string word = one.Word();
     evidence +=
-        fmt::format("{}{}: {}", evidence.empty() ? "" : "; ", one.endpoint.text(),
+        fmt::format("{}{}: {}", evidence.empty() ? "" : "; ", one.endpoint.ToString(),
                     word == "silent"    ? fmt::format("no answer within {}", FormatDuration(took))
                     : word == "refused" ? "connection refused"
                                         : word);
@@ -111,9 +111,8 @@ void TellUnreachable(const Probe& probe, const Attempts& attempts, const Attempt
   std::string cause = silent ? "tcp.silent" : refused ? "tcp.refused" : "tcp.unreachable";
   if (const auto ports = OpenPorts(others); !ports.empty()) {
     cause = "tcp.wrong_port";
-    std::string list;
-    for (const int port : ports) list += (list.empty() ? "" : ", ") + std::to_string(port);
-    evidence += fmt::format("; the same host takes connections on port {}", list);
+    evidence +=
+        fmt::format("; the same host takes connections on port {}", fmt::join(ports, ", "));
     fix = fmt::format("Try {}:{}.", EscapeControl(probe.target.host), ports.front());
   }
   probe.Fail(Layer::kTcp, "", std::move(cause), std::move(evidence), took, std::move(fix));
@@ -131,10 +130,10 @@ std::optional<Endpoint> Reach(const Probe& probe) {
   const auto settled = [&] { return AnyOpen(attempts) || AllSettled(attempts); };
   probe.Wait(settled, probe.limits.tcp / 4);
   if (!AnyOpen(attempts)) {
-    for (const int port : probe.other_ports) {
+    for (const std::uint16_t port : probe.other_ports) {
       if (port == probe.target.port) continue;
       for (const Endpoint& one : *endpoints) {
-        const Endpoint other{one.ip, port};
+        const Endpoint other{one.host, port};
         others.push_back({other, probe.Open(other, nullptr)});
       }
     }
@@ -156,9 +155,9 @@ std::optional<Endpoint> Reach(const Probe& probe) {
         chosen = one.endpoint;
         took = one.channel->connect_took();
       }
-      open += (open.empty() ? "" : ", ") + one.endpoint.text();
+      open += (open.empty() ? "" : ", ") + one.endpoint.ToString();
     } else {
-      dead += fmt::format("{}{} ({})", dead.empty() ? "" : ", ", one.endpoint.text(), one.Word());
+      dead += fmt::format("{}{} ({})", dead.empty() ? "" : ", ", one.endpoint.ToString(), one.Word());
     }
   }
   // Where localhost has two addresses, one of them is enough: clients try both at once.

@@ -14,9 +14,8 @@ namespace {
 constexpr std::string_view kMetadataPrefix = "TEMPORAL_GRPC_META_";
 
 bool IsSecretMetadata(std::string_view name) {
-  return name == "authorization" || name.find("key") != std::string_view::npos ||
-         name.find("token") != std::string_view::npos ||
-         name.find("secret") != std::string_view::npos;
+  return name == "authorization" || Contains(name, "key") || Contains(name, "token") ||
+         Contains(name, "secret");
 }
 
 class Reader {
@@ -98,9 +97,8 @@ class Reader {
   }
 
   void TakeMetadata(std::string name, const std::string& value) {
-    std::ranges::transform(name, name.begin(), [](char c) {
-      return c == '_' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
+    name = LowerCase(name);
+    std::ranges::replace(name, '_', '-');
     if (IsSecretMetadata(name)) result_.secrets.push_back(value);
     result_.metadata.try_emplace(name, value);
   }
@@ -196,7 +194,7 @@ std::vector<SettingRow> Settings::Rows() const {
   std::vector<SettingRow> rows;
   for (const auto& [setting, value] : values) {
     const SettingName& name = NameOf(setting);
-    const bool hidden = name.secret || value.text.find("-----BEGIN") != std::string::npos;
+    const bool hidden = name.secret || Contains(value.text, "-----BEGIN");
     rows.push_back(
         {std::string(name.name), hidden ? "[set]" : EscapeControl(value.text), value.source});
   }
@@ -255,8 +253,7 @@ Diagnosis CompareSettings(const Settings& before, const Settings& after, std::st
 }
 
 std::optional<bool> ParseSwitch(std::string_view text) {
-  std::string lower;
-  for (const char c : text) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  const std::string lower = LowerCase(text);
   for (const char* yes : {"1", "true", "yes", "on", "t", "y"}) {
     if (lower == yes) return true;
   }

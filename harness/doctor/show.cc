@@ -8,6 +8,7 @@
 #include "base/util/text.h"
 #include "reports/redactor.h"
 #include "reports/text_width.h"
+#include "reports/xml.h"
 
 namespace squall::doctor {
 namespace {
@@ -124,27 +125,16 @@ class TextWriter {
   std::string text_;
 };
 
-std::string Xml(std::string_view text) {
-  std::string result;
-  for (const char c : reports::OneLine(text)) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += c;
-    }
+std::string_view WeightName(Weight weight) {
+  switch (weight) {
+    case Weight::kBroken:
+      return "broken";
+    case Weight::kPossible:
+      return "possible";
+    case Weight::kNotice:
+      break;
   }
-  return result;
+  return "notice";
 }
 
 nlohmann::ordered_json FindingJson(const Finding& finding) {
@@ -152,9 +142,7 @@ nlohmann::ordered_json FindingJson(const Finding& finding) {
   nlohmann::ordered_json out;
   out["id"] = cause.id;
   out["layer"] = LayerName(cause.layer);
-  out["weight"] = finding.weight == Weight::kBroken     ? "broken"
-                  : finding.weight == Weight::kPossible ? "possible"
-                                                        : "notice";
+  out["weight"] = WeightName(finding.weight);
   out["title"] = cause.title;
   out["evidence"] = finding.evidence;
   out["fix"] = FixOf(finding);
@@ -215,44 +203,50 @@ std::string AsJson(const Diagnosis& diagnosis) {
 }
 
 std::string AsJUnit(const Diagnosis& diagnosis) {
-  const auto count = [&](State state) {
-    return std::ranges::count(diagnosis.checks, state, &Check::state);
+  using reports::XmlAttribute;
+  const auto seconds = [](Duration took) {
+    return XmlAttribute("time", fmt::format("{:.3f}", Milliseconds(took) / 1000));
+  };
+  const auto begin = [&](std::string_view name, Duration took) {
+    return fmt::format("    <testcase{}{}{}", XmlAttribute("classname", "squall.doctor"),
+                       XmlAttribute("name", name), seconds(took));
   };
   const Finding* cause = diagnosis.cause();
-  const bool unknown = diagnosis.verdict() == Verdict::kUnknown;
-  const std::string seconds = fmt::format("{:.3f}", Milliseconds(diagnosis.took) / 1000);
   std::string cases;
   for (const Check& check : diagnosis.checks) {
-    const std::string name = check.name.empty()
-                                 ? std::string(LayerName(check.layer))
-                                 : fmt::format("{}: {}", LayerName(check.layer), check.name);
-    cases += fmt::format("    <testcase classname=\"squall.doctor\" name=\"{}\" time=\"{:.3f}\"",
-                         Xml(name), Milliseconds(check.took) / 1000);
+    const std::string_view layer = LayerName(check.layer);
+    cases += begin(check.name.empty() ? std::string(layer) : fmt::format("{}: {}", layer, check.name),
+                   check.took);
     if (check.state == State::kFail) {
-      cases += fmt::format(
-          ">\n      <failure message=\"{}\" type=\"{}\">{}</failure>\n    </testcase>\n",
-          Xml(check.detail), cause != nullptr ? cause->cause : "fail",
-          cause != nullptr ? Xml(FixOf(*cause)) : "");
+      cases += fmt::format(">\n      <failure{}{}>{}</failure>\n    </testcase>\n",
+                           XmlAttribute("message", check.detail),
+                           XmlAttribute("type", cause != nullptr ? cause->cause : "fail"),
+                           cause != nullptr ? reports::XmlText(FixOf(*cause)) : "");
     } else if (check.state == State::kSkipped) {
-      cases +=
-          fmt::format(">\n      <skipped message=\"{}\"/>\n    </testcase>\n", Xml(check.detail));
+      cases += fmt::format(">\n      <skipped{}/>\n    </testcase>\n",
+                           XmlAttribute("message", check.detail));
     } else {
       cases += "/>\n";
     }
   }
+  const bool unknown = diagnosis.verdict() == Verdict::kUnknown;
   if (unknown) {
-    cases += fmt::format(
-        "    <testcase classname=\"squall.doctor\" name=\"verdict\" time=\"0.000\">\n      <error "
-        "message=\"could not tell\" type=\"unknown\">{}</error>\n    </testcase>\n",
-        cause != nullptr ? Xml(cause->evidence) : "");
+    cases += fmt::format("{}>\n      <error{}{}>{}</error>\n    </testcase>\n",
+                         begin("verdict", Duration::zero()),
+                         XmlAttribute("message", "could not tell"), XmlAttribute("type", "unknown"),
+                         cause != nullptr ? reports::XmlText(cause->evidence) : "");
   }
+  const auto count = [&](State state) {
+    return std::ranges::count(diagnosis.checks, state, &Check::state);
+  };
+  const std::string sums = fmt::format(
+      " tests=\"{}\" failures=\"{}\" errors=\"{}\"", diagnosis.checks.size() + (unknown ? 1 : 0),
+      count(State::kFail), unknown ? 1 : 0);
   return fmt::format(
-      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites tests=\"{0}\" failures=\"{1}\" "
-      "errors=\"{2}\" time=\"{3}\">\n"
-      "  <testsuite name=\"squall doctor\" tests=\"{0}\" failures=\"{1}\" errors=\"{2}\" "
-      "skipped=\"{4}\" time=\"{3}\">\n{5}  </testsuite>\n</testsuites>\n",
-      diagnosis.checks.size() + (unknown ? 1 : 0), count(State::kFail), unknown ? 1 : 0, seconds,
-      count(State::kSkipped), cases);
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites{0}{1}>\n"
+      "  <testsuite name=\"squall doctor\"{0} skipped=\"{2}\"{1}>\n{3}  </testsuite>\n"
+      "</testsuites>\n",
+      sums, seconds(diagnosis.took), count(State::kSkipped), cases);
 }
 
 }  // namespace squall::doctor

@@ -156,15 +156,13 @@ class Resolver {
     const auto expiry = TokenExpiry(key);
     if (expiry && *expiry <= options_.now) {
       Broken("settings.api_key_expired",
-             fmt::format("{} says that it expired at {}", Where(Setting::kApiKey), Day(*expiry)));
+             fmt::format("{} says that it expired at {}", Where(Setting::kApiKey), FormatSecond(*expiry)));
     } else if (expiry && *expiry <= options_.now + kSoon) {
       Notice("settings.api_key_expired",
-             fmt::format("{} expires at {}", Where(Setting::kApiKey), Day(*expiry)),
+             fmt::format("{} expires at {}", Where(Setting::kApiKey), FormatSecond(*expiry)),
              "Plan its renewal.");
     }
   }
-
-  static std::string Day(WallTime time) { return FormatWall(time).substr(0, 19) + "Z"; }
 
   // The text of a certificate or key that is given by path or in place; empty when neither is.
   std::string PemOf(Setting path, Setting data, PemKind wanted) {
@@ -254,16 +252,16 @@ class Resolver {
     if (info->not_after <= options_.now) {
       return Broken(
           "settings.client_certificate_expired",
-          fmt::format("{} ({}) ended at {}", Where(from), info->subject, Day(info->not_after)));
+          fmt::format("{} ({}) ended at {}", Where(from), info->subject, FormatSecond(info->not_after)));
     }
     if (info->not_before > options_.now) {
       return Broken(
           "settings.client_certificate_not_yet_valid",
-          fmt::format("{} ({}) begins at {}", Where(from), info->subject, Day(info->not_before)));
+          fmt::format("{} ({}) begins at {}", Where(from), info->subject, FormatSecond(info->not_before)));
     }
     if (info->not_after <= options_.now + kSoon) {
       Notice("settings.client_certificate_expired",
-             fmt::format("{} ends at {}", Where(from), Day(info->not_after)), "Plan its renewal.");
+             fmt::format("{} ends at {}", Where(from), FormatSecond(info->not_after)), "Plan its renewal.");
     }
     if (!info->extended_key_usage.empty() &&
         std::ranges::find(info->extended_key_usage, "clientAuth") ==
@@ -393,8 +391,7 @@ class Resolver {
 }  // namespace
 
 std::string Target::address() const {
-  return host.find(':') != std::string::npos ? fmt::format("[{}]:{}", host, port)
-                                             : fmt::format("{}:{}", host, port);
+  return harness::HostPort{host, port}.ToString();
 }
 
 Target ResolveTarget(const Settings& settings, const TargetOptions& options,

@@ -17,7 +17,7 @@ namespace squall::doctor {
 // What a worker with these settings would connect to, and how.
 struct Target {
   std::string host;
-  int port = 0;
+  std::uint16_t port = 0;
   bool tls = false;
   std::string tls_because;  // "an API key is set"
   bool verify = true;       // false: whatever certificate the server shows

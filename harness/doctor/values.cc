@@ -1,9 +1,10 @@
 #include "harness/doctor/values.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -15,41 +16,21 @@ namespace {
 
 bool IsSpace(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
 
-std::optional<int> ParsePort(std::string_view text) {
-  int port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc() || end != text.data() + text.size() || port < 1 || port > 65535)
-    return std::nullopt;
-  return port;
-}
-
 bool IsHostCharacter(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '.' || c == '_';
 }
 
 }  // namespace
 
-std::optional<HostAndPort> ParseAddress(std::string_view text) {
-  HostAndPort result;
-  std::string_view rest;
-  if (text.starts_with('[')) {
-    const auto close = text.find(']');
-    if (close == std::string_view::npos) return std::nullopt;
-    result.host = text.substr(1, close - 1);
-    rest = text.substr(close + 1);
-    if (!IsIpAddress(result.host)) return std::nullopt;
-  } else {
-    const auto colon = text.find(':');
-    result.host = text.substr(0, colon);
-    rest = colon == std::string_view::npos ? "" : text.substr(colon);
-    if (result.host.empty() || !std::ranges::all_of(result.host, IsHostCharacter))
-      return std::nullopt;
-  }
-  if (rest.empty()) return result;
-  const auto port = rest.front() == ':' ? ParsePort(rest.substr(1)) : std::nullopt;
-  if (!port) return std::nullopt;
-  result.port = *port;
-  return result;
+std::optional<harness::HostPort> ParseAddress(std::string_view text) {
+  const bool has_port = text.starts_with('[') ? !text.ends_with(']') : Contains(text, ":");
+  auto parsed = harness::ParseHostPort(has_port ? std::string(text) : fmt::format("{}:1", text));
+  if (!parsed.ok()) return std::nullopt;
+  if (!has_port) parsed->port = 0;
+  const bool good = text.starts_with('[')
+                        ? IsIpAddress(parsed->host)
+                        : std::ranges::all_of(parsed->host, IsHostCharacter);
+  return good ? std::optional(*std::move(parsed)) : std::nullopt;
 }
 
 std::optional<std::string> StrayCharacters(std::string_view text) {
@@ -66,15 +47,13 @@ std::optional<std::string> StrayCharacters(std::string_view text) {
 }
 
 bool IsPlaceholder(std::string_view text) {
-  if (text.find("${") != std::string_view::npos || text.find("{{") != std::string_view::npos)
-    return true;
+  if (Contains(text, "${") || Contains(text, "{{")) return true;
   if (text.starts_with('$') && text.size() > 1 &&
       std::isupper(static_cast<unsigned char>(text[1])) != 0)
     return true;
   if (text.size() > 2 && text.front() == '<' && text.back() == '>') return true;
-  std::string lower;
-  for (const char c : text)
-    lower += c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  std::string lower = LowerCase(text);
+  std::ranges::replace(lower, '_', '-');
   for (const std::string_view word :
        {"changeme", "change-me", "replace-me", "replaceme", "todo", "xxx", "your-api-key",
         "your-namespace", "your-api-key-here", "your-key", "api-key-here"}) {
@@ -86,7 +65,7 @@ bool IsPlaceholder(std::string_view text) {
 
 bool LooksLikeSecret(std::string_view text) {
   constexpr std::size_t kShortest = 20;
-  if (text.size() < kShortest || text.find("-----BEGIN") != std::string_view::npos) return false;
+  if (text.size() < kShortest || Contains(text, "-----BEGIN")) return false;
   if (text.starts_with("eyJ")) return true;
   for (const std::string_view path : {"/", "./", "../", "~/"}) {
     if (text.starts_with(path)) return false;
@@ -132,20 +111,11 @@ std::optional<WallTime> TokenExpiry(std::string_view token) {
 }
 
 bool IsIpAddress(std::string_view host) {
-  if (host.find(':') != std::string_view::npos) {
-    return host.size() > 1 && std::ranges::all_of(host, [](char c) {
-             return std::isxdigit(static_cast<unsigned char>(c)) != 0 || c == ':' || c == '.' ||
-                    c == '%';
-           });
-  }
-  const auto parts = Split(host, '.');
-  return parts.size() == 4 && std::ranges::all_of(parts, [](std::string_view part) {
-           int number = -1;
-           const auto [end, error] =
-               std::from_chars(part.data(), part.data() + part.size(), number);
-           return error == std::errc() && end == part.data() + part.size() && number >= 0 &&
-                  number <= 255;
-         });
+  // IPv6 with the interface behind a percent sign, where it has one.
+  const std::string text(host.substr(0, host.find('%')));
+  std::array<unsigned char, sizeof(in6_addr)> bytes;
+  return ::inet_pton(AF_INET, text.c_str(), bytes.data()) == 1 ||
+         ::inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1;
 }
 
 bool IsLoopback(std::string_view host) {

@@ -7,16 +7,12 @@
 #include <string_view>
 
 #include "base/util/clock.h"
+#include "harness/net/port.h"
 
 namespace squall::doctor {
 
-// "host:port" taken apart.
-struct HostAndPort {
-  std::string host;
-  int port = 0;  // 0: none is given
-};
-// nullopt for what is neither HOST, HOST:PORT nor [IPV6]:PORT.
-std::optional<HostAndPort> ParseAddress(std::string_view text);
+// nullopt for what is neither HOST, HOST:PORT nor [IPV6]:PORT; port 0 where none is given.
+std::optional<harness::HostPort> ParseAddress(std::string_view text);
 
 // "begins with white space", "ends with a line break", "stands in quotes"; nullopt when neither.
 std::optional<std::string> StrayCharacters(std::string_view text);

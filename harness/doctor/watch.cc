@@ -9,30 +9,14 @@
 #include "base/util/text.h"
 #include "harness/net/port.h"
 #include "harness/proxy/http_server.h"
+#include "harness/proxy/prometheus.h"
+#include "reports/xml.h"
 
 namespace squall::doctor {
 namespace {
 
 // Changes that the page shows.
 constexpr std::size_t kKeptLines = 50;
-
-std::string SecondOf(WallTime time) { return FormatWall(time).substr(0, 19) + "Z"; }
-
-std::string Escaped(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    if (c == '&') {
-      result += "&amp;";
-    } else if (c == '<') {
-      result += "&lt;";
-    } else if (c == '"') {
-      result += "&quot;";
-    } else {
-      result += c;
-    }
-  }
-  return result;
-}
 
 std::string_view Word(Verdict verdict) {
   return verdict == Verdict::kUnknown ? "could not tell" : VerdictName(verdict);
@@ -56,10 +40,12 @@ std::string Essence(const Diagnosis& diagnosis) {
   return text;
 }
 
-// HOST:PORT, where port 0 takes a free one.
+// HOST:PORT; port 0, which is no port to connect to, takes a free one.
 StatusOr<harness::HostPort> ListenAddress(const std::string& text) {
-  if (text.ends_with(":0")) return harness::HostPort{text.substr(0, text.size() - 2), 0};
-  return harness::ParseHostPort(text);
+  const bool any = text.ends_with(":0");
+  auto where = harness::ParseHostPort(any ? text.substr(0, text.size() - 1) + "1" : text);
+  if (where.ok() && any) where->port = 0;
+  return where;
 }
 
 State WorstOf(const Diagnosis& diagnosis, Layer layer) {
@@ -83,7 +69,7 @@ std::string WatchState::Observe(const Diagnosis& diagnosis, WallTime now) {
   if (essence == told_) return "";
   told_ = essence;
   since_ = now;
-  std::string line = fmt::format("{} {}", SecondOf(now), Word(diagnosis.verdict()));
+  std::string line = fmt::format("{} {}", FormatSecond(now), Word(diagnosis.verdict()));
   if (cause != nullptr) {
     line +=
         fmt::format(": {} ({}): {}", FindCause(cause->cause)->title, cause->cause, cause->evidence);
@@ -97,41 +83,34 @@ std::string WatchState::Observe(const Diagnosis& diagnosis, WallTime now) {
 }
 
 std::string WatchState::Metrics() const {
-  std::string text;
-  const auto family = [&text](std::string_view name, std::string_view type, std::string_view help) {
-    text += fmt::format("# HELP squall_doctor_{0} {2}\n# TYPE squall_doctor_{0} {1}\n", name, type,
-                        help);
-  };
-  family("examinations_total", "counter", "Examinations so far.");
-  text += fmt::format("squall_doctor_examinations_total {}\n", examinations_);
-  family("causes_total", "counter", "Examinations that named this cause.");
-  for (const auto& [cause, count] : causes_) {
-    text += fmt::format("squall_doctor_causes_total{{cause=\"{}\"}} {}\n", cause, count);
-  }
-  if (!last_) return text;
-  family("healthy", "gauge", "1: the last examination found nothing wrong.");
-  text += fmt::format("squall_doctor_healthy {}\n", last_->verdict() == Verdict::kHealthy ? 1 : 0);
-  family("examination_seconds", "gauge", "How long the last examination took.");
-  text += fmt::format("squall_doctor_examination_seconds {:.6f}\n",
-                      std::chrono::duration<double>(last_->took).count());
-  family("layer_ok", "gauge",
-         "1: ok or a warning, 0: failed; layers that were not come to are missing.");
+  using Prometheus = harness::PrometheusText;
+  Prometheus text;
+  text.Metric("squall_doctor_examinations_total", "counter", "Examinations so far.");
+  text.Sample("", examinations_);
+  text.Metric("squall_doctor_causes_total", "counter", "Examinations that named this cause.");
+  for (const auto& [cause, count] : causes_) text.Sample(Prometheus::Label("cause", cause), count);
+  if (!last_) return text.Take();
+  text.Metric("squall_doctor_healthy", "gauge", "1: the last examination found nothing wrong.");
+  text.Sample("", last_->verdict() == Verdict::kHealthy ? 1 : 0);
+  text.Metric("squall_doctor_examination_seconds", "gauge", "How long the last examination took.");
+  text.Sample("", fmt::format("{:.6f}", std::chrono::duration<double>(last_->took).count()));
+  text.Metric("squall_doctor_layer_ok", "gauge",
+              "1: ok or a warning, 0: failed; layers that were not come to are missing.");
   for (int i = 0; i < kLayers; ++i) {
     const State worst = WorstOf(*last_, static_cast<Layer>(i));
     if (worst == State::kSkipped) continue;
-    text += fmt::format("squall_doctor_layer_ok{{layer=\"{}\"}} {}\n",
-                        LayerName(static_cast<Layer>(i)), worst == State::kFail ? 0 : 1);
+    text.Sample(Prometheus::Label("layer", LayerName(static_cast<Layer>(i))),
+                worst == State::kFail ? 0 : 1);
   }
   if (last_->queue) {
-    family("pollers", "gauge", "Pollers of the task queue that polled lately.");
-    text += fmt::format(
-        "squall_doctor_pollers{{kind=\"workflow\"}} {}\nsquall_doctor_pollers{{kind=\"activity\"}} "
-        "{}\n",
-        last_->queue->workflow_pollers, last_->queue->activity_pollers);
-    family("backlog_tasks", "gauge", "Tasks that wait in the task queue, about.");
-    text += fmt::format("squall_doctor_backlog_tasks {}\n", last_->queue->backlog);
+    text.Metric("squall_doctor_pollers", "gauge", "Pollers of the task queue that polled lately.");
+    text.Sample(Prometheus::Label("kind", "workflow"), last_->queue->workflow_pollers);
+    text.Sample(Prometheus::Label("kind", "activity"), last_->queue->activity_pollers);
+    text.Metric("squall_doctor_backlog_tasks", "gauge",
+                "Tasks that wait in the task queue, about.");
+    text.Sample("", last_->queue->backlog);
   }
-  return text;
+  return text.Take();
 }
 
 std::string WatchState::Page() const {
@@ -141,11 +120,11 @@ std::string WatchState::Page() const {
       rows += fmt::format(
           "<tr class=\"{0}\"><td>{0}</td><td>{1}</td><td>{2}</td></tr>\n", StateName(check.state),
           LayerName(check.layer),
-          Escaped(check.name.empty() ? check.detail : check.name + ": " + check.detail));
+          reports::XmlText(check.name.empty() ? check.detail : check.name + ": " + check.detail));
     }
   }
   for (auto line = lines_.rbegin(); line != lines_.rend(); ++line)
-    changes += fmt::format("<li>{}</li>\n", Escaped(line->second));
+    changes += fmt::format("<li>{}</li>\n", reports::XmlText(line->second));
   const std::string verdict(last_ ? Word(last_->verdict()) : "not examined yet");
   return fmt::format(
       "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" "
@@ -159,7 +138,7 @@ std::string WatchState::Page() const {
       "monospace;font-size:13px}}</style></head>"
       "<body><h1>{0}</h1><p>{1}, since {2}, last looked at {3}, {4} "
       "times</p><table>{5}</table><h2>Changes</h2><ul>{6}</ul></body></html>\n",
-      Escaped(verdict), Escaped(last_ ? last_->target : ""), SecondOf(since_), SecondOf(last_at_),
+      reports::XmlText(verdict), reports::XmlText(last_ ? last_->target : ""), FormatSecond(since_), FormatSecond(last_at_),
       examinations_, rows, changes);
 }
 
@@ -173,7 +152,7 @@ StatusOr<Verdict> Watch(harness::AsioExecutor& executor, const WatchOptions& opt
         server,
         harness::HttpServer::Start(executor, where, [&state](const harness::ApiRequest& request) {
           if (request.path == "/metrics")
-            return harness::ApiReply{200, "text/plain; version=0.0.4", state.Metrics()};
+            return harness::ApiReply{200, harness::kPrometheusType, state.Metrics()};
           if (request.path == "/")
             return harness::ApiReply{200, "text/html; charset=utf-8", state.Page()};
           return harness::ApiReply{404, "text/plain", "there are / and /metrics\n"};

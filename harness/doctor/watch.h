@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/util/clock.h"
+#include "base/util/status.h"
 #include "harness/doctor/diagnosis.h"
 #include "harness/net/asio_executor.h"
 

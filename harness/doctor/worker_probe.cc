@@ -134,11 +134,8 @@ class WorkerProbe {
   }
 
   static std::string Folded(std::string_view text) {
-    std::string result;
-    for (const char c : text) {
-      if (c == '-' || c == '_' || c == '.' || c == ' ') continue;
-      result += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
+    std::string result = LowerCase(text);
+    std::erase_if(result, [](char c) { return Contains("-_. ", {&c, 1}); });
     return result;
   }
   static std::optional<std::string> NearestName(const std::string& name,

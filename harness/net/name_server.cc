@@ -8,6 +8,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/util/text.h"
+
 namespace squall::harness {
 namespace {
 
@@ -20,12 +22,6 @@ constexpr std::uint16_t kTypeA = 1, kClassIn = 1;
 constexpr std::uint16_t kResponse = 0x8000, kOpcode = 0x7800, kAuthoritative = 0x0400,
                         kRecursionDesired = 0x0100, kRecursionAvailable = 0x0080;
 constexpr std::uint8_t kNoError = 0, kNoSuchName = 3;
-
-std::string Lower(std::string_view text) {
-  std::string out;
-  for (const unsigned char c : text) out += static_cast<char>(std::tolower(c));
-  return out;
-}
 
 std::uint16_t Number(std::string_view bytes, std::size_t at) {
   return static_cast<std::uint16_t>(static_cast<std::uint8_t>(bytes[at]) << 8 |
@@ -56,7 +52,7 @@ std::optional<Question> ReadQuestion(std::string_view query) {
     if (length == 0) break;
     if (length > kLabelBytesMax || query.size() - at < length) return std::nullopt;
     if (!question.name.empty()) question.name += '.';
-    question.name += Lower(query.substr(at, length));
+    question.name += LowerCase(query.substr(at, length));
     at += length;
   }
   if (query.size() - at < 4) return std::nullopt;
@@ -176,7 +172,7 @@ NameServer::~NameServer() {
 std::uint16_t NameServer::port() const { return impl_->socket.local_endpoint().port(); }
 
 Status NameServer::Add(std::string_view name, std::string_view address) {
-  SQUALL_ASSIGN_OR_RETURN(impl_->addresses[Lower(name)], ReadAddress(address));
+  SQUALL_ASSIGN_OR_RETURN(impl_->addresses[LowerCase(name)], ReadAddress(address));
   return absl::OkStatus();
 }
 
@@ -187,7 +183,7 @@ Status NameServer::Set(NameFault fault) {
     if (other.id == fault.id)
       return MakeStatus(StatusCode::kAlreadyExists, "fault {} is active", fault.id);
   }
-  fault.name = Lower(fault.name);
+  fault.name = LowerCase(fault.name);
   impl_->faults.push_back(std::move(fault));
   return absl::OkStatus();
 }

@@ -63,7 +63,7 @@ struct HttpServer::Impl final : std::enable_shared_from_this<HttpServer::Impl>,
       if (!reply.content_type.empty()) response.set(http::field::content_type, reply.content_type);
       if (!reply.location.empty()) response.set(http::field::location, reply.location);
       if (reply.status >= 400) response.set("X-Content-Type-Options", "nosniff");
-      response.set("X-Toxiproxy-Request-Id", owner->ids.Hex(20));
+      if (!owner->request_id.empty()) response.set(owner->request_id, owner->ids.Hex(20));
       response.keep_alive(message.keep_alive());
       response.body() = std::move(reply.body);
       if (reply.status != 204) response.prepare_payload();
@@ -83,8 +83,11 @@ struct HttpServer::Impl final : std::enable_shared_from_this<HttpServer::Impl>,
     }
   };
 
-  Impl(AsioExecutor& the_executor, const HostPort& where, Handler the_handler)
-      : executor(the_executor), handler(std::move(the_handler)), door(executor, where, *this) {}
+  Impl(AsioExecutor& the_executor, const HostPort& where, Handler the_handler, std::string id_name)
+      : executor(the_executor),
+        handler(std::move(the_handler)),
+        request_id(std::move(id_name)),
+        door(executor, where, *this) {}
 
   void OnAccepted(tcp::socket socket, const std::string&) override {
     error_code ignored;
@@ -104,6 +107,7 @@ struct HttpServer::Impl final : std::enable_shared_from_this<HttpServer::Impl>,
 
   AsioExecutor& executor;
   Handler handler;  // empty once closed
+  const std::string request_id;
   ProxyDoor door;
   Rng ids{SeedFromSystem()};  // of requests: they are to differ between runs
   std::set<std::shared_ptr<Session>> sessions;
@@ -114,8 +118,10 @@ HttpServer::~HttpServer() { impl_->Close(); }
 HostPort HttpServer::where() const { return impl_->door.where(); }
 
 StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(AsioExecutor& executor,
-                                                        const HostPort& where, Handler handler) {
-  auto impl = std::make_shared<Impl>(executor, where, std::move(handler));
+                                                        const HostPort& where, Handler handler,
+                                                        std::string request_id) {
+  auto impl =
+      std::make_shared<Impl>(executor, where, std::move(handler), std::move(request_id));
   SQUALL_RETURN_IF_ERROR(impl->door.Set(ProxyDoor::State::kOpen));
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }

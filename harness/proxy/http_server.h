@@ -1,5 +1,5 @@
 #pragma once
-// The API over HTTP/1.1, on the loop of the proxies that it is for.
+// A small HTTP/1.1 server on the loop of what it is for: the proxies, a watching doctor.
 
 #include <functional>
 #include <memory>
@@ -16,9 +16,10 @@ class HttpServer {
  public:
   using Handler = std::function<ApiReply(const ApiRequest&)>;
 
-  // Listening when it returns; port 0: a free one. UNAVAILABLE when it cannot be had.
+  // Listening when it returns; port 0: a free one. UNAVAILABLE when it cannot be had. Replies carry
+  // an id of their request under the name `request_id`, if it is not "".
   static StatusOr<std::unique_ptr<HttpServer>> Start(AsioExecutor& executor, const HostPort& where,
-                                                     Handler handler);
+                                                     Handler handler, std::string request_id = "");
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

@@ -2,22 +2,10 @@
 
 #include <functional>
 
+#include "harness/proxy/prometheus.h"
+
 namespace squall::harness {
 namespace {
-
-// A label's value between quotes.
-std::string Escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\\' || c == '"') out += '\\';
-    if (c == '\n') {
-      out += "\\n";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
 
 class Page {
  public:
@@ -26,18 +14,15 @@ class Page {
   // One metric with its samples of each proxy.
   void Metric(std::string_view name, std::string_view type, std::string_view help,
               const std::function<void(const NamedProxy&)>& samples) {
-    name_ = name;
-    text_ += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+    text_.Metric(name, type, help);
     for (const auto& [proxy_name, proxy] : proxies_.proxies()) samples(*proxy);
   }
-  void Sample(const std::string& labels, std::uint64_t value) {
-    text_ += fmt::format("{}{{{}}} {}\n", name_, labels, value);
-  }
+  void Sample(const std::string& labels, std::uint64_t value) { text_.Sample(labels, value); }
   // Of one number of each proxy.
   void Count(std::string_view name, std::string_view type, std::string_view help,
              std::uint64_t ProxyCounters::*member) {
     Metric(name, type, help, [&](const NamedProxy& proxy) {
-      Sample(fmt::format("proxy=\"{}\"", Escaped(proxy.name())), proxy.tcp().counters().*member);
+      Sample(Label("proxy", proxy.name()), proxy.tcp().counters().*member);
     });
   }
   // Of one number of each direction of each proxy.
@@ -48,8 +33,9 @@ class Page {
       for (const auto& [direction, value] :
            {std::pair{"downstream", counters.*down}, std::pair{"upstream", counters.*up}}) {
         Sample(
-            fmt::format("direction=\"{}\",listener=\"{}\",proxy=\"{}\",upstream=\"{}\"", direction,
-                        Escaped(proxy.listen()), Escaped(proxy.name()), Escaped(proxy.upstream())),
+            fmt::format("{},{},{},{}", Label("direction", direction),
+                        Label("listener", proxy.listen()), Label("proxy", proxy.name()),
+                        Label("upstream", proxy.upstream())),
             value);
       }
     });
@@ -59,18 +45,20 @@ class Page {
                 const std::function<std::uint64_t(const NamedProxy&, const Toxic&)>& value) {
     Metric(name, type, help, [&](const NamedProxy& proxy) {
       for (const Toxic* toxic : proxy.Toxics()) {
-        Sample(fmt::format("proxy=\"{}\",stream=\"{}\",toxic=\"{}\",type=\"{}\"",
-                           Escaped(proxy.name()), toxic->stream, Escaped(toxic->name),
-                           toxic->type->name),
+        Sample(fmt::format("{},{},{},{}", Label("proxy", proxy.name()),
+                           Label("stream", toxic->stream), Label("toxic", toxic->name),
+                           Label("type", toxic->type->name)),
                value(proxy, *toxic));
       }
     });
   }
-  std::string Take() { return std::move(text_); }
+  std::string Take() { return text_.Take(); }
+
+  static constexpr auto Label = PrometheusText::Label;
 
  private:
   const ProxySet& proxies_;
-  std::string name_, text_;
+  PrometheusText text_;
 };
 
 }  // namespace
@@ -84,7 +72,7 @@ std::string Metrics(const ProxySet& proxies) {
              &C::bytes_up, &C::bytes_down);
   page.Metric("squall_proxy_enabled", "gauge", "Whether the proxy is enabled.",
               [&](const NamedProxy& proxy) {
-                page.Sample(fmt::format("proxy=\"{}\"", Escaped(proxy.name())), proxy.enabled());
+                page.Sample(Page::Label("proxy", proxy.name()), proxy.enabled());
               });
   page.Count("squall_proxy_connections_total", "counter", "Connections that reached the proxy.",
              &C::attempts);

@@ -6,6 +6,7 @@
 #include "base/util/text.h"
 #include "harness/proxy/go_path.h"
 #include "harness/proxy/metrics.h"
+#include "harness/proxy/prometheus.h"
 
 namespace squall::harness {
 namespace {
@@ -115,7 +116,7 @@ ApiReply ProxyApi::Handle(const ApiRequest& request) {
     return {200, "application/json;charset=utf-8",
             "{\"version\": " + Json(version_).dump() + "}\n"};
   }
-  if (is(1, "metrics")) return {200, "text/plain; version=0.0.4; charset=utf-8", Metrics(proxies_)};
+  if (is(1, "metrics")) return {200, fmt::format("{}; charset=utf-8", kPrometheusType), Metrics(proxies_)};
   return NoSuchPage();
 }
 

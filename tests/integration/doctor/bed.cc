@@ -144,7 +144,7 @@ std::string DoctorBed::Get(std::string_view name) const {
   return {};
 }
 
-void DoctorBed::Address(int port, bool by_name) {
+void DoctorBed::Address(std::uint16_t port, bool by_name) {
   worker_port_ = port;
   by_name_ = by_name;
   Set("TEMPORAL_ADDRESS", fmt::format("{}:{}", by_name ? "localhost" : "127.0.0.1", port));
@@ -168,7 +168,7 @@ void DoctorBed::Serve(Path path, fakes::FakeServerOptions server, bool by_name,
   }
   server.listeners.push_back({.name = "helper", .port = 0, .tls = std::nullopt});
   fake_ = Take(fakes::FakeServer::Start(std::move(server)));
-  int port = fake_->port();
+  std::uint16_t port = fake_->port();
   if (path == Path::kIngress) {
     fakes::IngressServerOptions front;
     front.ingress = std::move(ingress);
@@ -206,7 +206,7 @@ void DoctorBed::Disturb(harness::NetFault fault) {
   if (!proxy_) {
     harness::ProxyOptions link;
     link.link = "doctor->target";
-    link.upstream = {"127.0.0.1", static_cast<std::uint16_t>(worker_port_)};
+    link.upstream = {"127.0.0.1", worker_port_};
     proxy_ = Take(harness::TcpProxy::Create(executor_, journal_, std::move(link)));
     Address(proxy_->port(), by_name_);
   }
@@ -219,7 +219,7 @@ void DoctorBed::Say(Speaker::Script script) {
   Address(speaker_->port());
 }
 
-int DoctorBed::ClosedPort() {
+std::uint16_t DoctorBed::ClosedPort() {
   leases_.push_back(Take(harness::PortLease::Take()));
   return leases_.back().port();
 }

@@ -63,12 +63,12 @@ class DoctorBed {
   void Disturb(harness::NetFault fault);
   void Say(Speaker::Script script);
   // A port that refuses.
-  int ClosedPort();
+  std::uint16_t ClosedPort();
 
   void Set(std::string_view name, std::string value);
   void Unset(std::string_view name);
   std::string Get(std::string_view name) const;
-  void Address(int port, bool by_name = false);
+  void Address(std::uint16_t port, bool by_name = false);
   // The worker's credentials and trust, by the variables for the texts themselves.
   void TrustServer();
   void ShowIdentity(const wire::TlsIdentity& identity);
@@ -82,7 +82,7 @@ class DoctorBed {
 
   harness::AsioExecutor& executor() { return executor_; }
   fakes::FakeServer& fake() { return *fake_; }
-  int worker_port() const { return worker_port_; }
+  std::uint16_t worker_port() const { return worker_port_; }
   ExamineOptions options;
   Sources sources;
 
@@ -100,7 +100,7 @@ class DoctorBed {
   std::vector<harness::PortLease> leases_;
   std::unique_ptr<Rpc> helper_;
   Rng rng_;
-  int worker_port_ = 0;
+  std::uint16_t worker_port_ = 0;
   bool by_name_ = false;
 };
 

@@ -53,6 +53,21 @@ TEST(Split, GivesTheEmptyPartsToo) {
   EXPECT_THAT(Split("", ','), ::testing::ElementsAre(""));
 }
 
+TEST(LowerCase, ChangesLettersOfAsciiAlone) {
+  EXPECT_EQ(LowerCase("TEMPORAL_Tls-1Ä"), "temporal_tls-1Ä");
+}
+
+TEST(Contains, FindsAPart) {
+  EXPECT_TRUE(Contains("abc", "bc"));
+  EXPECT_TRUE(Contains("abc", ""));
+  EXPECT_FALSE(Contains("abc", "cb"));
+}
+
+TEST(FormatSecond, LeavesFractionsOut) {
+  EXPECT_EQ(FormatSecond(WallTime(std::chrono::milliseconds(1767225600999))),
+            "2026-01-01T00:00:00Z");
+}
+
 TEST(MarkdownCell, EscapesWhatWouldEndTheCell) {
   EXPECT_EQ(MarkdownCell("a word"), "a word");
   EXPECT_EQ(MarkdownCell("|a||b"), "\\|a\\|\\|b");

@@ -57,7 +57,7 @@ TEST(WatchTest, MetricsAndPageShowTheLastLook) {
   }
   const std::string page = state.Page();
   EXPECT_THAT(page, HasSubstr("<h1>healthy</h1>"));
-  EXPECT_THAT(page, HasSubstr("&lt;open>"));
+  EXPECT_THAT(page, HasSubstr("&lt;open&gt;"));
   EXPECT_THAT(page, Not(HasSubstr("<open>")));
 }
 

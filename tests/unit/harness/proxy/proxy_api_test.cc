@@ -380,7 +380,8 @@ TEST(ToxicReferenceTest, IsInTheDocumentation) {
 
 TEST_F(ProxyApiTest, SpeaksHttp) {
   const auto server = HttpServer::Start(
-      executor_, {"localhost", 0}, [&](const ApiRequest& request) { return api_.Handle(request); });
+      executor_, {"localhost", 0}, [&](const ApiRequest& request) { return api_.Handle(request); },
+      "X-Toxiproxy-Request-Id");
   ASSERT_OK(server);
   const auto client = Peer::Connect(executor_, (*server)->where().port);
   const auto answer = [&](const std::string& request) {
