@@ -39,6 +39,8 @@ struct Side {
   std::array<char, 32 * 1024> input;
   std::string queued;   // to be written
   std::string writing;  // being written; the kernel has not taken all of it
+  // Once it was: a peer that has reset it meanwhile is still to be read from, to learn of that.
+  bool connected = false;
   bool reading = false;
   bool ended = false;      // FIN or an error was read
   bool end_write = false;  // shut down the sending direction once all is written
@@ -181,6 +183,7 @@ class IngressServer::Impl {
       } else {
         error_code ignored;
         link->up.socket.set_option(tcp::no_delay(true), ignored);
+        link->up.connected = true;
         ingress_->UpstreamConnected(clock_.MomentNow(), link->number);
       }
       Settle();
@@ -206,7 +209,7 @@ class IngressServer::Impl {
     Side& side = link->side(which);
     if (!side.socket.is_open() || side.reading || side.ended) return;
     // A socket that is still connecting has no peer to read from.
-    if (which == IngressSide::kUpstream && !Connected(side)) return;
+    if (which == IngressSide::kUpstream && !side.connected) return;
     if (!side.close && !ingress_->WantsRead(link->number, which)) return;
     side.reading = true;
     side.socket.async_read_some(
@@ -237,7 +240,7 @@ class IngressServer::Impl {
       if (side.end_write) EndWrite(link, which);
       return;
     }
-    if (which == IngressSide::kUpstream && !Connected(side)) return;
+    if (which == IngressSide::kUpstream && !side.connected) return;
     side.writing.swap(side.queued);
     asio::async_write(side.socket, asio::buffer(side.writing),
                       [this, link, which](error_code error, std::size_t size) {
@@ -255,12 +258,6 @@ class IngressServer::Impl {
                       });
   }
 
-  static bool Connected(const Side& side) {
-    error_code error;
-    side.socket.remote_endpoint(error);
-    return !error;
-  }
-
   void EndWrite(const LinkPtr& link, IngressSide which) {
     Side& side = link->side(which);
     if (!side.close) {
@@ -269,7 +266,8 @@ class IngressServer::Impl {
       side.socket.shutdown(tcp::socket::shutdown_send, ignored);
       return;
     }
-    if (side.ended || stopping_ || !Connected(side)) return Close(link, which);
+    if (side.ended || stopping_ || (which == IngressSide::kUpstream && !side.connected))
+      return Close(link, which);
     error_code ignored;
     side.socket.shutdown(tcp::socket::shutdown_send, ignored);
     side.linger.expires_after(kLinger);
