@@ -27,6 +27,9 @@ using BioPtr = Ptr<BIO, BIO_free>;
 using X509Ptr = Ptr<X509, X509_free>;
 using KeyPtr = Ptr<EVP_PKEY, EVP_PKEY_free>;
 
+// OPENSSL_free is a macro.
+inline void FreeBytes(void* bytes) { OPENSSL_free(bytes); }
+
 inline std::string TextOf(BIO* memory) {
   char* data = nullptr;
   const long size = BIO_get_mem_data(memory, &data);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/util/text.h"
+#include "base/wire/authority_bundle.h"
 #include "base/wire/openssl.h"
 
 namespace squall::wire {
@@ -82,6 +83,8 @@ Status UseIdentity(SSL_CTX* ctx, const TlsIdentity& identity, std::string_view w
 }
 
 Status TrustAuthorities(SSL_CTX* ctx, std::string_view pem, bool announce, std::string_view what) {
+  if (!announce && CountCertificates(pem) >= kLargeBundle)
+    return Annotate(TrustBundle(SSL_CTX_get_cert_store(ctx), pem), fmt::format("TLS: {}", what));
   SQUALL_ASSIGN_OR_RETURN(const auto authorities, ReadCertificates(pem, what));
   for (const X509Ptr& authority : authorities) {
     if (X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), authority.get()) != 1) return Refuse(what);

@@ -302,6 +302,34 @@ TEST(TlsTest, NothingIsTrustedWithoutAnAuthority) {
                                             HasSubstr("unable to get local issuer certificate")));
 }
 
+// A machine's bundle is looked through by name, not read as a whole.
+TEST(TlsTest, ALargeBundleTrustsWhatIsInItAndNothingElse) {
+  Rng rng(99);
+  const auto mint = [&rng](std::string name) {
+    return CertificateAuthority::Create({.common_name = std::move(name)}, kPairNow, rng)
+        .certificate_pem();
+  };
+  std::string bundle;
+  for (int i = 0; i < 20; ++i) bundle += mint(fmt::format("authority {}", i));
+  TlsPair without(RightServer(), MustClient(ClientTrusting(bundle)));
+  without.Pump();
+  EXPECT_THAT(without.client.error(), StatusIs(StatusCode::kUnauthenticated,
+                                               HasSubstr("unable to get local issuer")));
+  // Behind the others, and behind another key of the same name.
+  const std::string subject = DescribeCertificate(Catalogue().ca_pem)->subject;
+  ASSERT_TRUE(subject.starts_with("CN=")) << subject;
+  const auto context =
+      MustClient(ClientTrusting(bundle + mint(subject.substr(3)) + Catalogue().ca_pem));
+  for (int i = 0; i < 2; ++i) {  // the second time they are in the store
+    TlsPair with(RightServer(), context);
+    with.Pump();
+    EXPECT_OK(with.client.error());
+    EXPECT_TRUE(with.client.handshake_done());
+  }
+  TlsClientOptions damaged = ClientTrusting(bundle + "-----BEGIN CERTIFICATE-----\nAAAA");
+  EXPECT_THAT(TlsContext::Client(std::move(damaged)), StatusIs(StatusCode::kInvalidArgument));
+}
+
 TEST(TlsTest, VerificationCanBeSwitchedOff) {
   TlsClientOptions options = ClientTrusting("", "nobody.example");
   options.verify = false;
