@@ -22,7 +22,7 @@ class Canary {
   bool Run() {
     const Target& target = probe_.target;
     if (!own_ && target.task_queue.empty()) {
-      probe_.diagnosis.Row(Layer::kTaskQueue, "canary", State::kSkipped, "no task queue is named");
+      probe_.diagnosis.Row(Layer::kCanary, "", State::kSkipped, "no task queue is named");
       probe_.diagnosis.Add("settings.required_missing", Weight::kPossible,
                            "a canary needs the task queue of its worker",
                            "Set TEMPORAL_TASK_QUEUE, or --task-queue.");
@@ -44,7 +44,7 @@ class Canary {
     if (!end.ok())
       return Fail("canary.not_completed",
                   fmt::format("{} on '{}': {}", type, EscapeControl(queue), Message(end)));
-    probe_.Ok(Layer::kTaskQueue, "canary",
+    probe_.Ok(Layer::kCanary, "",
               fmt::format("{} on '{}' completed", type, EscapeControl(queue)),
               probe_.Now() - began_);
     return true;
@@ -56,7 +56,7 @@ class Canary {
   }
 
   bool Fail(std::string cause, std::string evidence) {
-    probe_.Fail(Layer::kTaskQueue, "canary", std::move(cause), std::move(evidence),
+    probe_.Fail(Layer::kCanary, "", std::move(cause), std::move(evidence),
                 probe_.Now() - began_);
     return false;
   }

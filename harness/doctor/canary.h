@@ -16,7 +16,7 @@ struct CanaryOptions {
   Duration limit = std::chrono::seconds(10);
 };
 
-// A row in the layer of the task queue. False when it did not complete.
+// The row of the layer "canary". False when it did not complete.
 bool ProbeCanary(const Probe& probe, Rpc& rpc, const CanaryOptions& options);
 
 }  // namespace squall::doctor

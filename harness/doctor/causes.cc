@@ -95,6 +95,11 @@ constexpr auto kCauses = std::to_array<Cause>({
      "Take TEMPORAL_TLS=false away, or the certificates.", "A1 E5"},
     {"settings.deprecated_name", Layer::kSettings, "A setting has an outdated or private name",
      "Rename it to the official name, which every SDK's environment configuration reads.", "E7 A1"},
+    {"settings.proxy_form", Layer::kSettings, "The address of the HTTP proxy cannot be used",
+     "Write http://HOST:PORT into the variable, HOST:PORT into the program's setting.", ""},
+    {"settings.proxy_unused", Layer::kSettings,
+     "A proxy is set that this SDK does not go through",
+     "Give the proxy to the SDK in the way that it reads, or take the variable away.", ""},
 
     // --- DNS.
     {"dns.no_such_name", Layer::kDns, "The host name does not exist",
@@ -117,8 +122,15 @@ constexpr auto kCauses = std::to_array<Cause>({
      "Open the firewall or security group, and check that the address can be reached from this "
      "network.",
      "E2 E4 R3"},
-    {"tcp.unreachable", Layer::kTcp, "There is no route to the address",
-     "Check network, routes and VPN.", "E2"},
+    {"tcp.unreachable", Layer::kTcp, "The network says that the address cannot be reached",
+     "Look at the router or the host there: this machine's own route leads to it.", "E2"},
+    {"tcp.no_route", Layer::kTcp, "This machine has no route to the address",
+     "Check this machine's network, its routes and its VPN; in a container, its network mode.",
+     "E2"},
+    {"tcp.family_missing", Layer::kTcp,
+     "The name has addresses of one family only (IPv6, say), and this machine has none of it",
+     "Give the name an address of the other family as well, or this machine one of that family.",
+     "E2"},
     {"tcp.some_addresses", Layer::kTcp, "Some addresses of the name do not answer",
      "Take dead addresses out of DNS, or bring their servers back; clients meet them by turns.",
      ""},
@@ -133,6 +145,20 @@ constexpr auto kCauses = std::to_array<Cause>({
      "Check that the ingress is reachable from this network and routes gRPC; a server that is "
      "stopped or overloaded looks the same.",
      "E2 X1"},
+
+    // --- The HTTP proxy.
+    {"proxy.unreachable", Layer::kProxy, "The HTTP proxy cannot be reached",
+     "Correct the proxy's address, start it, or leave it out (NO_PROXY).", "E2"},
+    {"proxy.silent", Layer::kProxy, "The HTTP proxy takes connections and does not answer CONNECT",
+     "Look at the proxy: it hangs, waits for the server behind it, or is none.", "E2"},
+    {"proxy.other_protocol", Layer::kProxy, "What stands at the proxy's address is no HTTP proxy",
+     "Correct the proxy's address; SDKs speak plain HTTP to it, whatever its scheme.", "E2"},
+    {"proxy.credentials", Layer::kProxy, "The HTTP proxy wants credentials, or others",
+     "Put USER:PASSWORD@ into the proxy's URL, or give them to core's proxy setting.", "E2"},
+    {"proxy.refused", Layer::kProxy, "The HTTP proxy does not let connections to this address pass",
+     "Let the proxy allow CONNECT to the server's host and port.", "E2"},
+    {"proxy.no_upstream", Layer::kProxy, "The HTTP proxy cannot reach the server",
+     "Check that the proxy finds and reaches the address; or leave it out (NO_PROXY).", "E2"},
 
     // --- TLS.
     {"tls.plaintext_to_tls", Layer::kTls, "The server speaks TLS, and the client does not",
@@ -219,9 +245,6 @@ constexpr auto kCauses = std::to_array<Cause>({
     {"http.broken", Layer::kHttp2, "The HTTP/2 connection breaks before a call is answered",
      "Look at what stands between: it passes the connection on and then cuts or damages it.", ""},
 
-    {"http.keepalive", Layer::kHttp2, "A connection that carries a poll stops answering pings",
-     "Look at what stands between: it forgets idle connections.", "R3"},
-
     // --- gRPC.
     {"grpc.other_service", Layer::kGrpc,
      "What answers is a gRPC server, but not Temporal's frontend",
@@ -235,16 +258,14 @@ constexpr auto kCauses = std::to_array<Cause>({
      "Raise the namespace's limit, or call less.", ""},
     {"grpc.garbled", Layer::kGrpc, "Answers cannot be read", "Look for a proxy that changes them.",
      ""},
+    {"grpc.server_old", Layer::kGrpc,
+     "The server is of a release that is no longer maintained, or that the SDK does not support",
+     "Upgrade the server.", ""},
+    {"grpc.capability_missing", Layer::kGrpc,
+     "The server does not have what this release of the SDK looks for",
+     "Upgrade the server, switch the feature on there, or do without it.", ""},
     {"grpc.failing", Layer::kGrpc, "The server answers a call with an error",
      "Look at the server's log.", ""},
-
-    {"grpc.poll_cut", Layer::kGrpc, "A long poll does not survive the way to the server",
-     "Raise the idle and read time-outs of what stands between above 70 s.", "E2"},
-    {"grpc.message_limit", Layer::kGrpc,
-     "A message that Temporal would take does not get to the server",
-     "Raise the message limit of what stands between to at least 4 MiB.", ""},
-    {"grpc.clock_skew", Layer::kGrpc, "The server's clock and this machine's differ",
-     "Synchronize both (NTP).", ""},
 
     // --- Permission.
     {"auth.api_key_missing", Layer::kPermission, "The server demands an API key, and none is set",
@@ -277,13 +298,38 @@ constexpr auto kCauses = std::to_array<Cause>({
     {"queue.half_polled", Layer::kTaskQueue, "Workers poll the queue for one kind of task only",
      "Start the worker that has the other kind, or give it a queue of its own.", "W7"},
 
-    {"canary.not_completed", Layer::kTaskQueue, "The canary workflow did not complete",
+    {"queue.version_not_current", Layer::kTaskQueue,
+     "Workers of a version poll, and tasks go to workers without one",
+     "Make their version current (temporal worker deployment set-current-version).", ""},
+    {"queue.version_unpolled", Layer::kTaskQueue,
+     "Tasks go to a version of the worker that nobody polls for",
+     "Start workers of that version, or make one current that has workers.", ""},
+
+    // --- What the queue's workers are expected to have.
+    {"worker.type_not_registered", Layer::kTypes,
+     "The worker that got the task does not have the workflow or activity of that type",
+     "Register the type, or keep workers that do not have it off this task queue.", "W7"},
+    {"types.search_attribute_missing", Layer::kTypes, "A search attribute is not there",
+     "Add it (temporal operator search-attribute create), or correct its name.", ""},
+    {"types.search_attribute_type", Layer::kTypes, "A search attribute is of another type",
+     "Write values of its type, or use another attribute: types cannot be changed.", ""},
+
+    // --- What only shows after a while: --deep.
+    {"http.keepalive", Layer::kPath, "A connection that carries a poll stops answering pings",
+     "Look at what stands between: it forgets idle connections.", "R3"},
+    {"grpc.poll_cut", Layer::kPath, "A long poll does not survive the way to the server",
+     "Raise the idle and read time-outs of what stands between above 70 s.", "E2"},
+    {"grpc.message_limit", Layer::kPath,
+     "A message that Temporal would take does not get to the server",
+     "Raise the message limit of what stands between to at least 4 MiB.", ""},
+    {"grpc.clock_skew", Layer::kPath, "The server's clock and this machine's differ",
+     "Synchronize both (NTP).", ""},
+
+    // --- The canary.
+    {"canary.not_completed", Layer::kCanary, "The canary workflow did not complete",
      "Look at the worker of that task queue: its log, and whether it has the type.", "E1 W1"},
 
     // --- Inside the worker's program.
-    {"worker.type_not_registered", Layer::kWorker,
-     "The worker that got the task does not have the workflow or activity of that type",
-     "Register the type, or keep workers that do not have it off this task queue.", "W7"},
     {"worker.client_closed", Layer::kWorker,
      "The program closed the connection that its worker uses",
      "Close the client after the worker has stopped.", "I3"},
@@ -300,8 +346,8 @@ constexpr auto kCauses = std::to_array<Cause>({
 
 std::string_view LayerName(Layer layer) {
   static constexpr std::array<std::string_view, kLayers + 1> kNames = {
-      "settings", "dns",        "tcp",       "tls",        "http2",
-      "grpc",     "permission", "namespace", "task queue", "worker"};
+      "settings",  "dns",        "tcp",   "proxy", "tls",    "http2", "grpc", "permission",
+      "namespace", "task queue", "types", "path",  "canary", "worker"};
   return kNames[static_cast<std::size_t>(layer)];
 }
 

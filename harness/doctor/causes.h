@@ -13,18 +13,22 @@ enum class Layer {
   kSettings,
   kDns,
   kTcp,
+  kProxy,  // an HTTP proxy that connections go through
   kTls,
   kHttp2,
   kGrpc,
   kPermission,
   kNamespace,
   kTaskQueue,
+  kTypes,   // what workers have registered, and search attributes: --expect-...
+  kPath,    // --deep: what only shows after a while
+  kCanary,  // --canary
   kWorker,  // inside the worker's own program: only its texts tell (squall explain)
 };
 // "settings", "dns", ..., "task queue".
 std::string_view LayerName(Layer layer);
 // Those that an examination looks at.
-inline constexpr int kLayers = static_cast<int>(Layer::kTaskQueue) + 1;
+inline constexpr int kLayers = static_cast<int>(Layer::kCanary) + 1;
 
 struct Cause {
   std::string_view id;  // stable, in JSON and in docs/doctor.md: "tls.plaintext_to_tls"

@@ -1,6 +1,5 @@
 #include "harness/doctor/channel.h"
 
-#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
@@ -19,40 +18,13 @@ constexpr std::size_t kKeptBytes = 4096;
 
 }  // namespace
 
-void ResolveName(harness::AsioExecutor& executor, const std::string& host, std::uint16_t port,
-                 std::function<void(StatusOr<std::vector<Endpoint>>)> done) {
-  boost::system::error_code error;
-  if (const auto address = asio::ip::make_address(host, error); !error) {
-    executor.Post([endpoint = Endpoint{address.to_string(), port}, done = std::move(done)] {
-      done(std::vector<Endpoint>{endpoint});
-    });
-    return;
-  }
-  auto resolver = std::make_shared<tcp::resolver>(executor.io());
-  // Without address_configured: a family that has no address here is shown by the layer below.
-  resolver->async_resolve(
-      host, std::to_string(port), asio::ip::resolver_base::flags(),
-      [resolver, port, done = std::move(done)](const boost::system::error_code& problem,
-                                               const tcp::resolver::results_type& results) {
-        if (problem) {
-          const bool none =
-              problem == asio::error::host_not_found || problem == asio::error::no_data;
-          return done(MakeStatus(none ? StatusCode::kNotFound : StatusCode::kUnavailable, "{}",
-                                 problem.message()));
-        }
-        std::vector<Endpoint> endpoints;
-        for (const auto& entry : results) {
-          Endpoint endpoint{entry.endpoint().address().to_string(), port};
-          if (std::ranges::find(endpoints, endpoint.host, &Endpoint::host) == endpoints.end())
-            endpoints.push_back(std::move(endpoint));
-        }
-        done(std::move(endpoints));
-      });
-}
-
 struct Channel::Impl : std::enable_shared_from_this<Channel::Impl> {
-  Impl(harness::AsioExecutor& the_executor, std::shared_ptr<wire::TlsContext> context, WallTime now)
-      : clock(the_executor.clock()), socket(the_executor.io()), began(clock.Now()) {
+  Impl(harness::AsioExecutor& the_executor, std::shared_ptr<wire::TlsContext> context, WallTime now,
+       std::optional<Tunnel> the_tunnel)
+      : clock(the_executor.clock()),
+        tunnel(std::move(the_tunnel)),
+        socket(the_executor.io()),
+        began(clock.Now()) {
     if (context) session.emplace(std::move(context), now);
   }
 
@@ -77,25 +49,57 @@ struct Channel::Impl : std::enable_shared_from_this<Channel::Impl> {
               : State::kFailed;
       return Changed();
     }
-    connect_took = clock.Now() - began;
     boost::system::error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
-    state = State::kOpen;
     Read();
+    if (tunnel) return Write(ConnectRequest(*tunnel));
+    Open();
+  }
+
+  void Open() {
+    connect_took = clock.Now() - began;
+    state = State::kOpen;
     Pump();
     Changed();
+  }
+
+  static std::string ConnectRequest(const Tunnel& tunnel) {
+    std::string text =
+        fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\nUser-Agent: squall-doctor\r\n", tunnel.target);
+    if (!tunnel.authorization.empty())
+      text += fmt::format("Proxy-Authorization: {}\r\n", tunnel.authorization);
+    return text + "\r\n";
+  }
+
+  // What the proxy says before the tunnel is there; what comes behind its headers is the target's.
+  void Answered(const boost::system::error_code& problem, std::string_view bytes) {
+    answer += bytes;
+    const auto end = answer.find("\r\n\r\n");
+    if (end == std::string::npos && !problem && answer.size() < kKeptBytes) return Read();
+    const std::string_view status = std::string_view(answer).substr(0, end);
+    if (end == std::string::npos || !status.starts_with("HTTP/1.") || status.find(" 200") != 8) {
+      state = State::kNoTunnel;
+      connect_error = problem ? problem.message() : "the proxy refused";
+      return Changed();
+    }
+    const std::string rest = answer.substr(end + 4);
+    answer.resize(end);
+    tunnel.reset();
+    Open();
+    if (!closed) Arrived(problem, rest);
   }
 
   void Read() {
     socket.async_read_some(
         asio::buffer(buffer),
         [self = shared_from_this()](const boost::system::error_code& problem, std::size_t size) {
-          if (!self->closed) self->Arrived(problem, size);
+          if (self->closed) return;
+          const std::string_view bytes(self->buffer.data(), size);
+          self->tunnel ? self->Answered(problem, bytes) : self->Arrived(problem, bytes);
         });
   }
 
-  void Arrived(const boost::system::error_code& problem, std::size_t size) {
-    const std::string_view bytes(buffer.data(), size);
+  void Arrived(const boost::system::error_code& problem, std::string_view bytes) {
     if (first.size() < kKeptBytes) first += bytes.substr(0, kKeptBytes - first.size());
     if (session) {
       session->FeedCiphertext(bytes);
@@ -129,8 +133,12 @@ struct Channel::Impl : std::enable_shared_from_this<Channel::Impl> {
       out += std::exchange(pending, {});
     }
     if (out.empty() || writing) return;
+    Write(std::exchange(out, {}));
+  }
+
+  void Write(std::string bytes) {
     writing = true;
-    sending = std::exchange(out, {});
+    sending = std::move(bytes);
     asio::async_write(
         socket, asio::buffer(sending),
         [self = shared_from_this()](const boost::system::error_code& problem, std::size_t) {
@@ -146,20 +154,21 @@ struct Channel::Impl : std::enable_shared_from_this<Channel::Impl> {
   }
 
   const Clock& clock;
+  std::optional<Tunnel> tunnel;  // until it is there
   tcp::socket socket;
   std::optional<wire::TlsSession> session;
   State state = State::kConnecting;
   bool closed = false, writing = false;
   SteadyTime began;
   Duration connect_took{}, handshake_took{};
-  std::string connect_error, first, data, pending, out, sending;
+  std::string connect_error, answer, first, data, pending, out, sending;
   std::array<char, 16384> buffer{};
   std::function<void()> on_change;
 };
 
 Channel::Channel(harness::AsioExecutor& executor, const Endpoint& endpoint,
-                 std::shared_ptr<wire::TlsContext> tls, WallTime now)
-    : impl_(std::make_shared<Impl>(executor, std::move(tls), now)) {
+                 std::shared_ptr<wire::TlsContext> tls, WallTime now, std::optional<Tunnel> tunnel)
+    : impl_(std::make_shared<Impl>(executor, std::move(tls), now, std::move(tunnel))) {
   impl_->Connect(endpoint);
 }
 
@@ -188,6 +197,12 @@ bool Channel::over() const {
   return impl_->state != State::kConnecting && impl_->state != State::kOpen;
 }
 const std::string& Channel::connect_error() const { return impl_->connect_error; }
+const std::string& Channel::proxy_answer() const { return impl_->answer; }
+std::string Channel::source() const {
+  boost::system::error_code error;
+  const tcp::endpoint here = impl_->socket.local_endpoint(error);
+  return error ? "" : here.address().to_string();
+}
 const wire::TlsSession* Channel::tls() const { return impl_->session ? &*impl_->session : nullptr; }
 bool Channel::ready() const {
   return impl_->session ? impl_->session->handshake_done() && impl_->session->error().ok()

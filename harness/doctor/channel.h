@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,28 +20,31 @@ namespace squall::doctor {
 // What connections can be made to: an IP address as text, and a port.
 using Endpoint = harness::HostPort;
 
-// The addresses of a name, both families, in the resolver's order; an address is itself. The
-// resolver runs on a thread of Asio's; `done` on the loop, unless the executor goes first.
-// NOT_FOUND: no such name; UNAVAILABLE: no name server answered; the message is the resolver's.
-void ResolveName(harness::AsioExecutor& executor, const std::string& host, std::uint16_t port,
-                 std::function<void(StatusOr<std::vector<Endpoint>>)> done);
+// An HTTP proxy stands between: the connection goes to it, and asks it for one to the target.
+struct Tunnel {
+  std::string target;         // "temporal.example.com:7233"
+  std::string authorization;  // the header's value: "Basic dXNlcjpwYXNz"; "": none
+};
 
 // Loop thread only. The destructor closes the socket; no callback comes after it.
 class Channel {
  public:
   enum class State {
-    kConnecting,
+    kConnecting,   // or waits for the proxy's answer
     kRefused,      // ECONNREFUSED
     kUnreachable,  // no route, or no such network
     kFailed,       // could not connect for another reason: connect_error()
     kOpen,         // TCP is there; with TLS the handshake goes on by itself
     kEnded,        // the peer ended it (FIN)
     kReset,        // by RST, or another error
+    kNoTunnel,     // the proxy answered with another status than 200, or ended: proxy_answer()
   };
 
-  // `tls`: a client context, or null for plaintext. Certificates are judged by `now`.
+  // `tls`: a client context, or null for plaintext. Certificates are judged by `now`. With a
+  // `tunnel`, `endpoint` is the proxy's.
   Channel(harness::AsioExecutor& executor, const Endpoint& endpoint,
-          std::shared_ptr<wire::TlsContext> tls, WallTime now);
+          std::shared_ptr<wire::TlsContext> tls, WallTime now,
+          std::optional<Tunnel> tunnel = std::nullopt);
   ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
@@ -55,9 +59,13 @@ class Channel {
 
   State state() const;
   bool connecting() const { return state() == State::kConnecting; }
-  bool connected() const;  // TCP was established, whatever came after
+  bool connected() const;  // TCP (and the tunnel) was established, whatever came after
   bool over() const;       // nothing more will come
   const std::string& connect_error() const;
+  // What the proxy answered to CONNECT, up to the end of its headers.
+  const std::string& proxy_answer() const;
+  // This machine's address of the connection; "" before there is one.
+  std::string source() const;
   // Null in plaintext.
   const wire::TlsSession* tls() const;
   // TLS is there, or not wanted.

@@ -177,6 +177,13 @@ std::optional<CallJudgement> JudgeCall(const Probe& probe, const Call& call) {
   }
 }
 
+void TellRemarks(const Probe& probe, const std::vector<SdkRemark>& remarks, Layer layer) {
+  for (const SdkRemark& one : remarks) {
+    probe.diagnosis.Row(layer, "release", State::kWarn, one.brief);
+    probe.diagnosis.Add(one.cause, Weight::kNotice, one.evidence);
+  }
+}
+
 std::unique_ptr<Rpc> Converse(const Probe& probe, const Endpoint& endpoint,
                               std::unique_ptr<Channel> channel) {
   const Target& target = probe.target;
@@ -247,11 +254,17 @@ std::unique_ptr<Rpc> Converse(const Probe& probe, const Endpoint& endpoint,
     return nullptr;
   }
   probe.Ok(Layer::kHttp2, "", "HTTP/2");
-  probe.Ok(Layer::kGrpc, "GetSystemInfo",
-           info->server_version.empty()
-               ? "Temporal's frontend"
-               : fmt::format("Temporal {}", EscapeControl(info->server_version)),
-           call->took);
+  std::string detail = info->version.empty()
+                           ? "Temporal's frontend"
+                           : fmt::format("Temporal {}", EscapeControl(info->version));
+  if (OlderThanKnown(probe.sdk)) {
+    detail += fmt::format("; what {} wants of it is not known here (known: {})", probe.sdk.Text(),
+                          KnownSdks());
+  }
+  probe.Ok(Layer::kGrpc, "GetSystemInfo", detail, call->took);
+  std::vector<SdkRemark> remarks = MissingFor(probe.sdk, info->capabilities, false);
+  if (auto old = JudgeServerVersion(probe.sdk, info->version)) remarks.push_back(*std::move(old));
+  TellRemarks(probe, remarks, Layer::kGrpc);
   return rpc;
 }
 

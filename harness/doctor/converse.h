@@ -18,6 +18,9 @@ struct CallJudgement {
 // the way there (NOT_FOUND, INVALID_ARGUMENT, ...).
 std::optional<CallJudgement> JudgeCall(const Probe& probe, const Call& call);
 
+// What the server lacks of what the SDK looks for: a row and a notice for each.
+void TellRemarks(const Probe& probe, const std::vector<SdkRemark>& remarks, Layer layer);
+
 // A connection on which Temporal's frontend has answered GetSystemInfo; null when there is none,
 // which is then told. `channel`: with TLS as the target wants, as Handshake gave it; null in
 // plaintext.

@@ -47,7 +47,7 @@ class DeepProbe {
     for (int i = 0; i < options_.calls; ++i) {
       const CallPtr call = Begin("GetSystemInfo", "", probe_.limits.call * 5);
       if (!Await(call) || !call->response.status.ok()) {
-        probe_.Fail(Layer::kGrpc, "latency", "grpc.failing",
+        probe_.Fail(Layer::kPath, "latency", "grpc.failing",
                     fmt::format("call {} of {} was not answered", i + 1, options_.calls));
         return false;
       }
@@ -56,7 +56,7 @@ class DeepProbe {
     std::ranges::sort(times);
     const Duration middle = times[times.size() / 2];
     const bool slow = middle > kSlowCall;
-    probe_.diagnosis.Row(Layer::kGrpc, "latency", slow ? State::kWarn : State::kOk,
+    probe_.diagnosis.Row(Layer::kPath, "latency", slow ? State::kWarn : State::kOk,
                          fmt::format("{} calls: median {}, slowest {}", times.size(),
                                      FormatDuration(middle), FormatDuration(times.back())));
     return true;
@@ -69,7 +69,7 @@ class DeepProbe {
     const std::string size =
         fmt::format("{:.1f} MB", static_cast<double>(options_.message_bytes) / 1e6);
     if (!Await(call) || (call->response.http_status != 200 && !call->response.status.ok())) {
-      probe_.Fail(Layer::kGrpc, "message size", "grpc.message_limit",
+      probe_.Fail(Layer::kPath, "message size", "grpc.message_limit",
                   fmt::format("a message of {} {}", size,
                               call->done && call->response.http_status != 0
                                   ? fmt::format("is answered HTTP {}", call->response.http_status)
@@ -77,12 +77,12 @@ class DeepProbe {
       return false;
     }
     if (call->response.status.code == static_cast<int>(StatusCode::kResourceExhausted)) {
-      probe_.Fail(Layer::kGrpc, "message size", "grpc.message_limit",
+      probe_.Fail(Layer::kPath, "message size", "grpc.message_limit",
                   fmt::format("a message of {} is answered {}", size,
                               EscapeControl(call->response.status.message)));
       return false;
     }
-    probe_.Ok(Layer::kGrpc, "message size", fmt::format("{} pass", size), call->took);
+    probe_.Ok(Layer::kPath, "message size", fmt::format("{} pass", size), call->took);
     return true;
   }
 
@@ -98,7 +98,7 @@ class DeepProbe {
       }
     }
     if (!seen) {
-      probe_.diagnosis.Row(Layer::kGrpc, "clock", State::kSkipped, "could not tell");
+      probe_.diagnosis.Row(Layer::kPath, "clock", State::kSkipped, "could not tell");
       return true;
     }
     const Duration ahead = *seen - polled_at;
@@ -106,7 +106,7 @@ class DeepProbe {
     const std::string text = fmt::format("the server's clock is {} {} this one",
                                          FormatDuration(ahead < Duration::zero() ? -ahead : ahead),
                                          ahead < Duration::zero() ? "behind" : "ahead of");
-    probe_.diagnosis.Row(Layer::kGrpc, "clock", skewed ? State::kWarn : State::kOk, text);
+    probe_.diagnosis.Row(Layer::kPath, "clock", skewed ? State::kWarn : State::kOk, text);
     if (skewed) probe_.diagnosis.Add("grpc.clock_skew", Weight::kNotice, text);
     return true;
   }
@@ -120,7 +120,7 @@ class DeepProbe {
       rpc_.Ping();
       if (!probe_.Wait([&] { return rpc_.TakePingAck() || settled(); }, options_.ping_limit)) {
         probe_.Fail(
-            Layer::kHttp2, "keepalive", "http.keepalive",
+            Layer::kPath, "keepalive", "http.keepalive",
             fmt::format("a PING after {} is not answered within {}",
                         FormatDuration(probe_.Now() - began), FormatDuration(options_.ping_limit)));
         return false;
@@ -128,14 +128,14 @@ class DeepProbe {
     }
     const Duration lasted = probe_.Now() - began;
     if (rpc_.going_away() && !(poll.done && poll.response.status.ok())) {
-      probe_.Fail(Layer::kHttp2, "long poll", "http.goaway",
+      probe_.Fail(Layer::kPath, "long poll", "http.goaway",
                   fmt::format("GOAWAY after {}: {}", FormatDuration(lasted),
                               EscapeControl(poll.response.status.message)),
                   lasted);
       return false;
     }
     if (poll.done && poll.response.status.ok()) {
-      probe_.Ok(Layer::kGrpc, "long poll",
+      probe_.Ok(Layer::kPath, "long poll",
                 fmt::format("held for {} and answered", FormatDuration(lasted)), lasted);
       return true;
     }
@@ -148,7 +148,7 @@ class DeepProbe {
     else if (poll.done)
       how = fmt::format("it is answered {}", CodeName(poll.response.status.code));
     probe_.Fail(
-        Layer::kGrpc, "long poll", "grpc.poll_cut",
+        Layer::kPath, "long poll", "grpc.poll_cut",
         fmt::format("a poll that no task came for: after {} {}", FormatDuration(lasted), how),
         lasted);
     return false;

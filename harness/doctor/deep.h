@@ -20,7 +20,7 @@ struct DeepOptions {
   int calls = 20;  // whose time is taken
 };
 
-// Rows in the layers gRPC and HTTP/2. False when the path does not do what a worker needs of it.
+// Rows of the layer "path". False when the path does not do what a worker needs of it.
 bool ProbeDeep(const Probe& probe, Rpc& rpc, const DeepOptions& options);
 
 }  // namespace squall::doctor

@@ -7,6 +7,7 @@
 #include "harness/doctor/canary.h"
 #include "harness/doctor/converse.h"
 #include "harness/doctor/deep.h"
+#include "harness/doctor/expectations.h"
 #include "harness/doctor/handshake.h"
 #include "harness/doctor/reach.h"
 #include "harness/doctor/worker_probe.h"
@@ -14,13 +15,51 @@
 namespace squall::doctor {
 namespace {
 
+// Most layers are always looked at; these where there is a reason.
+bool Asked(Layer layer, const Target& target, const ExamineOptions& options) {
+  switch (layer) {
+    case Layer::kProxy:
+      return target.proxy.has_value();
+    case Layer::kTypes:
+      return !options.expectations.empty() && options.stage != Stage::kComponent;
+    case Layer::kPath:
+      return options.deep;
+    case Layer::kCanary:
+      return !options.canary.empty();
+    default:
+      return true;
+  }
+}
+
+// Where the way there fails and a proxy is set that was not gone through, that may be why.
+void RemindOfProxy(const Target& target, Diagnosis& diagnosis) {
+  if (target.proxy_note.empty()) return;
+  for (Finding& finding : diagnosis.findings) {
+    const Layer layer = FindCause(finding.cause)->layer;
+    if (finding.weight == Weight::kNotice || layer < Layer::kDns || layer > Layer::kTls) continue;
+    if (finding.fix.empty()) finding.fix = FindCause(finding.cause)->fix;
+    finding.fix += fmt::format(" Or the connection has to go through a proxy: {}.",
+                               target.proxy_note);
+  }
+}
+
 // True when all that was meant to be looked at was.
 bool Look(harness::AsioExecutor& executor, const Target& target, const ExamineOptions& options,
           Diagnosis& diagnosis) {
   const Limits limits = Limits{}.Times(options.patience);
-  const Probe probe{executor, target, limits, diagnosis, options.other_ports};
-  const auto endpoint = Reach(probe);
+  Probe probe{.executor = executor,
+              .target = target,
+              .limits = limits,
+              .diagnosis = diagnosis,
+              .sdk = options.sdk,
+              .other_ports = options.other_ports,
+              .tunnel = std::nullopt};
+  const auto endpoint = target.proxy ? ReachProxy(probe, *target.proxy) : Reach(probe);
   if (!endpoint) return false;
+  if (target.proxy) {
+    probe.tunnel = AskProxy(probe, *target.proxy, *endpoint);
+    if (!probe.tunnel) return false;
+  }
   std::unique_ptr<Channel> channel;
   if (target.tls) {
     channel = Handshake(probe, *endpoint);
@@ -35,6 +74,9 @@ bool Look(harness::AsioExecutor& executor, const Target& target, const ExamineOp
   worker.look_at_queue = options.stage != Stage::kComponent;
   worker.tag = options.tag;
   if (!ProbeWorker(probe, *rpc, worker)) return false;
+  if (Asked(Layer::kTypes, target, options) &&
+      !ProbeExpectations(probe, *rpc, options.expectations))
+    return false;
   if (!options.canary.empty()) {
     CanaryOptions canary;
     canary.type = options.canary;
@@ -52,7 +94,8 @@ bool Look(harness::AsioExecutor& executor, const Target& target, const ExamineOp
 
 // Rows for the layers that were not come to, and one order for all. A layer that was called skipped
 // and then turned out to be at fault is shown once.
-void Complete(Diagnosis& diagnosis, std::string_view why) {
+void Complete(const Target& target, const ExamineOptions& options, Diagnosis& diagnosis,
+              std::string_view why) {
   for (int i = 0; i < kLayers; ++i) {
     const auto layer = static_cast<Layer>(i);
     const auto is_layer = [layer](const Check& check) { return check.layer == layer; };
@@ -73,7 +116,7 @@ void Complete(Diagnosis& diagnosis, std::string_view why) {
         return is_layer(check) && check.name.empty() && check.state != State::kFail;
       });
     }
-    if (std::ranges::none_of(diagnosis.checks, is_layer))
+    if (Asked(layer, target, options) && std::ranges::none_of(diagnosis.checks, is_layer))
       diagnosis.Row(layer, "", State::kSkipped, std::string(why));
   }
   std::ranges::stable_sort(diagnosis.checks, {}, &Check::layer);
@@ -105,6 +148,7 @@ Diagnosis Examine(harness::AsioExecutor& executor, const Sources& sources,
   target_options.required = options.required;
   target_options.system_authorities_pem = options.system_authorities_pem;
   target_options.now = executor.clock().WallNow();
+  target_options.sdk = options.sdk;
   const Target target = ResolveTarget(settings, target_options, sources.read_file, diagnosis);
   std::string_view why = "not come to";
   if (options.stage == Stage::kConfig) {
@@ -114,7 +158,8 @@ Diagnosis Examine(harness::AsioExecutor& executor, const Sources& sources,
     diagnosis.complete = Look(executor, target, options, diagnosis);
   }
   // What the settings' slips led to is told behind what they are.
-  Complete(diagnosis, why);
+  RemindOfProxy(target, diagnosis);
+  Complete(target, options, diagnosis, why);
   diagnosis.took = executor.clock().Now() - began;
   return diagnosis;
 }

@@ -8,6 +8,7 @@
 
 #include "harness/doctor/deep.h"
 #include "harness/doctor/diagnosis.h"
+#include "harness/doctor/expectations.h"
 #include "harness/doctor/probe.h"
 #include "harness/doctor/settings.h"
 #include "harness/net/asio_executor.h"
@@ -34,6 +35,8 @@ struct ExamineOptions {
   std::string system_authorities_pem;
   double patience = 1;  // multiplies all limits
   std::string tag;      // of the doctor's own queue; unique
+  Sdk sdk;
+  Expectations expectations;
 };
 
 // Blocks, serving the loop.

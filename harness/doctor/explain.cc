@@ -36,6 +36,22 @@ std::size_t Weigh(const Signature& signature, std::string_view text) {
   return weight;
 }
 
+// What makes the doctor look at the layer.
+std::string_view OptionFor(Layer layer) {
+  switch (layer) {
+    case Layer::kSettings:
+      return " --stage config";
+    case Layer::kTypes:
+      return " --expect-workflow-type TYPE --expect-activity-type TYPE";
+    case Layer::kPath:
+      return " --deep";
+    case Layer::kCanary:
+      return " --canary TYPE";
+    default:
+      return "";
+  }
+}
+
 std::string Joined(const Signature& signature) {
   std::string text;
   for (const std::string_view part : signature.parts) {
@@ -87,9 +103,8 @@ std::string ExplanationText(const std::vector<Explanation>& explanations, std::s
     note = one.note;
     entry("check", cause.layer == Layer::kWorker
                        ? std::string("the worker's own log and code: nothing outside it shows this")
-                       : fmt::format("`squall doctor`{} fails in the layer {} with {}",
-                                     cause.layer == Layer::kSettings ? " --stage config" : "",
-                                     LayerName(cause.layer), cause.id));
+                       : fmt::format("`squall doctor{}` fails in the layer {} with {}",
+                                     OptionFor(cause.layer), LayerName(cause.layer), cause.id));
     entry("fix", cause.fix);
   }
   return text;

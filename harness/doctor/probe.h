@@ -3,12 +3,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/util/clock.h"
 #include "harness/doctor/channel.h"
 #include "harness/doctor/diagnosis.h"
+#include "harness/doctor/sdk.h"
 #include "harness/doctor/target.h"
 #include "harness/net/asio_executor.h"
 
@@ -37,8 +39,11 @@ struct Probe {
   const Target& target;
   const Limits& limits;
   Diagnosis& diagnosis;
+  Sdk sdk;
   // Ports of the same host that are tried where the given one does not answer.
   std::vector<std::uint16_t> other_ports;
+  // Set once an HTTP proxy on the way has been found to work: all connections go through it.
+  std::optional<Tunnel> tunnel;
 
   SteadyTime Now() const { return executor.clock().Now(); }
   // Serves the loop until `done`; false when the limit passed first.
@@ -48,7 +53,7 @@ struct Probe {
   std::unique_ptr<Channel> Open(const Endpoint& endpoint,
                                 std::shared_ptr<wire::TlsContext> tls) const {
     return std::make_unique<Channel>(executor, endpoint, std::move(tls),
-                                     executor.clock().WallNow());
+                                     executor.clock().WallNow(), tunnel);
   }
   void Ok(Layer layer, std::string name, std::string detail, Duration took = {}) const {
     diagnosis.Row(layer, std::move(name), State::kOk, std::move(detail), took);

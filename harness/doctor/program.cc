@@ -17,6 +17,7 @@
 #include "base/util/rng.h"
 #include "base/util/text.h"
 #include "harness/doctor/examine.h"
+#include "harness/doctor/expectation_calls.h"
 #include "harness/doctor/explain.h"
 #include "harness/doctor/show.h"
 #include "harness/doctor/watch.h"
@@ -65,6 +66,8 @@ struct Arguments {
   double interval = 5;
   std::uint64_t count = 0;
   std::string listen;
+  std::string sdk, proxy, proxy_credentials_variable;
+  std::vector<std::string> workflow_types, activity_types, search_attributes;
   std::vector<std::string> explain;
   bool explain_json = false;
 };
@@ -170,6 +173,17 @@ class DoctorProgram {
         ->group(kSettingsGroup);
     setting(Setting::kConfigFile, "temporal.toml");
     setting(Setting::kProfile, "Profile of temporal.toml");
+    app_.add_option("--proxy", args_.proxy,
+                    "HOST:PORT of the HTTP proxy that the program gives the SDK; those that the "
+                    "environment names are found by --sdk")
+        ->group(kSettingsGroup);
+    app_.add_option("--proxy-credentials-variable", args_.proxy_credentials_variable,
+                    "Environment variable that holds USER:PASSWORD for --proxy")
+        ->group(kSettingsGroup);
+    app_.add_option("--sdk", args_.sdk,
+                    fmt::format("The SDK and its release, for the proxies that it reads and for "
+                                "what it looks for in the server: {}; RELEASE may be 1.x",
+                                KnownSdks()));
     app_.add_option("--alias", args_.aliases,
                     "NAME=SETTING: a variable that the application reads for a setting, as in "
                     "MY_TEMPORAL=address (may be repeated)");
@@ -183,6 +197,12 @@ class DoctorProgram {
         ->capture_default_str();
     app_.add_flag("--expect-pollers", args_.expect_pollers,
                   "A task queue that nobody polls is broken, not just told");
+    app_.add_option("--expect-workflow-type", args_.workflow_types,
+                    "A worker of the task queue must have this type (may be repeated)");
+    app_.add_option("--expect-activity-type", args_.activity_types,
+                    "A worker of the task queue must have this type (may be repeated)");
+    app_.add_option("--expect-search-attribute", args_.search_attributes,
+                    "NAME=TYPE: the namespace must have it (may be repeated)");
     app_.add_flag("--deep", args_.deep,
                   "Also hold a long poll for a minute, with pings, a large message, the time of "
                   "calls and the server's clock");
@@ -249,6 +269,22 @@ class DoctorProgram {
     return static_cast<int>(Verdict::kUsage);
   }
 
+  StatusOr<Expectations> Expected() const {
+    Expectations result;
+    result.workflow_types = args_.workflow_types;
+    result.activity_types = args_.activity_types;
+    for (const std::string& text : args_.search_attributes) {
+      const auto sign = text.find('=');
+      const std::string type =
+          sign == std::string::npos ? "" : SearchAttributeType(text.substr(sign + 1));
+      if (sign == 0 || type.empty())
+        return Complain(fmt::format("--expect-search-attribute '{}' is not NAME=TYPE; types are {}",
+                                    EscapeControl(text), fmt::join(SearchAttributeTypes(), ", ")));
+      result.search_attributes[text.substr(0, sign)] = type;
+    }
+    return result;
+  }
+
   StatusOr<Sources> MakeSources() const {
     Sources sources;
     sources.flags = args_.values;
@@ -268,6 +304,16 @@ class DoctorProgram {
       // Files end in a line break.
       while (!key->empty() && (key->back() == '\n' || key->back() == '\r')) key->pop_back();
       sources.flags[Setting::kApiKey] = *std::move(key);
+    }
+    sources.proxy = args_.proxy;
+    if (Contains(args_.proxy, "@"))
+      return Complain("--proxy takes HOST:PORT; credentials come by --proxy-credentials-variable");
+    if (!args_.proxy_credentials_variable.empty()) {
+      const char* credentials = std::getenv(args_.proxy_credentials_variable.c_str());
+      if (credentials == nullptr)
+        return Complain(fmt::format("--proxy-credentials-variable: {} is not set",
+                                    args_.proxy_credentials_variable));
+      sources.proxy_credentials = credentials;
     }
     if (!args_.no_environment) sources.environment = Environment();
     for (const std::string& path : args_.env_files) {
@@ -320,6 +366,12 @@ class DoctorProgram {
                                     DidYouMean(name, AllSettings())));
       options.required.insert(*setting);
     }
+    if (!args_.sdk.empty()) {
+      auto sdk = ParseSdk(args_.sdk);
+      if (!sdk.ok()) return Complain(fmt::format("--sdk: {}", Message(sdk.status())));
+      options.sdk = *std::move(sdk);
+    }
+    SQUALL_ASSIGN_OR_RETURN(options.expectations, Expected());
     options.expect_pollers = args_.expect_pollers;
     options.other_ports = args_.ports;
     options.patience = args_.patience;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/util/text.h"
+#include "base/wire/grpc.h"
 #include "harness/doctor/env_file.h"
 #include "harness/doctor/toml_profile.h"
 #include "harness/doctor/values.h"
@@ -39,6 +40,9 @@ class Reader {
     }
     ReadToml();
     NearMisses();
+    result_.proxy.given = sources_.proxy;
+    result_.proxy.credentials = sources_.proxy_credentials;
+    HideCredentials(sources_.proxy_credentials);
     for (const auto& [setting, value] : result_.values) {
       if (NameOf(setting).secret || LooksLikeSecret(value.text))
         result_.secrets.push_back(value.text);
@@ -59,6 +63,7 @@ class Reader {
       seen_.emplace_back(name, where);
       if (name.starts_with(kMetadataPrefix))
         TakeMetadata(name.substr(kMetadataPrefix.size()), value);
+      if (IsProxyVariable(name)) TakeProxy(name, value);
     }
     for (const SettingName& one : SettingNames()) {
       const Value* first = nullptr;
@@ -101,6 +106,20 @@ class Reader {
     std::ranges::replace(name, '_', '-');
     if (IsSecretMetadata(name)) result_.secrets.push_back(value);
     result_.metadata.try_emplace(name, value);
+  }
+
+  void TakeProxy(const std::string& name, const std::string& value) {
+    result_.proxy.variables.try_emplace(name, value);
+    HideCredentials(CredentialsIn(value));
+  }
+
+  // "user:password": neither as it is nor as the header that carries it.
+  void HideCredentials(const std::string& credentials) {
+    if (credentials.empty()) return;
+    result_.secrets.push_back(credentials);
+    result_.secrets.push_back(wire::Base64Encode(credentials));
+    if (const auto colon = credentials.find(':'); colon != std::string::npos)
+      result_.secrets.push_back(credentials.substr(colon + 1));
   }
 
   void ReadToml() {

@@ -13,6 +13,7 @@
 
 #include "base/util/status.h"
 #include "harness/doctor/diagnosis.h"
+#include "harness/doctor/http_proxy.h"
 #include "harness/doctor/setting_names.h"
 
 namespace squall::doctor {
@@ -31,6 +32,8 @@ struct Sources {
   // Where temporal.toml is looked for when no setting names one; it may be missing.
   std::string default_config_file;
   Aliases aliases;
+  // --proxy and the variable with its credentials; "" where there are none.
+  std::string proxy, proxy_credentials;
 };
 
 struct Value {
@@ -47,6 +50,7 @@ struct Settings {
   std::set<std::string> file_variables;  // every name that the `.env` files set
   // grpc_meta and TEMPORAL_GRPC_META_*: sent with every call.
   std::map<std::string, std::string> metadata;
+  ProxySettings proxy;
 
   const Value* Get(Setting setting) const;
   std::string Text(Setting setting, std::string_view otherwise = "") const;

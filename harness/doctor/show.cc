@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "base/util/status.h"
@@ -74,7 +75,10 @@ class TextWriter {
 
   void Row(const Check& check) {
     constexpr std::size_t kIndent = 2 + 9 + 12;
-    std::string name(LayerName(check.layer));
+    // Once for all rows of the layer.
+    const bool same = last_ == check.layer;
+    last_ = check.layer;
+    const std::string name(same ? "" : LayerName(check.layer));
     std::string detail = check.detail;
     if (!check.name.empty()) detail = check.name + ": " + detail;
     if (check.took > Duration::zero()) detail += fmt::format(" ({})", FormatDuration(check.took));
@@ -122,6 +126,7 @@ class TextWriter {
   const Diagnosis& d_;
   const ShowOptions& options_;
   const std::size_t width_;
+  std::optional<Layer> last_;
   std::string text_;
 };
 

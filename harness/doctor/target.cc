@@ -32,6 +32,7 @@ class Resolver {
     Credentials();
     Tls();
     Cloud();
+    Proxy();
     target_.metadata = settings_.metadata;
     target_.task_queue = settings_.Text(Setting::kTaskQueue);
     Rows();
@@ -361,6 +362,16 @@ class Resolver {
     }
   }
 
+  void Proxy() {
+    if (target_.host.empty()) return;
+    ProxyChoice choice =
+        ChooseProxy(settings_.proxy, options_.sdk, {target_.host, target_.port});
+    if (!choice.problem.empty()) return Broken("settings.proxy_form", choice.problem);
+    target_.proxy = std::move(choice.proxy);
+    for (const std::string& note : choice.notes) Notice("settings.proxy_unused", note);
+    if (!target_.proxy) target_.proxy_note = fmt::format("{}", fmt::join(choice.notes, "; "));
+  }
+
   void Rows() {
     const bool failed = diagnosis_.broken();
     const auto notices = std::ranges::count(diagnosis_.findings, Weight::kNotice, &Finding::weight);
@@ -370,6 +381,9 @@ class Resolver {
     detail += target_.tls ? fmt::format(", TLS ({})", target_.tls_because) : ", plaintext";
     if (target_.identity) detail += ", client certificate";
     if (!target_.api_key.empty()) detail += ", API key";
+    if (target_.proxy)
+      detail += fmt::format(", through the proxy {} ({})",
+                            EscapeControl(target_.proxy->where.ToString()), target_.proxy->source);
     diagnosis_.Row(Layer::kSettings, "",
                    failed        ? State::kFail
                    : notices > 0 ? State::kWarn

@@ -10,6 +10,8 @@
 #include "base/util/clock.h"
 #include "base/wire/tls.h"
 #include "harness/doctor/diagnosis.h"
+#include "harness/doctor/http_proxy.h"
+#include "harness/doctor/sdk.h"
 #include "harness/doctor/settings.h"
 
 namespace squall::doctor {
@@ -29,6 +31,8 @@ struct Target {
   std::string ns = "default";
   std::string task_queue;  // "": none is known
   std::map<std::string, std::string> metadata;
+  std::optional<HttpProxy> proxy;  // that the connection goes through
+  std::string proxy_note;          // why a proxy that is set is not gone through; "": none is
 
   std::string address() const;  // "host:port", IPv6 in brackets
 };
@@ -37,6 +41,7 @@ struct TargetOptions {
   std::set<Setting> required;          // must be set: --require
   std::string system_authorities_pem;  // of this machine
   WallTime now;                        // certificates and keys are judged by it
+  Sdk sdk;
 };
 
 // Adds rows and findings of the settings layer to `diagnosis`; the target is of use when none of

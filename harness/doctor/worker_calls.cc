@@ -31,16 +31,51 @@ Request WithToken(const std::string& ns, const std::string& identity) {
   return request;
 }
 
+std::set<std::string> TrueOnes(std::initializer_list<std::pair<const char*, bool>> flags) {
+  std::set<std::string> names;
+  for (const auto& [name, on] : flags) {
+    if (on) names.insert(name);
+  }
+  return names;
+}
+
+// "" of a worker that polls without versioning.
+std::string VersionOf(const temporal::api::taskqueue::v1::PollerInfo& poller) {
+  const auto& options = poller.deployment_options();
+  if (options.worker_versioning_mode() !=
+      temporal::api::enums::v1::WORKER_VERSIONING_MODE_VERSIONED)
+    return "";
+  return fmt::format("{}.{}", options.deployment_name(), options.build_id());
+}
+std::string VersionOf(const temporal::api::deployment::v1::WorkerDeploymentVersion& version) {
+  return version.build_id().empty()
+             ? ""
+             : fmt::format("{}.{}", version.deployment_name(), version.build_id());
+}
+
 WallTime ToWall(const google::protobuf::Timestamp& time) {
   return WallTime(std::chrono::seconds(time.seconds()) + std::chrono::nanoseconds(time.nanos()));
 }
 
 }  // namespace
 
-StatusOr<SystemInfo> ReadSystemInfo(const std::string& answer) {
+StatusOr<ServerFacts> ReadSystemInfo(const std::string& answer) {
   SQUALL_ASSIGN_OR_RETURN(const auto read,
                           Parse<service::GetSystemInfoResponse>(answer, "GetSystemInfoResponse"));
-  return SystemInfo{read.server_version()};
+  const auto& c = read.capabilities();
+  return ServerFacts{
+      read.server_version(),
+      TrueOnes({{"signal_and_query_header", c.signal_and_query_header()},
+                {"internal_error_differentiation", c.internal_error_differentiation()},
+                {"activity_failure_include_heartbeat", c.activity_failure_include_heartbeat()},
+                {"supports_schedules", c.supports_schedules()},
+                {"encoded_failure_attributes", c.encoded_failure_attributes()},
+                {"build_id_based_versioning", c.build_id_based_versioning()},
+                {"upsert_memo", c.upsert_memo()},
+                {"eager_workflow_start", c.eager_workflow_start()},
+                {"sdk_metadata", c.sdk_metadata()},
+                {"count_group_by_execution_status", c.count_group_by_execution_status()},
+                {"nexus", c.nexus()}})};
 }
 
 std::vector<WorkerCall> WorkerCalls(const std::string& ns, const std::string& own_queue,
@@ -98,6 +133,12 @@ StatusOr<NamespaceInfo> ReadNamespace(const std::string& answer) {
     default:
       break;
   }
+  const auto& c = read.namespace_info().capabilities();
+  info.capabilities =
+      TrueOnes({{"eager_workflow_start", c.eager_workflow_start()},
+                {"worker_heartbeats", c.worker_heartbeats()},
+                {"worker_poll_complete_on_shutdown", c.worker_poll_complete_on_shutdown()},
+                {"poller_autoscaling", c.poller_autoscaling()}});
   info.retention = std::chrono::seconds(read.config().workflow_execution_retention_ttl().seconds());
   return info;
 }
@@ -135,8 +176,12 @@ StatusOr<QueueInfo> ReadQueue(const std::string& answer) {
                                                answer, "DescribeTaskQueueResponse"));
   QueueInfo info;
   for (const auto& one : read.pollers())
-    info.pollers.push_back({one.identity(), ToWall(one.last_access_time())});
+    info.pollers.push_back({one.identity(), ToWall(one.last_access_time()), VersionOf(one)});
   info.backlog = read.stats().approximate_backlog_count();
+  const auto& routing = read.versioning_info();
+  info.current_version = VersionOf(routing.current_deployment_version());
+  info.ramping_version = VersionOf(routing.ramping_deployment_version());
+  info.ramping_share = routing.ramping_version_percentage();
   return info;
 }
 

@@ -5,19 +5,18 @@
 // task token that nobody was given.
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/util/clock.h"
 #include "base/util/status.h"
+#include "harness/doctor/sdk.h"
 
 namespace squall::doctor {
 
-struct SystemInfo {
-  std::string server_version;
-};
-StatusOr<SystemInfo> ReadSystemInfo(const std::string& answer);
+StatusOr<ServerFacts> ReadSystemInfo(const std::string& answer);
 
 // RPCs without which a worker does not work, each with a harmless request.
 struct WorkerCall {
@@ -34,6 +33,7 @@ struct NamespaceInfo {
   std::string name;
   NamespaceState state = NamespaceState::kUnknown;
   Duration retention{};
+  std::set<std::string> capabilities;  // that are true, of those that any SDK looks at
 };
 StatusOr<NamespaceInfo> ReadNamespace(const std::string& answer);
 
@@ -45,10 +45,14 @@ std::string DescribeTaskQueueRequest(const std::string& ns, const std::string& q
 struct Poller {
   std::string identity;
   WallTime last_access;
+  std::string version;  // "deployment.build"; "" of a worker that takes no part in versioning
 };
 struct QueueInfo {
   std::vector<Poller> pollers;
   std::int64_t backlog = 0;
+  // Where tasks go: "" is workers without a version.
+  std::string current_version, ramping_version;
+  double ramping_share = 0;  // percent
 };
 StatusOr<QueueInfo> ReadQueue(const std::string& answer);
 

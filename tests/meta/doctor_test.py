@@ -3,58 +3,24 @@
 
 Usage: doctor_test.py BIN-FOLDER DOCUMENT [--write]     --write puts the current table of causes into the document
 """
+import base64
 import contextlib
 import json
 import os
-import pathlib
 import random
 import re
+import resource
+import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import threading
 import urllib.request
 import xml.etree.ElementTree as ElementTree
 
-BIN, DOCUMENT = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
-SCALE = float(os.environ.get("SQUALL_TIMEOUT_SCALE", "1"))
+from doctor_programs import (BIN, BROKEN, CLEAN, FOLDER, HEALTHY, SCALE, UNKNOWN, USAGE, doctor, judged, keep_part, run_all, serving,
+                             write)
+
 ROUNDS = int(os.environ.get("SQUALL_SECRET_ROUNDS", "12"))
-HEALTHY, BROKEN, UNKNOWN, USAGE = 0, 1, 2, 3
-FOLDER = tempfile.mkdtemp(prefix="squall-doctor-test-")
-# Nothing of the machine's own settings.
-CLEAN = {"PATH": os.environ["PATH"], "HOME": FOLDER}
-CLEAN |= {name: os.environ[name] for name in os.environ if name.endswith("SAN_OPTIONS")}
-
-
-def doctor(*arguments, expect=None, env=None, program="squall-doctor", stdin=None):
-    command = [BIN / "squall", *arguments] if program == "squall" else [BIN / program, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60 * SCALE, env=CLEAN | (env or {}), cwd=FOLDER,
-                          input=stdin)
-    assert expect is None or done.returncode == expect, (arguments, done.returncode, done.stdout, done.stderr)
-    return done.stdout + done.stderr
-
-
-def judged(*arguments, expect, env=None):
-    return json.loads(doctor(*arguments, "--json", expect=expect, env=env))
-
-
-@contextlib.contextmanager
-def serving(program, *arguments):
-    with subprocess.Popen([BIN / program, "--die-with-parent", *arguments], stdout=subprocess.PIPE, text=True) as process:
-        ready = json.loads(process.stdout.readline())
-        try:
-            yield ready
-        finally:
-            process.terminate()
-            process.wait(60 * SCALE)
-
-
-def write(name, text):
-    path = os.path.join(FOLDER, name)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-    return path
 
 
 @contextlib.contextmanager
@@ -173,48 +139,8 @@ def test_it_leaves_the_target_alone():
     assert "workflow_started" not in text
 
 
-def test_e_rows_by_real_programs():
-    certificates = os.path.join(FOLDER, "certificates")
-    subprocess.run([BIN / "squall-ingress", "--mint", certificates], check=True, capture_output=True)
-    identity = ["--tls-cert", f"{certificates}/server.pem", "--tls-key", f"{certificates}/server.key"]
-    trust = ["--tls-ca", f"{certificates}/ca.pem"]
-    with serving("squall-server", "--port", "0", "--no-default-namespace") as server:
-        upstream = ["--upstream", server["address"], *identity]
-        with serving("squall-ingress", *upstream) as right, serving("squall-ingress", *upstream, "--transport", "http1") as http1:
-            with serving("squall-ingress", *upstream, "--silent") as silent:
-                for row, expected, arguments in (
-                    ("E2", "tls.handshake_silent", ["--address", silent["address"], *trust]),
-                    ("E3", "tls.alpn_http1", ["--address", http1["address"], *trust]),
-                    ("E4", "tcp.wrong_port", ["--address", "127.0.0.1:1", "--tls", "--try-ports", str(right["port"])]),
-                    ("E5", "tls.plaintext_to_tls", ["--address", right["address"]]),
-                    ("E6", "namespace.missing", ["--address", right["address"], *trust]),
-                    ("I5", "tls.unknown_issuer", ["--address", right["address"], "--tls"]),
-                ):
-                    result = judged(*arguments, expect=BROKEN)
-                    assert result["cause"]["id"] == expected, (row, result["cause"])
-                    assert result["milliseconds"] < 3000 * SCALE, (row, result["milliseconds"])
-    with serving("squall-server", "--port", "0") as server, serving("squall-ingress", "--upstream", server["address"], *identity) as right:
-        judged("--address", right["address"], *trust, expect=HEALTHY)  # E10
-    gone = write("gone.json", json.dumps({"rules": [{"do": {"http_answer": {"status": 502}}}]}))
-    with serving("squall-server", "--port", "0", "--misbehaviour", gone) as server:  # E9
-        assert judged("--address", server["address"], expect=BROKEN)["cause"]["id"] == "http.bad_gateway"
-    with open(f"{certificates}/client.pem", encoding="utf-8") as file:
-        certificate = file.read()
-    with open(f"{certificates}/client.key", encoding="utf-8") as file:
-        key = file.read()
-    for expected, env in (  # A1
-        ("settings.certificate_without_key", {"TEMPORAL_TLS_CERT": f"{certificates}/client.pem"}),
-        ("settings.key_pair_mismatch", {"TEMPORAL_TLS_CERT": f"{certificates}/client.pem", "TEMPORAL_TLS_KEY": f"{certificates}/server.key"}),
-        ("settings.file_unreadable", {"TEMPORAL_TLS_CERT": "/nowhere/client.pem", "TEMPORAL_TLS_KEY": f"{certificates}/client.key"}),
-        ("settings.key_in_certificate", {"TEMPORAL_TLS_CLIENT_CERT_DATA": key, "TEMPORAL_TLS_CLIENT_KEY_DATA": key}),
-        ("settings.pem_in_api_key", {"TEMPORAL_API_KEY": certificate}),
-        ("settings.api_key_without_tls", {"TEMPORAL_API_KEY": "sekret-0123456789", "TEMPORAL_TLS": "false"}),
-        ("settings.near_miss_name", {"TEMPORAL_NAMESPCE": "orders"}),
-        ("settings.scheme_in_address", {"TEMPORAL_ADDRESS": "http://temporal.example.com:7233"}),
-    ):
-        result = judged(expect=BROKEN, env={"TEMPORAL_ADDRESS": "temporal.example.com:7233"} | env)
-        assert result["cause"]["id"] == expected, (expected, result["cause"])
-    old = write("old.env", "TEMPORAL_ADDRESS=temporal:7233\nTEMPORAL_API_KEY=sekret-0123456789\nAPP_SECRET=x\n")  # E7
+def test_diff():
+    old = write("old.env", "TEMPORAL_ADDRESS=temporal:7233\nTEMPORAL_API_KEY=sekret-0123456789\nAPP_SECRET=x\n")
     new = write("new.env", "TEMPORAL_ADDRESS=temporal:7233\n")
     result = judged("--diff", old, new, expect=BROKEN)
     assert [finding["id"] for finding in result["findings"]] == ["settings.lost_by_deploy"] * 2, result
@@ -229,7 +155,8 @@ def test_secrets_are_never_shown():
     with echoing() as port, serving("squall-server", "--port", "0") as server:
         for round_number in range(ROUNDS):
             secret = "".join(rng.choice(alphabet) for _ in range(rng.randrange(20, 60)))
-            place = rng.choice(["api key", "near miss", "toml", "env file", "key data", "metadata", "certificate", "file", "elsewhere"])
+            encoded = ""
+            place = rng.choice(["api key", "near miss", "toml", "env file", "key data", "metadata", "certificate", "file", "elsewhere", "proxy"])
             env = {"TEMPORAL_ADDRESS": rng.choice([server["address"], f"127.0.0.1:{port}", f"http://127.0.0.1:{port}"]),
                    "TEMPORAL_TLS": rng.choice(["true", "false"])}
             arguments = []
@@ -249,6 +176,16 @@ def test_secrets_are_never_shown():
                 env["TEMPORAL_GRPC_META_AUTHORIZATION"] = value.strip()
             elif place == "certificate":
                 env["TEMPORAL_TLS_CERT"] = value
+            elif place == "proxy":  # which says back what it is told as well
+                login = f"worker:{secret}"
+                env["NO_PROXY"] = ""
+                if rng.random() < 0.5:
+                    env["PROXY_LOGIN"] = login
+                    arguments += ["--proxy", f"127.0.0.1:{port}", "--proxy-credentials-variable", "PROXY_LOGIN"]
+                else:
+                    env["https_proxy"] = env["HTTPS_PROXY"] = rng.choice(["http://{}@127.0.0.1:{}", "{}@127.0.0.1:{}", "http://{}@no host:{}"]).format(login, port)
+                    arguments += ["--sdk", rng.choice(["go", "grpc-js", "python"])]
+                encoded = base64.b64encode(login.encode()).decode()
             elif place == "elsewhere":  # pasted into the wrong variable
                 env[rng.choice(["TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_TASK_QUEUE", "TEMPORAL_TLS_SERVER_NAME", "TEMPORAL_TLS",
                                 "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE"])] = value
@@ -260,7 +197,7 @@ def test_secrets_are_never_shown():
                 if "--junit" in output and os.path.exists(junit):
                     with open(junit, encoding="utf-8") as file:
                         shown += file.read()
-                pieces = [secret[i : i + 8] for i in range(len(secret) - 7)]
+                pieces = [text[i : i + 8] for text in (secret, encoded) for i in range(len(text) - 7)]
                 leaked = [piece for piece in pieces if piece in shown]
                 assert not leaked, f"seed {seed}, round {round_number}, {place}: {leaked[0]} is shown\n{shown}"
     # What a command line holds can be seen by everybody.
@@ -276,10 +213,46 @@ def test_explain():
     assert "Nothing is known" in doctor("explain", "all is well", expect=UNKNOWN)
 
 
+def test_no_core_and_no_secret_in_the_process_list():
+    """While it waits for a silent peer: what others may see of it, and what it leaves when it is killed by a fault."""
+    def with_cores():
+        resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+
+    folder = os.path.join(FOLDER, "cores")
+    os.mkdir(folder)
+    control = subprocess.Popen(["sleep", "60"], cwd=folder, preexec_fn=with_cores)
+    control.send_signal(signal.SIGABRT)
+    would_dump = os.WCOREDUMP(os.waitpid(control.pid, 0)[1])
+    secret = "sekret-0123456789-abcdef"
+    with socket.create_server(("127.0.0.1", 0)) as hole:
+        env = CLEAN | {"TEMPORAL_ADDRESS": f"127.0.0.1:{hole.getsockname()[1]}", "TEMPORAL_TLS": "false", "TEMPORAL_API_KEY": secret,
+                       "PROXY_LOGIN": f"worker:{secret}"}
+        process = subprocess.Popen([BIN / "squall-doctor", "--proxy-credentials-variable", "PROXY_LOGIN"], env=env, cwd=folder,
+                                   stdout=subprocess.DEVNULL, preexec_fn=with_cores)
+        held = hole.accept()[0]  # it is in the middle of its work
+        with open(f"/proc/{process.pid}/cmdline", encoding="utf-8") as file:
+            assert secret not in file.read()
+        with open(f"/proc/{process.pid}/limits", encoding="utf-8") as file:
+            assert re.search(r"^Max core file size +0 +0 ", file.read(), re.M)
+        process.send_signal(signal.SIGABRT)
+        status = os.waitpid(process.pid, 0)[1]
+        process.returncode = control.returncode = 0  # waited for
+        held.close()
+        assert os.WIFSIGNALED(status) and not os.WCOREDUMP(status), status
+    left = [name for name in os.listdir(folder) if name.startswith("core")]
+    assert not would_dump or len(left) <= 1, left  # the control's own
+
+
+def has_ipv6():
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
+
+
 def test_watching():
     with serving("squall-server", "--port", "0") as server:
         env = CLEAN | {"TEMPORAL_ADDRESS": server["address"], "TEMPORAL_TASK_QUEUE": "orders"}
-        with subprocess.Popen([BIN / "squall-doctor", "--watch", "--interval", "0.05", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE,
+        with subprocess.Popen([BIN / "squall-doctor", "--watch", "--interval", "0.05", "--listen", "[::1]:0" if socket.has_ipv6 and has_ipv6() else "127.0.0.1:0"], stdout=subprocess.PIPE,
                               text=True, env=env) as process:
             where = process.stdout.readline().split()[-1]
             assert " healthy: 0 workflow and 0 activity pollers, 0 tasks wait" in process.stdout.readline()
@@ -301,20 +274,7 @@ def test_a_program_of_its_own():
 
 
 def test_the_document_has_the_causes():
-    begin, end = "<!-- squall-doctor --causes -->\n", "<!-- end of the table -->"
-    table = doctor("--causes", expect=0)
-    text = DOCUMENT.read_text(encoding="utf-8")
-    before, found, rest = text.partition(begin)
-    old, closed, after = rest.partition(end)
-    assert found and closed, "the marks around the table of causes are missing"
-    if sys.argv[3:] == ["--write"]:
-        DOCUMENT.write_text(before + begin + table + end + after, encoding="utf-8")
-    else:
-        assert old == table, f"{DOCUMENT}: the table is not what `squall-doctor --causes` prints; repeat with --write"
+    keep_part("<!-- squall-doctor --causes -->\n", "<!-- end of the table -->", doctor("--causes", expect=0))
 
 
-if __name__ == "__main__":
-    for name, test in list(globals().items()):
-        if name.startswith("test_"):
-            test()
-            print(f"ok {name}")
+run_all(dict(globals()))

@@ -1,30 +1,30 @@
 #include "tests/integration/doctor/bed.h"
 
 #include <array>
+#include <atomic>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
 #include <list>
 
-#include "temporal/api/workflowservice/v1/request_response.pb.h"
-
 namespace squall::doctor {
 namespace {
 
 namespace asio = boost::asio;
-namespace service = temporal::api::workflowservice::v1;
 using asio::ip::tcp;
 
 class AheadClock final : public Clock {
  public:
   explicit AheadClock(Duration ahead) : ahead_(ahead) {}
   SteadyTime Now() const override { return clock_.Now(); }
-  WallTime WallNow() const override { return clock_.WallNow() + ahead_; }
+  WallTime WallNow() const override { return clock_.WallNow() + ahead_.load(); }
+  // From another thread than the server's.
+  void Set(Duration ahead) { ahead_ = ahead; }
 
  private:
   RealClock clock_;
-  Duration ahead_;
+  std::atomic<Duration> ahead_;
 };
 
 template <typename T>
@@ -125,6 +125,7 @@ DoctorBed::DoctorBed(std::uint64_t seed) : rng_(seed) {
 
 DoctorBed::~DoctorBed() {
   helper_.reset();
+  connect_proxy_.reset();
   proxy_.reset();
   ingress_.reset();
   fake_.reset();
@@ -166,17 +167,25 @@ void DoctorBed::Serve(Path path, fakes::FakeServerOptions server, bool by_name,
   if (path == Path::kTls || path == Path::kMtls) {
     if (!server.tls) server.tls = tls;
   }
-  server.listeners.push_back({.name = "helper", .port = 0, .tls = std::nullopt});
-  fake_ = Take(fakes::FakeServer::Start(std::move(server)));
-  std::uint16_t port = fake_->port();
-  if (path == Path::kIngress) {
+  std::uint16_t port = 0;
+  bool in_front = path == Path::kIngress;
+  if (real_) {
+    // It speaks plaintext; what it would need for the rest stands in front of it.
+    port = real_->port;
+    in_front = path != Path::kPlain;
+  } else {
+    server.listeners.push_back({.name = "helper", .port = 0, .tls = std::nullopt});
+    fake_ = Take(fakes::FakeServer::Start(std::move(server)));
+    port = static_cast<std::uint16_t>(fake_->port());
+  }
+  if (in_front) {
     fakes::IngressServerOptions front;
     front.ingress = std::move(ingress);
     if (front.ingress.tls.identity.private_key_pem.empty()) front.ingress.tls = tls;
     front.upstream_port = port;
     front.journal = &journal_;
     ingress_ = Take(fakes::IngressServer::Start(std::move(front)));
-    port = ingress_->port();
+    port = static_cast<std::uint16_t>(ingress_->port());
   }
   Address(port, by_name);
   Set("TEMPORAL_NAMESPACE", "default");
@@ -192,10 +201,8 @@ void DoctorBed::ServeMode(wire::TlsFault mode, bool by_name, bool identity, bool
   fakes::FakeServerOptions server;
   server.tls = listener.tls;
   if (tls12 && server.tls) server.tls->max_version = wire::TlsVersion::kTls12;
-  if (listener.calendar_ahead > Duration::zero()) {
-    server_clock_ = std::make_unique<AheadClock>(listener.calendar_ahead);
-    server.clock = server_clock_.get();
-  }
+  if (listener.calendar_ahead > Duration::zero())
+    server.clock = ServerClock(listener.calendar_ahead);
   Serve(Path::kPlain, std::move(server), by_name);
   TrustServer();
   if (identity) ShowIdentity(Certificates().client);
@@ -224,53 +231,19 @@ std::uint16_t DoctorBed::ClosedPort() {
   return leases_.back().port();
 }
 
-Rpc& DoctorBed::Helper() {
-  if (!helper_) {
-    RpcOptions rpc;
-    rpc.authority = "helper";
-    if (const std::string key = Get("TEMPORAL_API_KEY"); !key.empty())
-      rpc.metadata.emplace("authorization", "Bearer " + key);
-    helper_ = std::make_unique<Rpc>(
-        executor_,
-        std::make_unique<Channel>(executor_, Endpoint{"127.0.0.1", fake_->port(1)}, nullptr,
-                                  clock_.WallNow()),
-        rpc);
-  }
-  return *helper_;
+void DoctorBed::GoThrough(ConnectProxy::Script script) {
+  connect_proxy_ = std::make_unique<ConnectProxy>(executor_, worker_port_, std::move(script));
+  sources.proxy = fmt::format("127.0.0.1:{}", connect_proxy_->port());
 }
 
-void DoctorBed::Poll(const std::string& queue, bool activities) {
-  std::string bytes;
-  const auto fill = [&](auto request) {
-    request.set_namespace_("default");
-    request.set_identity("worker-1");
-    request.mutable_task_queue()->set_name(queue);
-    return request.SerializeAsString();
-  };
-  bytes = activities ? fill(service::PollActivityTaskQueueRequest())
-                     : fill(service::PollWorkflowTaskQueueRequest());
-  Helper().Start(Rpc::kWorkflowService,
-                 activities ? "PollActivityTaskQueue" : "PollWorkflowTaskQueue", std::move(bytes),
-                 std::chrono::seconds(60));
-  // Calls of one connection are taken in their order: once this one is answered, the poll is there.
-  const CallPtr after =
-      Helper().Start(Rpc::kWorkflowService, "GetSystemInfo", "", std::chrono::seconds(10));
-  SQUALL_CHECK(executor_.RunUntil([&] { return after->done; }, Scaled(std::chrono::seconds(10))),
-               "the poll was not taken");
+std::string DoctorBed::Unique(std::string_view name) {
+  return real_ ? fmt::format("{}-{}", rng_.Hex(16), name) : std::string(name);
 }
 
-void DoctorBed::StartWorkflow(const std::string& queue) {
-  service::StartWorkflowExecutionRequest start;
-  start.set_namespace_("default");
-  start.set_workflow_id("w-" + rng_.Hex(6));
-  start.set_request_id(rng_.Hex(12));
-  start.mutable_workflow_type()->set_name("Ping");
-  start.mutable_task_queue()->set_name(queue);
-  const CallPtr call = Helper().Start(Rpc::kWorkflowService, "StartWorkflowExecution",
-                                      start.SerializeAsString(), std::chrono::seconds(10));
-  SQUALL_CHECK(executor_.RunUntil([&] { return call->done; }, Scaled(std::chrono::seconds(10))),
-               "no answer");
-  SQUALL_CHECK(call->response.status.ok(), call->response.status.message);
+const Clock* DoctorBed::ServerClock(Duration ahead) {
+  if (!server_clock_) server_clock_ = std::make_unique<AheadClock>(ahead);
+  static_cast<AheadClock&>(*server_clock_).Set(ahead);
+  return server_clock_.get();
 }
 
 Diagnosis DoctorBed::Examine() { return doctor::Examine(executor_, sources, options); }

@@ -41,6 +41,28 @@ class Speaker {
   std::shared_ptr<Impl> impl_;
 };
 
+// An HTTP proxy: answers CONNECT, and leads every connection to one port of this machine.
+class ConnectProxy {
+ public:
+  struct Script {
+    // "200 Connection established" leads on, "" says nothing, all else is refused with it.
+    std::string status = "200 Connection established";
+    std::string credentials;  // "user:password", without which it answers 407
+  };
+  ConnectProxy(harness::AsioExecutor& executor, std::uint16_t upstream, Script script);
+  ~ConnectProxy();
+  std::uint16_t port() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+// `temporal server start-dev`, started by tools/prove-doctor.sh.
+struct RealServer {
+  std::uint16_t port = 0, web_port = 0;
+};
+
 // How a worker gets to the fake server, when all is right.
 enum class Path { kPlain, kTls, kMtls, kIngress };
 inline constexpr Path kPaths[] = {Path::kPlain, Path::kTls, Path::kMtls, Path::kIngress};
@@ -59,9 +81,20 @@ class DoctorBed {
              fakes::IngressOptions ingress = {});
   // The same with TLS in this mode; the worker has a client certificate if `identity`.
   void ServeMode(wire::TlsFault mode, bool by_name, bool identity, bool tls12 = false);
+  // A calendar for FakeServerOptions that is so much ahead of ours, from now on; negative: behind.
+  const Clock* ServerClock(Duration ahead);
   // What the worker connects to from here on goes through a proxy with this fault.
   void Disturb(harness::NetFault fault);
   void Say(Speaker::Script script);
+  // What the worker connects to is reached through an HTTP proxy that does this, which the program
+  // gives core. It leads to the target, whatever name it is asked for.
+  void GoThrough(ConnectProxy::Script script);
+  std::uint16_t connect_proxy_port() const { return connect_proxy_->port(); }
+  // From here on a real server in place of the fake one, and its own ports for the worker's.
+  void UseReal(const RealServer& real) { real_ = real; }
+  const std::optional<RealServer>& real() const { return real_; }
+  // The name itself; on a real server, which outlives the case, one that nobody else has.
+  std::string Unique(std::string_view name);
   // A port that refuses.
   std::uint16_t ClosedPort();
 
@@ -75,8 +108,20 @@ class DoctorBed {
 
   // Somebody polls the queue, until the bed goes.
   void Poll(const std::string& queue, bool activities);
+  // The same by a worker of a version ("deployment.build").
+  void PollAs(const std::string& queue, bool activities, const std::string& deployment,
+              const std::string& build);
+  void MakeCurrent(const std::string& deployment, const std::string& build);
   // A workflow is started on the queue.
-  void StartWorkflow(const std::string& queue);
+  void StartWorkflow(const std::string& queue, const std::string& type = "Ping");
+  // A worker takes one workflow task of the queue: it schedules this activity (""  none) there, or
+  // fails it with this text.
+  void DoWorkflowTask(const std::string& queue, const std::string& activity,
+                      const std::string& failure = "");
+  // The same with an activity task: it completes it, or fails it with this text.
+  void DoActivityTask(const std::string& queue, const std::string& failure = "");
+  // Until the queue's executions are listed as such.
+  void AwaitListed(const std::string& queue);
 
   Diagnosis Examine();
 
@@ -88,6 +133,8 @@ class DoctorBed {
 
  private:
   Rpc& Helper();
+  // One call of the helper's, answered OK.
+  std::string Answered(std::string_view method, const std::string& request);
 
   RealClock clock_;
   journal::Journal journal_{clock_};
@@ -97,6 +144,8 @@ class DoctorBed {
   std::unique_ptr<fakes::IngressServer> ingress_;
   std::unique_ptr<harness::TcpProxy> proxy_;
   std::unique_ptr<Speaker> speaker_;
+  std::unique_ptr<ConnectProxy> connect_proxy_;
+  std::optional<RealServer> real_;
   std::vector<harness::PortLease> leases_;
   std::unique_ptr<Rpc> helper_;
   Rng rng_;

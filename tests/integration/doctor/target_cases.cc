@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "tests/integration/doctor/cases.h"
 
 namespace squall::doctor {
@@ -168,24 +170,27 @@ class TargetCaseList {
     });
     const auto queue = [](DoctorBed& bed, Path path) {
       bed.Serve(path);
-      bed.Set("TEMPORAL_TASK_QUEUE", "food-truck");
+      const std::string name = bed.Unique("food-truck");
+      bed.Set("TEMPORAL_TASK_QUEUE", name);
       bed.options.stage = Stage::kIntegration;
+      return name;
     };
     AddPaths("nobody polls", "queue.no_poller", [queue](DoctorBed& bed, Path path) {
-      queue(bed, path);
-      bed.StartWorkflow("food-truck");
+      bed.StartWorkflow(queue(bed, path));
     });
     AddPaths("somebody polls another spelling", "queue.near_miss",
              [queue](DoctorBed& bed, Path path) {
-               queue(bed, path);
-               bed.StartWorkflow("foodtruck");
-               bed.Poll("foodtruck", true);
+               std::string other = queue(bed, path);
+               std::erase(other, '-');
+               bed.StartWorkflow(other);
+               bed.AwaitListed(other);
+               bed.Poll(other, true);
              });
     AddPaths("only activities are polled for, and workflows wait", "queue.half_polled",
              [queue](DoctorBed& bed, Path path) {
-               queue(bed, path);
-               bed.Poll("food-truck", true);
-               bed.StartWorkflow("food-truck");
+               const std::string name = queue(bed, path);
+               bed.Poll(name, true);
+               bed.StartWorkflow(name);
              });
   }
 
@@ -416,5 +421,60 @@ class TargetCaseList {
 }  // namespace
 
 std::vector<DoctorCase> TargetCases() { return TargetCaseList().Make(); }
+
+std::vector<DoctorCase> RealCases(const RealServer& real) {
+  // By what their names begin with: those that need nothing of the fake's.
+  constexpr std::string_view kPlayable[] = {
+      "healthy", "nobody polls", "somebody polls another spelling", "only activities are polled for",
+      "refused", "accepted and reset", "another port of the host", "black hole",
+      "packets are dropped", "plaintext to", "HTTP proxy leads", "HTTP proxy wants",
+      "HTTP proxy takes", "namespace missing behind", "go: ", "grpc-js: ", "workflow type that",
+      "activity type that", "types that the worker has", "a type that nobody",
+      "search attribute is ", "pollers of "};
+  std::vector<DoctorCase> cases = {
+      {"namespace missing", "namespace.missing",
+       [](DoctorBed& bed) {
+         bed.Serve(Path::kPlain);
+         bed.Set("TEMPORAL_NAMESPACE", "nope-" + bed.Unique("x"));
+       }},
+      {"namespace written wrong", "namespace.missing",
+       [](DoctorBed& bed) {
+         bed.Serve(Path::kPlain);
+         bed.Set("TEMPORAL_NAMESPACE", "defualt");
+       }},
+      {"TLS to plaintext", "tls.tls_to_plaintext",
+       [](DoctorBed& bed) {
+         bed.Serve(Path::kPlain);
+         bed.Set("TEMPORAL_TLS", "true");
+       }},
+      {"the web interface's port", "http.web_ui",
+       [port = real.web_port](DoctorBed& bed) {
+         bed.Serve(Path::kPlain);
+         bed.Address(port);
+       }},
+      {"the web interface's port, TLS", "http.web_ui",
+       [port = real.web_port](DoctorBed& bed) {
+         bed.Serve(Path::kPlain);
+         bed.Address(port);
+         bed.Set("TEMPORAL_TLS", "true");
+       }},
+  };
+  for (auto list : {TargetCases(), WayCases()}) {
+    for (DoctorCase& one : list) {
+      if (std::ranges::any_of(kPlayable, [&one](std::string_view begin) {
+            return one.name.starts_with(begin);
+          }))
+        cases.push_back(std::move(one));
+    }
+  }
+  for (DoctorCase& one : cases) {
+    one.name = "dev server: " + one.name;
+    one.prepare = [real, prepare = std::move(one.prepare)](DoctorBed& bed) {
+      bed.UseReal(real);
+      prepare(bed);
+    };
+  }
+  return cases;
+}
 
 }  // namespace squall::doctor

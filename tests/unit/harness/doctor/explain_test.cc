@@ -22,6 +22,31 @@ struct Measured {
 // What the SDKs printed against each fault: Python 1.35.0 and TypeScript's worker (core 0.10.1), Go
 // 1.50.0, TypeScript's client (grpc-js), 2026-11-21. As they came, but for ports.
 constexpr Measured kMeasured[] = {
+    {"core", "proxy.credentials",
+     R"~(Failed client connect: Server connection error: tonic::transport::Error(Transport, ConnectError(CONNECT call failed with status: 407 Proxy Authentication Required
+
+Stack backtrace:
+   0: <anyhow::Error>::msg::<alloc::string::String>)~"},
+    {"core", "proxy.refused",
+     R"~(Failed client connect: Server connection error: tonic::transport::Error(Transport, ConnectError(CONNECT call failed with status: 403 Forbidden)~"},
+    {"core", "proxy.no_upstream",
+     R"~(Failed client connect: Server connection error: tonic::transport::Error(Transport, ConnectError(CONNECT call failed with status: 502 Bad Gateway)~"},
+    {"core", "proxy.other_protocol",
+     R"~(Failed client connect: Server connection error: tonic::transport::Error(Transport, ConnectError(client error (SendRequest)
+
+Caused by:
+    connection closed before message completed
+
+Stack backtrace:
+   1: <tonic::transport::channel::service::connector::Connector<tower::util::service_fn::ServiceFn<<temporalio_client::proxy::HttpConnectProxyOptions>::connect_endpoint)~"},
+    {"core", "proxy.unreachable",
+     R"~(Failed client connect: Server connection error: tonic::transport::Error(Transport, ConnectError(client error (Connect)
+
+Caused by:
+    Connection refused (os error 111)
+
+Stack backtrace:
+   1: <tonic::transport::channel::service::connector::Connector<tower::util::service_fn::ServiceFn<<temporalio_client::proxy::HttpConnectProxyOptions>::connect_endpoint)~"},
     {"core", "tcp.refused",
      R"~(builtins.RuntimeError: Failed client connect: Server connection error: tonic::transport::Error(Transport, ConnectError(ConnectError("tcp connect error", 127.0.0.1:PORT, Os { code: 111, kind: ConnectionRefused, message: "Connection refused" })))~"},
     {"core", "dns.no_such_name",

@@ -1,9 +1,17 @@
 #include "harness/doctor/values.h"
 
+#include "harness/doctor/near_name.h"
+
 #include <gmock/gmock.h>
 
 namespace squall::doctor {
 namespace {
+
+TEST(NearNameTest, SpellingsOfTheSameComeFirst) {
+  EXPECT_EQ(NearestOther("food-truck", {"food-trick", "FoodTruck"}), "FoodTruck");
+  EXPECT_EQ(NearestOther("food-truck", {"food-truck", "food-trick"}), "food-trick");
+  EXPECT_EQ(NearestOther("food-truck", {"food-truck", "billing"}), std::nullopt);
+}
 
 TEST(ValuesTest, AnAddressIsHostAndPort) {
   EXPECT_EQ(ParseAddress("temporal:7233")->host, "temporal");
