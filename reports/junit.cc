@@ -55,8 +55,8 @@ std::string Case(const SubjectReport& subject) {
   }
   if (word == StatusWord::kFlaky) {
     out += fmt::format("      <flakyFailure{}{}><stackTrace>{}</stackTrace></flakyFailure>\n",
-                       XmlAttribute("message", "its repetitions differ"), XmlAttribute("type", "flaky"),
-                       XmlText(Explanation(subject)));
+                       XmlAttribute("message", "its repetitions differ"),
+                       XmlAttribute("type", "flaky"), XmlText(Explanation(subject)));
   }
   if (word == StatusWord::kSkip)
     out += fmt::format("      <skipped{}/>\n", XmlAttribute("message", subject.skipped));
@@ -104,7 +104,8 @@ struct Tally {
 };
 
 std::string Property(std::string_view name, std::string_view value) {
-  return fmt::format("      <property{}{}/>\n", XmlAttribute("name", name), XmlAttribute("value", value));
+  return fmt::format("      <property{}{}/>\n", XmlAttribute("name", name),
+                     XmlAttribute("value", value));
 }
 
 }  // namespace

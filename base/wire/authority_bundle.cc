@@ -107,8 +107,8 @@ Status TrustBundle(X509_STORE* store, std::string_view pem) {
     const Ptr<char, openssl::FreeBytes> owned_label(label), owned_header(header);
     const Ptr<unsigned char, openssl::FreeBytes> owned_bytes(bytes);
     if (std::string_view(label) != PEM_STRING_X509) continue;
-    BundledAuthority one{std::string(reinterpret_cast<char*>(bytes), static_cast<std::size_t>(size)),
-                         nullptr};
+    BundledAuthority one{
+        std::string(reinterpret_cast<char*>(bytes), static_cast<std::size_t>(size)), nullptr};
     one.subject = SubjectOf(one.der);
     if (one.subject) list->push_back(std::move(one));
   }

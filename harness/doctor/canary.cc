@@ -44,8 +44,7 @@ class Canary {
     if (!end.ok())
       return Fail("canary.not_completed",
                   fmt::format("{} on '{}': {}", type, EscapeControl(queue), Message(end)));
-    probe_.Ok(Layer::kCanary, "",
-              fmt::format("{} on '{}' completed", type, EscapeControl(queue)),
+    probe_.Ok(Layer::kCanary, "", fmt::format("{} on '{}' completed", type, EscapeControl(queue)),
               probe_.Now() - began_);
     return true;
   }
@@ -56,8 +55,7 @@ class Canary {
   }
 
   bool Fail(std::string cause, std::string evidence) {
-    probe_.Fail(Layer::kCanary, "", std::move(cause), std::move(evidence),
-                probe_.Now() - began_);
+    probe_.Fail(Layer::kCanary, "", std::move(cause), std::move(evidence), probe_.Now() - began_);
     return false;
   }
 

@@ -97,8 +97,7 @@ constexpr auto kCauses = std::to_array<Cause>({
      "Rename it to the official name, which every SDK's environment configuration reads.", "E7 A1"},
     {"settings.proxy_form", Layer::kSettings, "The address of the HTTP proxy cannot be used",
      "Write http://HOST:PORT into the variable, HOST:PORT into the program's setting.", ""},
-    {"settings.proxy_unused", Layer::kSettings,
-     "A proxy is set that this SDK does not go through",
+    {"settings.proxy_unused", Layer::kSettings, "A proxy is set that this SDK does not go through",
      "Give the proxy to the SDK in the way that it reads, or take the variable away.", ""},
 
     // --- DNS.
@@ -346,8 +345,8 @@ constexpr auto kCauses = std::to_array<Cause>({
 
 std::string_view LayerName(Layer layer) {
   static constexpr std::array<std::string_view, kLayers + 1> kNames = {
-      "settings",  "dns",        "tcp",   "proxy", "tls",    "http2", "grpc", "permission",
-      "namespace", "task queue", "types", "path",  "canary", "worker"};
+      "settings",   "dns",       "tcp",        "proxy", "tls",  "http2",  "grpc",
+      "permission", "namespace", "task queue", "types", "path", "canary", "worker"};
   return kNames[static_cast<std::size_t>(layer)];
 }
 

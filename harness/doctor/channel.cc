@@ -64,8 +64,8 @@ struct Channel::Impl : std::enable_shared_from_this<Channel::Impl> {
   }
 
   static std::string ConnectRequest(const Tunnel& tunnel) {
-    std::string text =
-        fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\nUser-Agent: squall-doctor\r\n", tunnel.target);
+    std::string text = fmt::format(
+        "CONNECT {0} HTTP/1.1\r\nHost: {0}\r\nUser-Agent: squall-doctor\r\n", tunnel.target);
     if (!tunnel.authorization.empty())
       text += fmt::format("Proxy-Authorization: {}\r\n", tunnel.authorization);
     return text + "\r\n";

@@ -56,9 +56,11 @@ class DeepProbe {
     std::ranges::sort(times);
     const Duration middle = times[times.size() / 2];
     const bool slow = middle > kSlowCall;
-    probe_.diagnosis.Row(Layer::kPath, "latency", slow ? State::kWarn : State::kOk,
-                         fmt::format("{} calls: median {}, slowest {}", times.size(),
-                                     FormatDuration(middle), FormatDuration(times.back())));
+    probe_.diagnosis.Row(
+        Layer::kPath, "latency", slow ? State::kWarn : State::kOk,
+        fmt::format("{} calls: median {}, nine of ten below {}, slowest {}", times.size(),
+                    FormatDuration(middle), FormatDuration(times[times.size() * 9 / 10]),
+                    FormatDuration(times.back())));
     return true;
   }
 
@@ -137,6 +139,9 @@ class DeepProbe {
     if (poll.done && poll.response.status.ok()) {
       probe_.Ok(Layer::kPath, "long poll",
                 fmt::format("held for {} and answered", FormatDuration(lasted)), lasted);
+      probe_.Ok(Layer::kPath, "connection age",
+                rpc_.going_away() ? "the server ends the connection, and answers what it holds"
+                                  : fmt::format("no GOAWAY within {}", FormatDuration(lasted)));
       return true;
     }
     std::string how = "nothing is answered";

@@ -47,10 +47,19 @@ struct SettingRow {
   std::string source;       // "TEMPORAL_ADDRESS in the environment"
 };
 
+// One worker that polls the task queue.
+struct PollerRow {
+  std::string kind;  // "workflow", "activity"
+  std::string identity;
+  std::string version;  // "deployment.build"; "" without one
+  Duration age{};       // since its last poll came
+};
+
 // The task queue as it was seen.
 struct QueueFigures {
   std::int64_t workflow_pollers = 0, activity_pollers = 0;  // that polled lately
   std::int64_t backlog = 0;                                 // tasks that wait, about
+  std::vector<PollerRow> pollers;                           // those gone silent among them
 };
 
 struct Diagnosis {

@@ -38,8 +38,8 @@ void RemindOfProxy(const Target& target, Diagnosis& diagnosis) {
     const Layer layer = FindCause(finding.cause)->layer;
     if (finding.weight == Weight::kNotice || layer < Layer::kDns || layer > Layer::kTls) continue;
     if (finding.fix.empty()) finding.fix = FindCause(finding.cause)->fix;
-    finding.fix += fmt::format(" Or the connection has to go through a proxy: {}.",
-                               target.proxy_note);
+    finding.fix +=
+        fmt::format(" Or the connection has to go through a proxy: {}.", target.proxy_note);
   }
 }
 

@@ -111,8 +111,8 @@ StatusOr<std::vector<TypeEvent>> ReadTypeEvents(const std::string& answer) {
   const auto activity = [&](std::int64_t id, bool done, const std::string& failure) {
     const auto it = scheduled.find(id);
     if (it == scheduled.end()) return;
-    events.push_back({it->second->activity_type().name(), it->second->task_queue().name(), done,
-                      failure});
+    events.push_back(
+        {it->second->activity_type().name(), it->second->task_queue().name(), done, failure});
   };
   for (const auto& event : read.history().events()) {
     switch (event.event_type()) {

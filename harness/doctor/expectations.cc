@@ -35,8 +35,7 @@ class ExpectationProbe {
 
  private:
   CallPtr Ask(std::string_view service, std::string_view method, std::string request) {
-    const CallPtr call =
-        rpc_.Start(service, method, std::move(request), probe_.limits.call);
+    const CallPtr call = rpc_.Start(service, method, std::move(request), probe_.limits.call);
     probe_.Wait([&] { return call->done || rpc_.channel().over(); }, probe_.limits.call);
     return call;
   }
@@ -45,9 +44,9 @@ class ExpectationProbe {
                                     std::string request) {
     const CallPtr call = Ask(service, method, std::move(request));
     if (call->done && call->response.status.ok()) return call->response.message;
-    why_not_ = call->done ? fmt::format("{} is answered {}", method,
-                                        CodeName(call->response.status.code))
-                          : fmt::format("{} is not answered", method);
+    why_not_ = call->done
+                   ? fmt::format("{} is answered {}", method, CodeName(call->response.status.code))
+                   : fmt::format("{} is not answered", method);
     return std::nullopt;
   }
 
@@ -103,10 +102,10 @@ class ExpectationProbe {
       if (!event.queue.empty() && event.queue != queue) continue;
       if (event.done) return Met(name, "a worker of this queue did the latest task of it");
       if (!SaysNotRegistered(event.failure)) continue;
-      return Missed(name, std::string(kNotRegistered),
-                    fmt::format("{}: the worker of '{}' that got the latest task says \"{}\"",
-                                name, EscapeControl(queue),
-                                EscapeControl(event.failure.substr(0, kShownFailure))));
+      return Missed(
+          name, std::string(kNotRegistered),
+          fmt::format("{}: the worker of '{}' that got the latest task says \"{}\"", name,
+                      EscapeControl(queue), EscapeControl(event.failure.substr(0, kShownFailure))));
     }
     CouldNotTell(name, kNotRegistered,
                  fmt::format("no worker has got a task of it on '{}' lately, and Temporal keeps "

@@ -223,7 +223,8 @@ Judgement JudgeFailure(const Probe& probe, const Endpoint& endpoint, const Chann
   }
   if (Contains(text, "bad signature") || Contains(text, "signature"))
     return {"tls.server_key_mismatch", text, ""};
-  if (Contains(text, "too small") || Contains(text, "too weak")) return {"tls.weak_certificate", text, ""};
+  if (Contains(text, "too small") || Contains(text, "too weak"))
+    return {"tls.weak_certificate", text, ""};
   return {"tls.handshake_refused", text, ""};
 }
 

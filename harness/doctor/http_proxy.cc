@@ -15,9 +15,9 @@ namespace {
 
 using harness::HostPort;
 
-constexpr auto kProxyVariables = std::to_array<std::string_view>(
-    {"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "grpc_proxy", "NO_PROXY",
-     "no_proxy", "no_grpc_proxy"});
+constexpr auto kProxyVariables =
+    std::to_array<std::string_view>({"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy",
+                                     "grpc_proxy", "NO_PROXY", "no_proxy", "no_grpc_proxy"});
 
 struct ProxyUrl {
   std::string scheme, user_info, host;
@@ -192,9 +192,8 @@ ProxyChoice ChooseAsNode(const ProxySettings& settings, const HostPort& target) 
   if (!set) return choice;
   const auto url = ParseProxyUrl(set->value);
   if (!url || url->scheme != "http") {
-    choice.notes.push_back(
-        fmt::format("{} is no http:// URL: grpc-js passes it over and connects directly",
-                    set->name));
+    choice.notes.push_back(fmt::format(
+        "{} is no http:// URL: grpc-js passes it over and connects directly", set->name));
     return choice;
   }
   if (const auto none = FirstSet(settings, {"no_grpc_proxy", "no_proxy"})) {

@@ -68,8 +68,7 @@ ResolvConf MachinesResolver() {
 
 std::string ByFamily(const std::vector<Endpoint>& endpoints) {
   std::vector<std::string> four, six;
-  for (const Endpoint& one : endpoints)
-    (Contains(one.host, ":") ? six : four).push_back(one.host);
+  for (const Endpoint& one : endpoints) (Contains(one.host, ":") ? six : four).push_back(one.host);
   if (six.empty()) return fmt::format("{} (IPv4 only)", fmt::join(four, ", "));
   if (four.empty()) return fmt::format("{} (IPv6 only)", fmt::join(six, ", "));
   return fmt::format("{}, {}", fmt::join(four, ", "), fmt::join(six, ", "));

@@ -52,8 +52,8 @@ struct Probe {
   }
   std::unique_ptr<Channel> Open(const Endpoint& endpoint,
                                 std::shared_ptr<wire::TlsContext> tls) const {
-    return std::make_unique<Channel>(executor, endpoint, std::move(tls),
-                                     executor.clock().WallNow(), tunnel);
+    return std::make_unique<Channel>(executor, endpoint, std::move(tls), executor.clock().WallNow(),
+                                     tunnel);
   }
   void Ok(Layer layer, std::string name, std::string detail, Duration took = {}) const {
     diagnosis.Row(layer, std::move(name), State::kOk, std::move(detail), took);

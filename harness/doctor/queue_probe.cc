@@ -39,7 +39,7 @@ class QueueProbe {
     if (!Read(*calls_.workflows, workflows_) || !Read(*calls_.activities, activities_)) return;
     const std::int64_t workflows = Fresh(workflows_), activities = Fresh(activities_);
     const std::int64_t backlog = workflows_.backlog + activities_.backlog;
-    probe_.diagnosis.queue = QueueFigures{workflows, activities, backlog};
+    probe_.diagnosis.queue = QueueFigures{workflows, activities, backlog, Rows()};
     waiting_ = backlog > 0 ? fmt::format(", {} tasks wait", backlog) : "";
     const std::size_t known = workflows_.pollers.size() + activities_.pollers.size();
     if (workflows + activities > 0) {
@@ -64,9 +64,8 @@ class QueueProbe {
 
  private:
   bool Read(const Call& call, QueueInfo& info) {
-    auto read = call.response.status.ok()
-                    ? ReadQueue(call.response.message)
-                    : StatusOr<QueueInfo>(call.response.status.ToStatus());
+    auto read = call.response.status.ok() ? ReadQueue(call.response.message)
+                                          : StatusOr<QueueInfo>(call.response.status.ToStatus());
     if (read.ok()) {
       info = *std::move(read);
       return true;
@@ -81,6 +80,19 @@ class QueueProbe {
                            "DescribeTaskQueue is not permitted, so nobody knows");
     }
     return false;
+  }
+
+  std::vector<PollerRow> Rows() const {
+    std::vector<PollerRow> rows;
+    const auto add = [&](const QueueInfo& info, const char* kind) {
+      for (const Poller& one : info.pollers) {
+        rows.push_back({kind, EscapeControl(one.identity), EscapeControl(one.version),
+                        std::max(Duration::zero(), Duration(now_ - one.last_access))});
+      }
+    };
+    add(workflows_, "workflow");
+    add(activities_, "activity");
+    return rows;
   }
 
   bool IsFresh(const Poller& one) const { return now_ - one.last_access < kStalePoll; }
@@ -123,23 +135,22 @@ class QueueProbe {
     for (const Poller& one : info.pollers) {
       if (IsFresh(one)) ++polled[one.version];
     }
-    const bool versioned = !info.current_version.empty() || !info.ramping_version.empty() ||
-                           std::ranges::any_of(polled, [](const auto& one) {
-                             return !one.first.empty();
-                           });
+    const bool versioned =
+        !info.current_version.empty() || !info.ramping_version.empty() ||
+        std::ranges::any_of(polled, [](const auto& one) { return !one.first.empty(); });
     if (!versioned || polled.empty()) return true;
     std::vector<std::string> texts;
     for (const auto& [version, count] : polled) {
-      texts.push_back(fmt::format(
-          "{} of {}{}", count, VersionText(version),
-          version == info.current_version                                   ? " (current)"
-          : info.ramping_share > 0 && version == info.ramping_version ? " (ramping)"
-                                                                            : ""));
+      texts.push_back(fmt::format("{} of {}{}", count, VersionText(version),
+                                  version == info.current_version ? " (current)"
+                                  : info.ramping_share > 0 && version == info.ramping_version
+                                      ? " (ramping)"
+                                      : ""));
     }
     versions_ = fmt::format("; {} pollers: {}", kind, fmt::join(texts, ", "));
     const auto unpolled = [&](const std::string& version) { return !polled.contains(version); };
-    const std::string pollers = fmt::format("{}: {} pollers are {}{}", queue_, kind,
-                                            fmt::join(texts, ", "), waiting_);
+    const std::string pollers =
+        fmt::format("{}: {} pollers are {}{}", queue_, kind, fmt::join(texts, ", "), waiting_);
     if (unpolled(info.current_version)) {
       // A ramp that takes everything leaves nothing for the current version.
       if (info.ramping_share >= 100 && !unpolled(info.ramping_version)) return true;
@@ -176,8 +187,8 @@ class QueueProbe {
   // A queue with nearly this name that does have pollers.
   std::optional<std::string> NearQueue() {
     if (!calls_.executions->response.status.ok()) return std::nullopt;
-    const auto near = NearestOther(probe_.target.task_queue,
-                                   ReadQueueNames(calls_.executions->response.message));
+    const auto near =
+        NearestOther(probe_.target.task_queue, ReadQueueNames(calls_.executions->response.message));
     if (!near) return std::nullopt;
     for (const bool activities : {false, true}) {
       const CallPtr call = Describe(probe_, rpc_, *near, activities);

@@ -38,9 +38,9 @@ Obstacle WhyNot(const Attempt& one, std::string_view patience) {
   const auto source = SourceAddressFor(one.endpoint.host);
   switch (one.channel->state()) {
     case ChannelState::kConnecting:
-      return {"tcp.silent", fmt::format("no answer{}{}",
-                                        source.ok() ? fmt::format(" to {}", *source) : "",
-                                        patience)};
+      return {"tcp.silent",
+              fmt::format("no answer{}{}", source.ok() ? fmt::format(" to {}", *source) : "",
+                          patience)};
     case ChannelState::kRefused:
       return {"tcp.refused", "connection refused"};
     default:
@@ -101,8 +101,7 @@ class Reacher {
   // A row that fails: of the proxy, if it is one, whatever the layer.
   void Fail(Layer layer, const std::string& cause, std::string evidence, Duration took,
             std::string fix) {
-    if (!proxy_)
-      return probe_.Fail(layer, "", cause, std::move(evidence), took, std::move(fix));
+    if (!proxy_) return probe_.Fail(layer, "", cause, std::move(evidence), took, std::move(fix));
     probe_.Fail(Layer::kProxy, "", "proxy.unreachable", std::move(evidence), took, std::move(fix));
   }
   std::string Named(std::string text) const {
@@ -172,7 +171,8 @@ class Reacher {
       cause = "tcp.wrong_port";
       evidence +=
           fmt::format("; the same host takes connections on port {}", fmt::join(ports, ", "));
-      fix = fmt::format("Try {}.", harness::HostPort{EscapeControl(host_), ports.front()}.ToString());
+      fix =
+          fmt::format("Try {}.", harness::HostPort{EscapeControl(host_), ports.front()}.ToString());
     }
     Fail(Layer::kTcp, cause, Named(std::move(evidence)), took, std::move(fix));
   }
@@ -191,8 +191,7 @@ class Reacher {
         }
         open.push_back(one.endpoint.ToString());
       } else {
-        dead.push_back(
-            fmt::format("{} ({})", one.endpoint.ToString(), WhyNot(one, "").text));
+        dead.push_back(fmt::format("{} ({})", one.endpoint.ToString(), WhyNot(one, "").text));
       }
     }
     std::string detail = fmt::format("{}", fmt::join(open, ", "));
@@ -232,7 +231,8 @@ std::optional<Tunnel> AskProxy(const Probe& probe, const HttpProxy& proxy,
     tunnel.authorization = "Basic " + wire::Base64Encode(proxy.credentials);
   const Channel channel(probe.executor, endpoint, nullptr, probe.executor.clock().WallNow(),
                         tunnel);
-  probe.Wait([&] { return !channel.connecting(); }, probe.limits.first_word + probe.limits.second_look);
+  probe.Wait([&] { return !channel.connecting(); },
+             probe.limits.first_word + probe.limits.second_look);
   const Duration took = probe.Now() - began;
   const std::string who =
       fmt::format("{} (by {})", EscapeControl(proxy.where.ToString()), proxy.source);
@@ -246,16 +246,14 @@ std::optional<Tunnel> AskProxy(const Probe& probe, const HttpProxy& proxy,
   }
   const Answer answer = ReadAnswer(channel.proxy_answer());
   if (channel.connecting())
-    return fail("proxy.silent",
-                fmt::format("does not answer CONNECT {} within {}", tunnel.target,
-                            FormatDuration(took)));
+    return fail("proxy.silent", fmt::format("does not answer CONNECT {} within {}", tunnel.target,
+                                            FormatDuration(took)));
   if (answer.speech != Speech::kHttp1) {
-    return fail("proxy.other_protocol",
-                channel.proxy_answer().empty()
-                    ? fmt::format("ends the connection when it is asked: {}",
-                                  channel.connect_error())
-                    : fmt::format("is no HTTP proxy: it answers CONNECT with \"{}\"",
-                                  answer.excerpt));
+    return fail(
+        "proxy.other_protocol",
+        channel.proxy_answer().empty()
+            ? fmt::format("ends the connection when it is asked: {}", channel.connect_error())
+            : fmt::format("is no HTTP proxy: it answers CONNECT with \"{}\"", answer.excerpt));
   }
   const std::string what =
       fmt::format("answers CONNECT {} with \"{}\"", tunnel.target, answer.excerpt);

@@ -46,9 +46,8 @@ StatusOr<std::string> SourceAddressFor(const std::string& ip) {
   const int family = address.is_v6() ? AF_INET6 : AF_INET;
   const int fd = ::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) {
-    return errno == EAFNOSUPPORT
-               ? Status(absl::UnimplementedError(std::strerror(errno)))
-               : Status(absl::UnavailableError(std::strerror(errno)));
+    return errno == EAFNOSUPPORT ? Status(absl::UnimplementedError(std::strerror(errno)))
+                                 : Status(absl::UnavailableError(std::strerror(errno)));
   }
   udp::endpoint here;
   auto size = static_cast<socklen_t>(here.capacity());

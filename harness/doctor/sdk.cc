@@ -100,9 +100,8 @@ StatusOr<Sdk> ParseSdk(std::string_view text) {
   if (known == kKnownSdks.end()) {
     std::vector<std::string> names;
     for (const KnownSdk& one : kKnownSdks) names.emplace_back(one.name);
-    return MakeStatus(StatusCode::kInvalidArgument, "'{}' is none of {}{}",
-                      EscapeControl(sdk.name), fmt::join(names, ", "),
-                      DidYouMean(sdk.name, names));
+    return MakeStatus(StatusCode::kInvalidArgument, "'{}' is none of {}{}", EscapeControl(sdk.name),
+                      fmt::join(names, ", "), DidYouMean(sdk.name, names));
   }
   if (!sdk.version.empty() && !ParseVersion(sdk.version)) {
     return MakeStatus(StatusCode::kInvalidArgument,
@@ -135,11 +134,10 @@ std::vector<SdkRemark> MissingFor(const Sdk& sdk, const std::set<std::string>& c
   for (const Want& want : kWants) {
     if (want.core != sdk.core || want.of_namespace != of_namespace) continue;
     if (capabilities.contains(std::string(want.capability))) continue;
-    remarks.push_back({"grpc.capability_missing",
-                       fmt::format("{} misses {}", sdk.Text(), want.capability),
-                       fmt::format("{} looks for {}, which the {} does not have: {}", sdk.Text(),
-                                   want.capability, of_namespace ? "namespace" : "server",
-                                   want.without)});
+    remarks.push_back(
+        {"grpc.capability_missing", fmt::format("{} misses {}", sdk.Text(), want.capability),
+         fmt::format("{} looks for {}, which the {} does not have: {}", sdk.Text(), want.capability,
+                     of_namespace ? "namespace" : "server", want.without)});
   }
   return remarks;
 }

@@ -25,7 +25,7 @@ class Reader {
 
   Settings Read() {
     for (const auto& [setting, text] : sources_.flags) {
-      result_.values[setting] = {text, fmt::format("--{}", NameOf(setting).name), ""};
+      result_.values[setting] = {text, fmt::format("--{}", NameOf(setting).name), "", ""};
     }
     Take(sources_.environment, "the environment");
     for (auto file = sources_.env_files.rbegin(); file != sources_.env_files.rend(); ++file) {
@@ -73,7 +73,7 @@ class Reader {
         if (it == found.end()) continue;
         if (one.secret) result_.secrets.push_back(it->second);
         if (first == nullptr) {
-          taken = {it->second, fmt::format("{} in {}", name, where), name};
+          taken = {it->second, fmt::format("{} in {}", name, where), name, ""};
           first = &taken;
           if (name != one.variable) {
             notices_.push_back({"settings.deprecated_name", Weight::kNotice,
@@ -88,8 +88,15 @@ class Reader {
       }
       if (first == nullptr) continue;
       if (one.setting == Setting::kAddress) JoinPort(taken, found);
-      result_.values.try_emplace(one.setting, std::move(taken));
+      Offer(one.setting, std::move(taken));
     }
+  }
+
+  // Taken, unless an earlier source has the setting; which then says that it rules over this one.
+  void Offer(Setting setting, Value value) {
+    const auto [it, taken] = result_.values.try_emplace(setting, value);
+    if (!taken && it->second.over.empty() && it->second.text != value.text)
+      it->second.over = std::move(value.source);
   }
 
   // TEMPORAL_HOST with TEMPORAL_PORT beside it.
@@ -161,10 +168,11 @@ class Reader {
     for (const SettingName& one : SettingNames()) {
       const auto it = read->values.find(std::string(one.toml));
       if (one.toml.empty() || it == read->values.end()) continue;
-      Value value{it->second, fmt::format("{} of profile '{}' in {}", one.toml, profile, path), ""};
+      Value value{it->second, fmt::format("{} of profile '{}' in {}", one.toml, profile, path), "",
+                  ""};
       if (one.setting == Setting::kTls) value.text = it->second == "true" ? "false" : "true";
       if (one.secret) result_.secrets.push_back(value.text);
-      result_.values.try_emplace(one.setting, std::move(value));
+      Offer(one.setting, std::move(value));
     }
     for (const auto& [key, value] : read->values) {
       if (key.starts_with("grpc_meta.")) TakeMetadata(key.substr(10), value);
@@ -215,7 +223,8 @@ std::vector<SettingRow> Settings::Rows() const {
     const SettingName& name = NameOf(setting);
     const bool hidden = name.secret || Contains(value.text, "-----BEGIN");
     rows.push_back(
-        {std::string(name.name), hidden ? "[set]" : EscapeControl(value.text), value.source});
+        {std::string(name.name), hidden ? "[set]" : EscapeControl(value.text),
+         value.over.empty() ? value.source : fmt::format("{}, over {}", value.source, value.over)});
   }
   return rows;
 }

@@ -40,6 +40,8 @@ struct Value {
   std::string text;
   std::string source;    // "TEMPORAL_ADDRESS in the environment"
   std::string variable;  // "TEMPORAL_ADDRESS"; "" where it is none
+  // Where another value stands that this one rules over; "" for nowhere.
+  std::string over;
 };
 
 struct Settings {

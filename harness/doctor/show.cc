@@ -154,6 +154,21 @@ nlohmann::ordered_json FindingJson(const Finding& finding) {
   return out;
 }
 
+nlohmann::ordered_json QueueJson(const QueueFigures& queue) {
+  nlohmann::ordered_json out;
+  out["workflow_pollers"] = queue.workflow_pollers;
+  out["activity_pollers"] = queue.activity_pollers;
+  out["backlog"] = queue.backlog;
+  out["pollers"] = nlohmann::ordered_json::array();
+  for (const PollerRow& row : queue.pollers) {
+    out["pollers"].push_back({{"kind", row.kind},
+                              {"identity", row.identity},
+                              {"version", row.version},
+                              {"age_milliseconds", Milliseconds(row.age)}});
+  }
+  return out;
+}
+
 }  // namespace
 
 Diagnosis Redacted(Diagnosis diagnosis, const std::vector<std::string>& secrets) {
@@ -165,6 +180,9 @@ Diagnosis Redacted(Diagnosis diagnosis, const std::vector<std::string>& secrets)
     clean(row.source);
   }
   for (Check& check : diagnosis.checks) clean(check.detail);
+  if (diagnosis.queue) {
+    for (PollerRow& row : diagnosis.queue->pollers) clean(row.identity);
+  }
   for (Finding& finding : diagnosis.findings) {
     clean(finding.evidence);
     clean(finding.fix);
@@ -201,6 +219,7 @@ std::string AsJson(const Diagnosis& diagnosis) {
     out["settings"].push_back(
         {{"name", setting.name}, {"value", setting.value}, {"source", setting.source}});
   }
+  out["queue"] = diagnosis.queue ? QueueJson(*diagnosis.queue) : nlohmann::ordered_json(nullptr);
   out["milliseconds"] = Milliseconds(diagnosis.took);
   return out.dump(2, ' ', /*ensure_ascii=*/false,
                   nlohmann::ordered_json::error_handler_t::replace) +
@@ -220,8 +239,9 @@ std::string AsJUnit(const Diagnosis& diagnosis) {
   std::string cases;
   for (const Check& check : diagnosis.checks) {
     const std::string_view layer = LayerName(check.layer);
-    cases += begin(check.name.empty() ? std::string(layer) : fmt::format("{}: {}", layer, check.name),
-                   check.took);
+    cases +=
+        begin(check.name.empty() ? std::string(layer) : fmt::format("{}: {}", layer, check.name),
+              check.took);
     if (check.state == State::kFail) {
       cases += fmt::format(">\n      <failure{}{}>{}</failure>\n    </testcase>\n",
                            XmlAttribute("message", check.detail),
@@ -244,9 +264,9 @@ std::string AsJUnit(const Diagnosis& diagnosis) {
   const auto count = [&](State state) {
     return std::ranges::count(diagnosis.checks, state, &Check::state);
   };
-  const std::string sums = fmt::format(
-      " tests=\"{}\" failures=\"{}\" errors=\"{}\"", diagnosis.checks.size() + (unknown ? 1 : 0),
-      count(State::kFail), unknown ? 1 : 0);
+  const std::string sums = fmt::format(" tests=\"{}\" failures=\"{}\" errors=\"{}\"",
+                                       diagnosis.checks.size() + (unknown ? 1 : 0),
+                                       count(State::kFail), unknown ? 1 : 0);
   return fmt::format(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites{0}{1}>\n"
       "  <testsuite name=\"squall doctor\"{0} skipped=\"{2}\"{1}>\n{3}  </testsuite>\n"

@@ -157,7 +157,8 @@ class Resolver {
     const auto expiry = TokenExpiry(key);
     if (expiry && *expiry <= options_.now) {
       Broken("settings.api_key_expired",
-             fmt::format("{} says that it expired at {}", Where(Setting::kApiKey), FormatSecond(*expiry)));
+             fmt::format("{} says that it expired at {}", Where(Setting::kApiKey),
+                         FormatSecond(*expiry)));
     } else if (expiry && *expiry <= options_.now + kSoon) {
       Notice("settings.api_key_expired",
              fmt::format("{} expires at {}", Where(Setting::kApiKey), FormatSecond(*expiry)),
@@ -251,18 +252,19 @@ class Resolver {
                          : fmt::format("{}: {}", Where(from), Message(context.status())));
     }
     if (info->not_after <= options_.now) {
-      return Broken(
-          "settings.client_certificate_expired",
-          fmt::format("{} ({}) ended at {}", Where(from), info->subject, FormatSecond(info->not_after)));
+      return Broken("settings.client_certificate_expired",
+                    fmt::format("{} ({}) ended at {}", Where(from), info->subject,
+                                FormatSecond(info->not_after)));
     }
     if (info->not_before > options_.now) {
-      return Broken(
-          "settings.client_certificate_not_yet_valid",
-          fmt::format("{} ({}) begins at {}", Where(from), info->subject, FormatSecond(info->not_before)));
+      return Broken("settings.client_certificate_not_yet_valid",
+                    fmt::format("{} ({}) begins at {}", Where(from), info->subject,
+                                FormatSecond(info->not_before)));
     }
     if (info->not_after <= options_.now + kSoon) {
       Notice("settings.client_certificate_expired",
-             fmt::format("{} ends at {}", Where(from), FormatSecond(info->not_after)), "Plan its renewal.");
+             fmt::format("{} ends at {}", Where(from), FormatSecond(info->not_after)),
+             "Plan its renewal.");
     }
     if (!info->extended_key_usage.empty() &&
         std::ranges::find(info->extended_key_usage, "clientAuth") ==
@@ -364,8 +366,7 @@ class Resolver {
 
   void Proxy() {
     if (target_.host.empty()) return;
-    ProxyChoice choice =
-        ChooseProxy(settings_.proxy, options_.sdk, {target_.host, target_.port});
+    ProxyChoice choice = ChooseProxy(settings_.proxy, options_.sdk, {target_.host, target_.port});
     if (!choice.problem.empty()) return Broken("settings.proxy_form", choice.problem);
     target_.proxy = std::move(choice.proxy);
     for (const std::string& note : choice.notes) Notice("settings.proxy_unused", note);
@@ -404,9 +405,7 @@ class Resolver {
 
 }  // namespace
 
-std::string Target::address() const {
-  return harness::HostPort{host, port}.ToString();
-}
+std::string Target::address() const { return harness::HostPort{host, port}.ToString(); }
 
 Target ResolveTarget(const Settings& settings, const TargetOptions& options,
                      const std::function<StatusOr<std::string>(const std::string&)>& read_file,

@@ -27,9 +27,8 @@ std::optional<harness::HostPort> ParseAddress(std::string_view text) {
   auto parsed = harness::ParseHostPort(has_port ? std::string(text) : fmt::format("{}:1", text));
   if (!parsed.ok()) return std::nullopt;
   if (!has_port) parsed->port = 0;
-  const bool good = text.starts_with('[')
-                        ? IsIpAddress(parsed->host)
-                        : std::ranges::all_of(parsed->host, IsHostCharacter);
+  const bool good = text.starts_with('[') ? IsIpAddress(parsed->host)
+                                          : std::ranges::all_of(parsed->host, IsHostCharacter);
   return good ? std::optional(*std::move(parsed)) : std::nullopt;
 }
 

@@ -48,6 +48,18 @@ StatusOr<harness::HostPort> ListenAddress(const std::string& text) {
   return where;
 }
 
+// One row for each poller.
+std::string WorkersTable(const QueueFigures& queue) {
+  if (queue.pollers.empty()) return "";
+  std::string rows;
+  for (const PollerRow& row : queue.pollers) {
+    rows += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{} ago</td></tr>\n", row.kind,
+                        reports::XmlText(row.identity), reports::XmlText(row.version),
+                        FormatDuration(row.age));
+  }
+  return fmt::format("<h2>Workers</h2><table>{}</table>", rows);
+}
+
 State WorstOf(const Diagnosis& diagnosis, Layer layer) {
   State worst = State::kSkipped;
   for (const Check& check : diagnosis.checks) {
@@ -106,6 +118,17 @@ std::string WatchState::Metrics() const {
     text.Metric("squall_doctor_pollers", "gauge", "Pollers of the task queue that polled lately.");
     text.Sample(Prometheus::Label("kind", "workflow"), last_->queue->workflow_pollers);
     text.Sample(Prometheus::Label("kind", "activity"), last_->queue->activity_pollers);
+    text.Metric("squall_doctor_last_poll_seconds", "gauge",
+                "How long ago the latest poll of this kind came.");
+    for (const char* kind : {"workflow", "activity"}) {
+      std::optional<Duration> latest;
+      for (const PollerRow& row : last_->queue->pollers) {
+        if (row.kind == kind) latest = std::min(latest.value_or(row.age), row.age);
+      }
+      if (latest)
+        text.Sample(Prometheus::Label("kind", kind),
+                    fmt::format("{:.3f}", std::chrono::duration<double>(*latest).count()));
+    }
     text.Metric("squall_doctor_backlog_tasks", "gauge",
                 "Tasks that wait in the task queue, about.");
     text.Sample("", last_->queue->backlog);
@@ -114,14 +137,16 @@ std::string WatchState::Metrics() const {
 }
 
 std::string WatchState::Page() const {
-  std::string rows, changes;
+  std::string rows, workers, changes;
   if (last_) {
     for (const Check& check : last_->checks) {
       rows += fmt::format(
-          "<tr class=\"{0}\"><td>{0}</td><td>{1}</td><td>{2}</td></tr>\n", StateName(check.state),
-          LayerName(check.layer),
-          reports::XmlText(check.name.empty() ? check.detail : check.name + ": " + check.detail));
+          "<tr class=\"{0}\"><td>{0}</td><td>{1}</td><td>{2}</td><td>{3}</td></tr>\n",
+          StateName(check.state), LayerName(check.layer),
+          reports::XmlText(check.name.empty() ? check.detail : check.name + ": " + check.detail),
+          check.took > Duration::zero() ? FormatDuration(check.took) : "");
     }
+    if (last_->queue) workers = WorkersTable(*last_->queue);
   }
   for (auto line = lines_.rbegin(); line != lines_.rend(); ++line)
     changes += fmt::format("<li>{}</li>\n", reports::XmlText(line->second));
@@ -137,9 +162,9 @@ std::string WatchState::Page() const {
       "td:first-child{{color:#b3261e;font-weight:bold}}.skipped{{color:#767676}}li{{font-family:"
       "monospace;font-size:13px}}</style></head>"
       "<body><h1>{0}</h1><p>{1}, since {2}, last looked at {3}, {4} "
-      "times</p><table>{5}</table><h2>Changes</h2><ul>{6}</ul></body></html>\n",
-      reports::XmlText(verdict), reports::XmlText(last_ ? last_->target : ""), FormatSecond(since_), FormatSecond(last_at_),
-      examinations_, rows, changes);
+      "times</p><table>{5}</table>{7}<h2>Changes</h2><ul>{6}</ul></body></html>\n",
+      reports::XmlText(verdict), reports::XmlText(last_ ? last_->target : ""), FormatSecond(since_),
+      FormatSecond(last_at_), examinations_, rows, changes, workers);
 }
 
 StatusOr<Verdict> Watch(harness::AsioExecutor& executor, const WatchOptions& options,

@@ -37,12 +37,10 @@ class WorkerProbe {
     for (WorkerCall& one : wanted) {
       (one.poll ? polls_ : calls_).push_back(Begin(one.method, std::move(one.request)));
     }
-    if (!target.task_queue.empty() && options_.look_at_queue)
-      queue_ = AskAboutQueue(probe_, rpc_);
+    if (!target.task_queue.empty() && options_.look_at_queue) queue_ = AskAboutQueue(probe_, rpc_);
     const auto answered = [this] {
-      return rpc_.channel().over() ||
-             (health_->done && describe_->done && names_->done && AllDone(calls_) &&
-              (!queue_ || queue_->done()));
+      return rpc_.channel().over() || (health_->done && describe_->done && names_->done &&
+                                       AllDone(calls_) && (!queue_ || queue_->done()));
     };
     probe_.Wait(answered, probe_.limits.call);
     // A poll that is refused is refused as quickly as the rest was answered.
@@ -159,10 +157,10 @@ class WorkerProbe {
                          fmt::format("refused: {}", fmt::join(denied, ", ")));
     }
     if (!unanswered.empty()) {
-      return probe_.Fail(Layer::kPermission, "", "grpc.silent",
-                         fmt::format("not answered within {}: {}",
-                                     FormatDuration(probe_.limits.call),
-                                     fmt::join(unanswered, ", ")));
+      return probe_.Fail(
+          Layer::kPermission, "", "grpc.silent",
+          fmt::format("not answered within {}: {}", FormatDuration(probe_.limits.call),
+                      fmt::join(unanswered, ", ")));
     }
     probe_.Ok(Layer::kPermission, "", fmt::format("{} calls of a worker's are let in", all.size()));
   }

@@ -120,8 +120,7 @@ HostPort HttpServer::where() const { return impl_->door.where(); }
 StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(AsioExecutor& executor,
                                                         const HostPort& where, Handler handler,
                                                         std::string request_id) {
-  auto impl =
-      std::make_shared<Impl>(executor, where, std::move(handler), std::move(request_id));
+  auto impl = std::make_shared<Impl>(executor, where, std::move(handler), std::move(request_id));
   SQUALL_RETURN_IF_ERROR(impl->door.Set(ProxyDoor::State::kOpen));
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }

@@ -32,11 +32,10 @@ class Page {
       const ProxyCounters counters = proxy.tcp().counters();
       for (const auto& [direction, value] :
            {std::pair{"downstream", counters.*down}, std::pair{"upstream", counters.*up}}) {
-        Sample(
-            fmt::format("{},{},{},{}", Label("direction", direction),
-                        Label("listener", proxy.listen()), Label("proxy", proxy.name()),
-                        Label("upstream", proxy.upstream())),
-            value);
+        Sample(fmt::format("{},{},{},{}", Label("direction", direction),
+                           Label("listener", proxy.listen()), Label("proxy", proxy.name()),
+                           Label("upstream", proxy.upstream())),
+               value);
       }
     });
   }
@@ -45,10 +44,10 @@ class Page {
                 const std::function<std::uint64_t(const NamedProxy&, const Toxic&)>& value) {
     Metric(name, type, help, [&](const NamedProxy& proxy) {
       for (const Toxic* toxic : proxy.Toxics()) {
-        Sample(fmt::format("{},{},{},{}", Label("proxy", proxy.name()),
-                           Label("stream", toxic->stream), Label("toxic", toxic->name),
-                           Label("type", toxic->type->name)),
-               value(proxy, *toxic));
+        Sample(
+            fmt::format("{},{},{},{}", Label("proxy", proxy.name()), Label("stream", toxic->stream),
+                        Label("toxic", toxic->name), Label("type", toxic->type->name)),
+            value(proxy, *toxic));
       }
     });
   }

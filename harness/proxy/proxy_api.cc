@@ -116,7 +116,8 @@ ApiReply ProxyApi::Handle(const ApiRequest& request) {
     return {200, "application/json;charset=utf-8",
             "{\"version\": " + Json(version_).dump() + "}\n"};
   }
-  if (is(1, "metrics")) return {200, fmt::format("{}; charset=utf-8", kPrometheusType), Metrics(proxies_)};
+  if (is(1, "metrics"))
+    return {200, fmt::format("{}; charset=utf-8", kPrometheusType), Metrics(proxies_)};
   return NoSuchPage();
 }
 

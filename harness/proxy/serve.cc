@@ -88,10 +88,9 @@ int ServeProxies(const ServeSettings& settings) {
       return Fail(error->status == 400 ? kUsage : kNotStarted,
                   fmt::format("--config {}: {}", settings.config, error->message));
   }
-  const auto server =
-      HttpServer::Start(executor, {settings.host, static_cast<std::uint16_t>(settings.port)},
-                        [&api](const ApiRequest& request) { return api.Handle(request); },
-                        "X-Toxiproxy-Request-Id");
+  const auto server = HttpServer::Start(
+      executor, {settings.host, static_cast<std::uint16_t>(settings.port)},
+      [&api](const ApiRequest& request) { return api.Handle(request); }, "X-Toxiproxy-Request-Id");
   if (!server.ok()) return Fail(kNotStarted, Message(server.status()));
   boost::asio::signal_set signals(executor.io(), SIGINT, SIGTERM);
   signals.async_wait([&](const boost::system::error_code& error, int) {

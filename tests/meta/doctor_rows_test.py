@@ -173,7 +173,7 @@ def test_a1_combinations_of_settings():
 def test_a3_and_a4():
     with serving("squall-server", "--port", "0") as server:
         worker = ["--address", server["address"], "--task-queue", "foodtruck"]
-        with subprocess.Popen([BIN / "squall-worker", *worker], stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen([BIN / "squall-worker", *worker], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
             try:
                 for line in process.stdout:
                     if '"polling"' in line:

@@ -58,7 +58,7 @@ def test_healthy_and_its_formats():
         assert "healthy in" in text and "\033" not in text
         assert doctor("doctor", expect=HEALTHY, env=env, program="squall").splitlines()[0] == text.splitlines()[0]
         result = judged(expect=HEALTHY, env=env)
-        assert list(result) == ["schema", "verdict", "exit_code", "target", "cause", "findings", "checks", "settings", "milliseconds"]
+        assert list(result) == ["schema", "verdict", "exit_code", "target", "cause", "findings", "checks", "settings", "queue", "milliseconds"]
         assert result["schema"] == "squall-doctor/1" and result["verdict"] == "healthy" and result["cause"] is None
         assert [row["layer"] for row in result["checks"]] == ["settings", "dns", "tcp", "tls", "http2", "grpc", "grpc", "permission",
                                                               "namespace", "task queue"]

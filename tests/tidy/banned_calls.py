@@ -57,6 +57,7 @@ ALLOWED = (
     ("fixed port", "fakes/server/squall_*_main.cc", "examples in --help"),
     ("fixed port", "harness/doctor/*.cc", "Temporal's own ports, which settings name and SDKs take by default"),
     ("fixed port", "harness/proxy/serve.*", "Toxiproxy's own port, where its clients look, and examples in --help"),
+    ("fixed port", "tests/meta/doctor_network_test.py", "where resolvers ask, in a network of the test's own"),
     ("fixed port", "tests/unit/*", "texts of addresses, given to parsers and state machines that open nothing"),
 )
 

@@ -52,11 +52,11 @@ Rpc& DoctorBed::Helper() {
     if (const std::string key = Get("TEMPORAL_API_KEY"); !key.empty())
       rpc.metadata.emplace("authorization", "Bearer " + key);
     const auto port = real_ ? real_->port : static_cast<std::uint16_t>(fake_->port(1));
-    helper_ = std::make_unique<Rpc>(
-        executor_,
-        std::make_unique<Channel>(executor_, Endpoint{"127.0.0.1", port}, nullptr,
-                                  clock_.WallNow()),
-        rpc);
+    helper_ =
+        std::make_unique<Rpc>(executor_,
+                              std::make_unique<Channel>(executor_, Endpoint{"127.0.0.1", port},
+                                                        nullptr, clock_.WallNow()),
+                              rpc);
   }
   return *helper_;
 }
@@ -78,9 +78,8 @@ void DoctorBed::PollAs(const std::string& queue, bool activities, const std::str
                        const std::string& build) {
   Helper().Start(
       Rpc::kWorkflowService, activities ? "PollActivityTaskQueue" : "PollWorkflowTaskQueue",
-      activities
-          ? VersionedPoll<service::PollActivityTaskQueueRequest>(queue, deployment, build)
-          : VersionedPoll<service::PollWorkflowTaskQueueRequest>(queue, deployment, build),
+      activities ? VersionedPoll<service::PollActivityTaskQueueRequest>(queue, deployment, build)
+                 : VersionedPoll<service::PollWorkflowTaskQueueRequest>(queue, deployment, build),
       std::chrono::seconds(60));
   // The fake takes calls of one connection in their order; a real server shows when it is there.
   service::DescribeTaskQueueRequest describe;
@@ -89,8 +88,8 @@ void DoctorBed::PollAs(const std::string& queue, bool activities, const std::str
                                           : enums::TASK_QUEUE_TYPE_WORKFLOW);
   const SteadyTime began = clock_.Now();
   const auto there = [&] {
-    const auto seen = Parsed<service::DescribeTaskQueueResponse>(
-        Answered("DescribeTaskQueue", Bytes(describe)));
+    const auto seen =
+        Parsed<service::DescribeTaskQueueResponse>(Answered("DescribeTaskQueue", Bytes(describe)));
     for (const auto& one : seen.pollers()) {
       if (one.deployment_options().build_id() == build) return true;
     }
@@ -109,9 +108,8 @@ void DoctorBed::MakeCurrent(const std::string& deployment, const std::string& bu
   const SteadyTime began = clock_.Now();
   // A real server knows the version a moment after its first poll.
   for (bool done = false; !done;) {
-    const CallPtr call =
-        Helper().Start(Rpc::kWorkflowService, "SetWorkerDeploymentCurrentVersion", Bytes(request),
-                       std::chrono::seconds(20));
+    const CallPtr call = Helper().Start(Rpc::kWorkflowService, "SetWorkerDeploymentCurrentVersion",
+                                        Bytes(request), std::chrono::seconds(20));
     SQUALL_CHECK(executor_.RunUntil([&] { return call->done; }, Scaled(std::chrono::seconds(20))),
                  "SetWorkerDeploymentCurrentVersion");
     done = call->response.status.ok();

@@ -55,55 +55,53 @@ struct ConnectProxy::Impl : std::enable_shared_from_this<ConnectProxy::Impl> {
 
   void Decide(const PairPtr& pair) {
     if (script.status.empty()) return;
-    const std::string wanted = "Proxy-Authorization: Basic " +
-                               wire::Base64Encode(script.credentials) + "\r\n";
+    const std::string wanted =
+        "Proxy-Authorization: Basic " + wire::Base64Encode(script.credentials) + "\r\n";
     if (!script.credentials.empty() && pair->head.find(wanted) == std::string::npos)
       return Answer(pair, "407 Proxy Authentication Required", false);
     if (!script.status.starts_with("200") || !pair->head.starts_with("CONNECT "))
       return Answer(pair, script.status, false);
-    pair->server.async_connect(
-        tcp::endpoint(asio::ip::address_v4::loopback(), upstream),
-        [self = shared_from_this(), pair](const error_code& error) {
-          if (self->closed) return;
-          self->Answer(pair, error ? "502 Bad Gateway" : self->script.status, !error);
-        });
+    pair->server.async_connect(tcp::endpoint(asio::ip::address_v4::loopback(), upstream),
+                               [self = shared_from_this(), pair](const error_code& error) {
+                                 if (self->closed) return;
+                                 self->Answer(pair, error ? "502 Bad Gateway" : self->script.status,
+                                              !error);
+                               });
   }
 
   void Answer(const PairPtr& pair, const std::string& status, bool lead_on) {
     pair->out = fmt::format("HTTP/1.1 {}\r\n{}\r\n", status,
                             lead_on ? "" : "Server: squid\r\nConnection: close\r\n");
-    asio::async_write(pair->client, asio::buffer(pair->out),
-                      [self = shared_from_this(), pair, lead_on](const error_code& error,
-                                                                std::size_t) {
-                        if (error || self->closed) return;
-                        error_code ignored;
-                        if (!lead_on) {
-                          pair->client.shutdown(tcp::socket::shutdown_send, ignored);
-                          return;
-                        }
-                        self->Carry(pair, pair->client, pair->server, pair->up);
-                        self->Carry(pair, pair->server, pair->client, pair->down);
-                      });
+    asio::async_write(
+        pair->client, asio::buffer(pair->out),
+        [self = shared_from_this(), pair, lead_on](const error_code& error, std::size_t) {
+          if (error || self->closed) return;
+          error_code ignored;
+          if (!lead_on) {
+            pair->client.shutdown(tcp::socket::shutdown_send, ignored);
+            return;
+          }
+          self->Carry(pair, pair->client, pair->server, pair->up);
+          self->Carry(pair, pair->server, pair->client, pair->down);
+        });
   }
 
   void Carry(const PairPtr& pair, tcp::socket& from, tcp::socket& to,
              std::array<char, 16384>& buffer) {
-    from.async_read_some(
-        asio::buffer(buffer),
-        [self = shared_from_this(), pair, &from, &to, &buffer](const error_code& error,
-                                                              std::size_t size) {
-          if (self->closed) return;
-          error_code ignored;
-          if (error) {
-            to.shutdown(tcp::socket::shutdown_send, ignored);
-            return;
-          }
-          asio::async_write(to, asio::buffer(buffer.data(), size),
-                            [self, pair, &from, &to, &buffer](const error_code& failed,
-                                                             std::size_t) {
-                              if (!failed && !self->closed) self->Carry(pair, from, to, buffer);
-                            });
-        });
+    from.async_read_some(asio::buffer(buffer), [self = shared_from_this(), pair, &from, &to,
+                                                &buffer](const error_code& error,
+                                                         std::size_t size) {
+      if (self->closed) return;
+      error_code ignored;
+      if (error) {
+        to.shutdown(tcp::socket::shutdown_send, ignored);
+        return;
+      }
+      asio::async_write(to, asio::buffer(buffer.data(), size),
+                        [self, pair, &from, &to, &buffer](const error_code& failed, std::size_t) {
+                          if (!failed && !self->closed) self->Carry(pair, from, to, buffer);
+                        });
+    });
   }
 
   const std::uint16_t upstream;

@@ -162,7 +162,9 @@ TEST(DoctorCasesTest, TheRightCauseIsNamedFirst) {
   std::string wrong;
   for (const std::string& one : tally.wrong) wrong += "\n  " + one;
   EXPECT_EQ(tally.healthy_wrongly, 0u);
-  if (only == nullptr) EXPECT_GE(causes.size(), 31u);
+  if (only == nullptr) {
+    EXPECT_GE(causes.size(), 31u);
+  }
   for (const std::string& one : tally.slow) std::printf("slow: %s\n", one.c_str());
   EXPECT_GE(static_cast<double>(tally.right), 0.99 * static_cast<double>(tally.cases)) << wrong;
   EXPECT_LE(tally.slowest_silent, Scaled(3s));

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "tests/integration/doctor/cases.h"
 
@@ -79,7 +80,7 @@ class Drawer {
 
  private:
   DoctorCase Any() {
-    switch (rng_.Below(14)) {
+    switch (rng_.Below(19)) {
       case 0:
         return Healthy();
       case 1:
@@ -105,6 +106,16 @@ class Drawer {
         return Banner();
       case 12:
         return Queue();
+      case 13:
+        return Proxy();
+      case 14:
+        return ProxyOfGo();
+      case 15:
+        return Type();
+      case 16:
+        return Attribute();
+      case 17:
+        return Version();
       default:
         return Network();
     }
@@ -360,6 +371,113 @@ class Drawer {
                   bed.Address(bed.ClosedPort());
                 }};
     }
+  }
+
+  DoctorCase Proxy() {
+    static constexpr std::array<Label, 9> kAnswers = {
+        {{"403 Forbidden", "proxy.refused"},
+         {"405 Method Not Allowed", "proxy.refused"},
+         {"400 Bad Request", "proxy.refused"},
+         {"500 Internal Error", "proxy.no_upstream"},
+         {"502 Bad Gateway", "proxy.no_upstream"},
+         {"504 Gateway Timeout", "proxy.no_upstream"},
+         {"200 OK", "healthy"},
+         {"200 Connection established", "healthy"},
+         {"407 Proxy Authentication Required", "proxy.credentials"}}};
+    const Label answer = Pick(rng_, kAnswers);
+    const Path path = AnyPath();
+    const std::string login = Word(rng_, 3, 9) + ":" + Word(rng_, 6, 20);
+    const bool guarded = rng_.Below(2) == 0;
+    return {
+        fmt::format("HTTP proxy {}, {}", answer.what, PathName(path)), std::string(answer.expected),
+        [=, own = Own()](DoctorBed& bed) {
+          bed.Serve(path);
+          Harmless(bed, own);
+          bed.GoThrough({.status = std::string(answer.what), .credentials = guarded ? login : ""});
+          bed.sources.proxy_credentials = login;
+        }};
+  }
+
+  // A name that only the proxy knows, and NO_PROXY that has it in it or has not.
+  DoctorCase ProxyOfGo() {
+    const std::string domain = Word(rng_, 4, 9) + ".invalid",
+                      host = Word(rng_, 3, 8) + "." + domain;
+    const std::string other = Word(rng_, 4, 9) + ".test";
+    const std::array<std::pair<std::string, bool>, 6> entries = {{{domain, true},
+                                                                  {"." + domain, true},
+                                                                  {"x.test, *." + domain, true},
+                                                                  {other, false},
+                                                                  {host + ":1", false},
+                                                                  {"." + host, false}}};
+    const auto [no_proxy, left_out] = Pick(rng_, entries);
+    return {fmt::format("Go's proxy for {}, NO_PROXY {}", host, no_proxy),
+            left_out ? "dns.no_such_name" : "healthy",
+            [host = host, no_proxy = no_proxy](DoctorBed& bed) {
+              bed.Serve(Path::kPlain);
+              bed.GoThrough({});
+              bed.Set("HTTPS_PROXY", std::exchange(bed.sources.proxy, ""));
+              bed.Set("NO_PROXY", no_proxy);
+              bed.Set("TEMPORAL_ADDRESS", host + ":7233");
+              bed.options.sdk = *ParseSdk("go/1.50.0");
+            }};
+  }
+
+  DoctorCase Type() {
+    static constexpr std::array<std::string_view, 3> kTexts = {
+        "unable to find {} type: {}. Supported types: [A, B]",
+        "{} {} is not registered on this worker, available: a, b",
+        "{} '{}': no such function is exported by the workflow bundle"};
+    const std::string type = Word(rng_, 4, 20), queue = Word(rng_, 6, 14);
+    const std::string text = fmt::format(fmt::runtime(Pick(rng_, kTexts)), "workflow", type);
+    const Path path = AnyPath();
+    const bool activity = rng_.Below(2) == 0, missing = rng_.Below(2) == 0;
+    return {fmt::format("{} type {}, {}", activity ? "activity" : "workflow", type, PathName(path)),
+            missing ? "worker.type_not_registered" : "healthy", [=](DoctorBed& bed) {
+              bed.Serve(path);
+              bed.Set("TEMPORAL_TASK_QUEUE", queue);
+              bed.StartWorkflow(queue, activity ? "Some" : type);
+              bed.DoWorkflowTask(queue, activity ? type : "", !activity && missing ? text : "");
+              if (activity) bed.DoActivityTask(queue, missing ? text : "");
+              bed.AwaitListed(queue);
+              (activity ? bed.options.expectations.activity_types
+                        : bed.options.expectations.workflow_types) = {type};
+            }};
+  }
+
+  DoctorCase Attribute() {
+    static constexpr std::array<std::string_view, 6> kTypes = {"Text", "Keyword",  "Int",
+                                                               "Bool", "Datetime", "KeywordList"};
+    const std::string name = Word(rng_, 6, 16), type(Pick(rng_, kTypes)), other(Pick(rng_, kTypes));
+    const bool slip = rng_.Below(3) == 0;
+    const std::string asked = slip ? Slip(rng_, name, 0) : name;
+    const Path path = AnyPath();
+    return {fmt::format("search attribute {} of {}, {}", asked, type, PathName(path)),
+            slip            ? "types.search_attribute_missing"
+            : other != type ? "types.search_attribute_type"
+                            : "healthy",
+            [=](DoctorBed& bed) {
+              fakes::FakeServerOptions server;
+              server.engine.search_attributes = {{name, other}};
+              bed.Serve(path, std::move(server));
+              bed.options.expectations.search_attributes = {{asked, type}};
+            }};
+  }
+
+  DoctorCase Version() {
+    const std::string queue = Word(rng_, 6, 14), deployment = Word(rng_, 3, 10),
+                      build = Word(rng_, 4, 12);
+    const bool current = rng_.Below(2) == 0;
+    const Path path = AnyPath();
+    return {fmt::format("version {}.{}, {}", deployment, build, PathName(path)),
+            current ? "healthy" : "queue.version_not_current", [=, own = Own()](DoctorBed& bed) {
+              bed.Serve(path);
+              bed.Set("TEMPORAL_TASK_QUEUE", queue);
+              bed.options.stage = Stage::kIntegration;
+              for (const bool activities : {false, true})
+                bed.PollAs(queue, activities, deployment, build);
+              if (current) bed.MakeCurrent(deployment, build);
+              Harmless(bed, own);
+            }};
   }
 
   Rng rng_;

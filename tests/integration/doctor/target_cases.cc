@@ -175,9 +175,8 @@ class TargetCaseList {
       bed.options.stage = Stage::kIntegration;
       return name;
     };
-    AddPaths("nobody polls", "queue.no_poller", [queue](DoctorBed& bed, Path path) {
-      bed.StartWorkflow(queue(bed, path));
-    });
+    AddPaths("nobody polls", "queue.no_poller",
+             [queue](DoctorBed& bed, Path path) { bed.StartWorkflow(queue(bed, path)); });
     AddPaths("somebody polls another spelling", "queue.near_miss",
              [queue](DoctorBed& bed, Path path) {
                std::string other = queue(bed, path);
@@ -424,13 +423,28 @@ std::vector<DoctorCase> TargetCases() { return TargetCaseList().Make(); }
 
 std::vector<DoctorCase> RealCases(const RealServer& real) {
   // By what their names begin with: those that need nothing of the fake's.
-  constexpr std::string_view kPlayable[] = {
-      "healthy", "nobody polls", "somebody polls another spelling", "only activities are polled for",
-      "refused", "accepted and reset", "another port of the host", "black hole",
-      "packets are dropped", "plaintext to", "HTTP proxy leads", "HTTP proxy wants",
-      "HTTP proxy takes", "namespace missing behind", "go: ", "grpc-js: ", "workflow type that",
-      "activity type that", "types that the worker has", "a type that nobody",
-      "search attribute is ", "pollers of "};
+  constexpr std::string_view kPlayable[] = {"healthy",
+                                            "nobody polls",
+                                            "somebody polls another spelling",
+                                            "only activities are polled for",
+                                            "refused",
+                                            "accepted and reset",
+                                            "another port of the host",
+                                            "black hole",
+                                            "packets are dropped",
+                                            "plaintext to",
+                                            "HTTP proxy leads",
+                                            "HTTP proxy wants",
+                                            "HTTP proxy takes",
+                                            "namespace missing behind",
+                                            "go: ",
+                                            "grpc-js: ",
+                                            "workflow type that",
+                                            "activity type that",
+                                            "types that the worker has",
+                                            "a type that nobody",
+                                            "search attribute is ",
+                                            "pollers of "};
   std::vector<DoctorCase> cases = {
       {"namespace missing", "namespace.missing",
        [](DoctorBed& bed) {
@@ -461,9 +475,8 @@ std::vector<DoctorCase> RealCases(const RealServer& real) {
   };
   for (auto list : {TargetCases(), WayCases()}) {
     for (DoctorCase& one : list) {
-      if (std::ranges::any_of(kPlayable, [&one](std::string_view begin) {
-            return one.name.starts_with(begin);
-          }))
+      if (std::ranges::any_of(
+              kPlayable, [&one](std::string_view begin) { return one.name.starts_with(begin); }))
         cases.push_back(std::move(one));
     }
   }

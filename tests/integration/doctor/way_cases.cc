@@ -99,8 +99,8 @@ class WayCaseList {
     });
     Add("HTTP proxy with a certificate of its own", "tls.intercepted", [](DoctorBed& bed) {
       Rng rng(7);
-      auto inspector = wire::CertificateAuthority::Create(
-          {.common_name = "Netskope CA"}, RealClock().WallNow(), rng);
+      auto inspector = wire::CertificateAuthority::Create({.common_name = "Netskope CA"},
+                                                          RealClock().WallNow(), rng);
       fakes::FakeServerOptions server;
       server.tls = wire::TlsServerOptions{};
       server.tls->identity = inspector.Issue(
@@ -109,12 +109,13 @@ class WayCaseList {
       bed.GoThrough({});
     });
     Add("HTTP proxy's port speaks SSH", "proxy.other_protocol", [](DoctorBed& bed) {
-      bed.Say({.banner = "SSH-2.0-OpenSSH_9.2p1\r\n", .answer = [](std::string_view) { return ""; }});
+      bed.Say(
+          {.banner = "SSH-2.0-OpenSSH_9.2p1\r\n", .answer = [](std::string_view) { return ""; }});
       bed.sources.proxy = bed.Get("TEMPORAL_ADDRESS");
     });
     Add("--proxy without a port", "settings.proxy_form", [](DoctorBed& bed) {
       bed.Set("TEMPORAL_ADDRESS", "temporal:7233");
-      bed.sources.proxy = "proxy.corp";
+      bed.sources.proxy = "proxy.example";
       bed.options.stage = Stage::kConfig;
     });
     Environments();
@@ -262,7 +263,8 @@ class WayCaseList {
     AddPaths("pollers of a version that is not current", "queue.version_not_current",
              [versioned](DoctorBed& bed, Path path) {
                const std::string queue = versioned(bed, path), shop = bed.Unique("shop");
-               for (const bool activities : {false, true}) bed.PollAs(queue, activities, shop, "b1");
+               for (const bool activities : {false, true})
+                 bed.PollAs(queue, activities, shop, "b1");
              });
     AddPaths("the current version has no pollers", "queue.version_unpolled",
              [](DoctorBed& bed, Path path) {
@@ -271,11 +273,13 @@ class WayCaseList {
                bed.Serve(path, std::move(server));
                bed.options.stage = Stage::kIntegration;
                const std::string queue = Queue(bed);
-               for (const bool activities : {false, true}) bed.PollAs(queue, activities, "shop", "b1");
+               for (const bool activities : {false, true})
+                 bed.PollAs(queue, activities, "shop", "b1");
                bed.MakeCurrent("shop", "b1");
                // The workers of that version are not heard of for two minutes, and others come.
                bed.ServerClock(Duration::zero());
-               for (const bool activities : {false, true}) bed.PollAs(queue, activities, "shop", "b2");
+               for (const bool activities : {false, true})
+                 bed.PollAs(queue, activities, "shop", "b2");
              });
     // They would be healthy for polls of the same age.
     AddPaths("pollers that have gone", "queue.stale_pollers", [](DoctorBed& bed, Path path) {

@@ -22,26 +22,29 @@ ProxyChoice Choose(std::string_view sdk, const Set& set, const harness::HostPort
 std::string Through(std::string_view sdk, const Set& set,
                     const harness::HostPort& target = kCloud) {
   const ProxyChoice choice = Choose(sdk, set, target);
-  return choice.proxy ? fmt::format("{} by {}", choice.proxy->where.ToString(), choice.proxy->source)
-                      : "";
+  return choice.proxy
+             ? fmt::format("{} by {}", choice.proxy->where.ToString(), choice.proxy->source)
+             : "";
 }
 
 TEST(HttpProxyTest, GoReadsHttpsProxyInBothSpellings) {
-  EXPECT_EQ(Through("go", {{"HTTPS_PROXY", "http://proxy.corp:3128"}}),
-            "proxy.corp:3128 by HTTPS_PROXY");
-  EXPECT_EQ(Through("go", {{"https_proxy", "proxy.corp:3128"}}), "proxy.corp:3128 by https_proxy");
+  EXPECT_EQ(Through("go", {{"HTTPS_PROXY", "http://proxy.example:3128"}}),
+            "proxy.example:3128 by HTTPS_PROXY");
+  EXPECT_EQ(Through("go", {{"https_proxy", "proxy.example:3128"}}),
+            "proxy.example:3128 by https_proxy");
   EXPECT_EQ(Through("go", {{"HTTPS_PROXY", ""}, {"https_proxy", "http://b:1"}}),
             "b:1 by https_proxy");
   EXPECT_EQ(Through("go", {{"HTTP_PROXY", "http://a:1"}, {"grpc_proxy", "http://b:1"}}), "");
   // grpc-go's resolver takes 443 where none is given, and never speaks TLS to a proxy.
-  EXPECT_EQ(Through("go", {{"HTTPS_PROXY", "http://proxy.corp"}}), "proxy.corp:443 by HTTPS_PROXY");
-  EXPECT_THAT(Choose("go", {{"HTTPS_PROXY", "https://proxy.corp:1"}}).notes,
+  EXPECT_EQ(Through("go", {{"HTTPS_PROXY", "http://proxy.example"}}),
+            "proxy.example:443 by HTTPS_PROXY");
+  EXPECT_THAT(Choose("go", {{"HTTPS_PROXY", "https://proxy.example:1"}}).notes,
               ElementsAre(HasSubstr("plain HTTP")));
   EXPECT_THAT(Choose("go", {{"HTTPS_PROXY", "http://a b:1"}}).problem, HasSubstr("no URL"));
 }
 
 TEST(HttpProxyTest, GoLeavesOutLoopbackAndWhatNoProxySays) {
-  const std::string proxy = "http://proxy.corp:3128";
+  const std::string proxy = "http://proxy.example:3128";
   EXPECT_EQ(Through("go", {{"HTTPS_PROXY", proxy}}, {"localhost", 7233}), "");
   EXPECT_EQ(Through("go", {{"HTTPS_PROXY", proxy}}, {"127.0.0.2", 7233}), "");
   EXPECT_EQ(Through("go", {{"HTTPS_PROXY", proxy}}, {"::1", 7233}), "");
@@ -80,8 +83,8 @@ TEST(HttpProxyTest, GrpcJsHasNamesAndRulesOfItsOwn) {
   EXPECT_EQ(Through("grpc-js", {{"https_proxy", "http://b:2"}, {"no_proxy", "x.org,"}}), "");
   EXPECT_NE(Through("grpc-js", {{"https_proxy", "http://b:2"}, {"no_proxy", "x.org, tmprl.cloud"}}),
             "");
-  EXPECT_EQ(Through("grpc-js", {{"https_proxy", "http://b:2"}, {"no_grpc_proxy", "cloud"},
-                                {"no_proxy", "x"}}),
+  EXPECT_EQ(Through("grpc-js",
+                    {{"https_proxy", "http://b:2"}, {"no_grpc_proxy", "cloud"}, {"no_proxy", "x"}}),
             "");
   EXPECT_EQ(Through("grpc-js", {{"https_proxy", "http://b:2"}, {"no_proxy", "10.0.0.0/8"}},
                     {"10.1.2.3", 1}),
@@ -108,7 +111,8 @@ TEST(HttpProxyTest, CoreIsGivenOneAndReadsNone) {
 TEST(HttpProxyTest, WithoutAnSdkItSaysWhoWouldGoThrough) {
   EXPECT_THAT(Choose("", {{"HTTPS_PROXY", "http://a:1"}}).notes,
               ElementsAre(HasSubstr("Go's SDK goes through that proxy")));
-  EXPECT_THAT(Choose("", {{"https_proxy", "http://a:1"}}).notes, ElementsAre(HasSubstr("go through")));
+  EXPECT_THAT(Choose("", {{"https_proxy", "http://a:1"}}).notes,
+              ElementsAre(HasSubstr("go through")));
   EXPECT_THAT(Choose("", {{"HTTP_PROXY", "http://a:1"}}).notes, IsEmpty());
   EXPECT_THAT(Choose("", {}).notes, IsEmpty());
 }

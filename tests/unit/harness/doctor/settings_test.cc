@@ -65,6 +65,9 @@ TEST(SettingsTest, FlagsOverrideTheEnvironmentThatFilesThatTheProfile) {
   const Settings settings = ReadSettings(sources);
   EXPECT_EQ(TextOf(settings, Setting::kNamespace), "flag");
   EXPECT_EQ(SourceOf(settings, Setting::kNamespace), "--namespace");
+  EXPECT_THAT(settings.Rows(),
+              Contains(Field(&SettingRow::source,
+                             "--namespace, over TEMPORAL_NAMESPACE in the environment")));
   EXPECT_EQ(TextOf(settings, Setting::kAddress), "environment:1");
   EXPECT_EQ(SourceOf(settings, Setting::kAddress), "TEMPORAL_ADDRESS in the environment");
   EXPECT_EQ(SourceOf(settings, Setting::kTaskQueue), "TEMPORAL_TASK_QUEUE in b.env");

@@ -1,8 +1,8 @@
 #include "harness/doctor/values.h"
 
-#include "harness/doctor/near_name.h"
-
 #include <gmock/gmock.h>
+
+#include "harness/doctor/near_name.h"
 
 namespace squall::doctor {
 namespace {

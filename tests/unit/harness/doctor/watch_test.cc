@@ -15,7 +15,11 @@ Diagnosis HealthyWith(std::int64_t pollers) {
   diagnosis.complete = true;
   diagnosis.target = "temporal:1";
   diagnosis.took = std::chrono::milliseconds(70);
-  diagnosis.queue = QueueFigures{pollers, pollers, 0};
+  diagnosis.queue = QueueFigures{pollers, pollers, 0, {}};
+  for (std::int64_t i = 0; i < pollers; ++i) {
+    diagnosis.queue->pollers.push_back(
+        {"activity", fmt::format("{}@<host>", i), "shop.b1", std::chrono::milliseconds(1500 + i)});
+  }
   diagnosis.Row(Layer::kTcp, "", State::kOk, "<open>");
   return diagnosis;
 }
@@ -52,12 +56,14 @@ TEST(WatchTest, MetricsAndPageShowTheLastLook) {
        {"squall_doctor_examinations_total 2\n",
         "squall_doctor_causes_total{cause=\"tcp.refused\"} 1\n", "squall_doctor_healthy 1\n",
         "squall_doctor_pollers{kind=\"activity\"} 3\n", "squall_doctor_backlog_tasks 0\n",
+        "squall_doctor_last_poll_seconds{kind=\"activity\"} 1.500\n",
         "squall_doctor_layer_ok{layer=\"tcp\"} 1\n"}) {
     EXPECT_THAT(metrics, HasSubstr(line));
   }
   const std::string page = state.Page();
   EXPECT_THAT(page, HasSubstr("<h1>healthy</h1>"));
   EXPECT_THAT(page, HasSubstr("&lt;open&gt;"));
+  EXPECT_THAT(page, HasSubstr("<td>activity</td><td>2@&lt;host&gt;</td><td>shop.b1</td>"));
   EXPECT_THAT(page, Not(HasSubstr("<open>")));
 }
 
