@@ -372,6 +372,10 @@ class DoctorProgram {
       options.sdk = *std::move(sdk);
     }
     SQUALL_ASSIGN_OR_RETURN(options.expectations, Expected());
+    if (options.stage == Stage::kConfig && (args_.deep || !args_.canary.empty()))
+      return Complain("--stage config connects to nothing: it goes without --deep and --canary");
+    if (options.stage < Stage::kIntegration && !options.expectations.empty())
+      return Complain("--expect-... needs --stage integration or all: it is about the task queue");
     options.expect_pollers = args_.expect_pollers;
     options.other_ports = args_.ports;
     options.patience = args_.patience;

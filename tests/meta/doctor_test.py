@@ -94,6 +94,13 @@ def test_exit_codes_and_usage():
         (["--diff", "nowhere.env", "nowhere.env"], "nowhere.env: No such file or directory"),
         (["--api-key-variable", "NOWHERE"], "NOWHERE is not set"),
         (["--tls", "--no-tls"], "excludes"),
+        (["--sdk", "pyhton/1.35.0"], "'pyhton' is none of core, python, typescript, dotnet, ruby, go, grpc-js (did you mean 'python'?)"),
+        (["--sdk", "go/latest"], "'latest' is no version"),
+        (["--proxy", "user:secret@proxy:3128"], "--proxy-credentials-variable"),
+        (["--proxy-credentials-variable", "NOWHERE"], "NOWHERE is not set"),
+        (["--expect-search-attribute", "Amount=Decimal"], "types are Text, Keyword, Int, Double, Bool, Datetime, KeywordList"),
+        (["--stage", "component", "--expect-workflow-type", "X"], "needs --stage integration or all"),
+        (["--stage", "config", "--deep"], "connects to nothing"),
     ):
         assert text in doctor(*arguments, expect=USAGE), (arguments, doctor(*arguments))
     assert "Exit codes" in doctor("--help", expect=0)

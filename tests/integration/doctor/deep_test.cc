@@ -16,7 +16,7 @@ std::string CauseNamed(const Diagnosis& diagnosis) {
 }
 std::string DetailOf(const Diagnosis& diagnosis, std::string_view row) {
   for (const Check& check : diagnosis.checks) {
-    if (check.name == row) return check.detail;
+    if ((check.name.empty() ? LayerName(check.layer) : check.name) == row) return check.detail;
   }
   return "no such row";
 }
