@@ -32,6 +32,7 @@ struct Text {
 constexpr Text kTexts[] = {
     {"1.30", "priority key can't be negative", "PriorityKey can't be negative"},
     {"1.32", "workflow type not set", "WorkflowType is not set on request."},
+    {"1.32", "signal not set", "SignalName is not set on request."},
     {"1.30", "invalid query: operation is not supported: 'ORDER BY' clause",
      "invalid query: operation is not supported: 'order by' clause"},
     {"1.30", "invalid query: operation is not supported: 'GROUP BY' clause is not supported for",
