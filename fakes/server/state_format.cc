@@ -111,8 +111,8 @@ std::optional<std::string_view> WholeFrame(std::string_view file, std::size_t of
 
 Header HeaderOf(const EngineOptions& options) {
   Header header;
-  const auto add = [&header](std::string name, std::string value) {
-    header.options.emplace_back(std::move(name), std::move(value));
+  const auto add = [&header](std::string_view name, std::string_view value) {
+    header.options.emplace_back(name, value);
   };
   const auto flag = [](bool on) { return std::string(on ? "on" : "off"); };
   add("seed", fmt::format("{}", options.seed));
