@@ -111,7 +111,9 @@ class DoctorBed {
   // The same by a worker of a version ("deployment.build").
   void PollAs(const std::string& queue, bool activities, const std::string& deployment,
               const std::string& build);
-  void MakeCurrent(const std::string& deployment, const std::string& build);
+  // Until both kinds of the queue's tasks go there.
+  void MakeCurrent(const std::string& queue, const std::string& deployment,
+                   const std::string& build);
   // A workflow is started on the queue.
   void StartWorkflow(const std::string& queue, const std::string& type = "Ping");
   // A worker takes one workflow task of the queue: it schedules this activity (""  none) there, or
@@ -133,6 +135,9 @@ class DoctorBed {
 
  private:
   Rpc& Helper();
+  // Asks until the queue is as it shall be.
+  void AwaitQueue(const std::string& queue, bool activities, std::string_view otherwise,
+                  const std::function<bool(const std::string&)>& is);
   // One call of the helper's, answered OK.
   std::string Answered(std::string_view method, const std::string& request);
 

@@ -81,25 +81,29 @@ void DoctorBed::PollAs(const std::string& queue, bool activities, const std::str
       activities ? VersionedPoll<service::PollActivityTaskQueueRequest>(queue, deployment, build)
                  : VersionedPoll<service::PollWorkflowTaskQueueRequest>(queue, deployment, build),
       std::chrono::seconds(60));
-  // The fake takes calls of one connection in their order; a real server shows when it is there.
+  // A real server shows it a moment later.
+  AwaitQueue(queue, activities, "no poller is shown", [&build](const std::string& answer) {
+    const auto seen = Parsed<service::DescribeTaskQueueResponse>(answer);
+    for (const auto& one : seen.pollers()) {
+      if (one.deployment_options().build_id() == build) return true;
+    }
+    return false;
+  });
+}
+
+void DoctorBed::AwaitQueue(const std::string& queue, bool activities, std::string_view otherwise,
+                           const std::function<bool(const std::string&)>& is) {
   service::DescribeTaskQueueRequest describe;
   describe.mutable_task_queue()->set_name(queue);
   describe.set_task_queue_type(activities ? enums::TASK_QUEUE_TYPE_ACTIVITY
                                           : enums::TASK_QUEUE_TYPE_WORKFLOW);
   const SteadyTime began = clock_.Now();
-  const auto there = [&] {
-    const auto seen =
-        Parsed<service::DescribeTaskQueueResponse>(Answered("DescribeTaskQueue", Bytes(describe)));
-    for (const auto& one : seen.pollers()) {
-      if (one.deployment_options().build_id() == build) return true;
-    }
-    return false;
-  };
-  while (!there())
-    SQUALL_CHECK(clock_.Now() - began < Scaled(std::chrono::seconds(20)), "no poller is shown");
+  while (!is(Answered("DescribeTaskQueue", Bytes(describe))))
+    SQUALL_CHECK(clock_.Now() - began < Scaled(std::chrono::seconds(20)), otherwise);
 }
 
-void DoctorBed::MakeCurrent(const std::string& deployment, const std::string& build) {
+void DoctorBed::MakeCurrent(const std::string& queue, const std::string& deployment,
+                            const std::string& build) {
   service::SetWorkerDeploymentCurrentVersionRequest request;
   request.set_deployment_name(deployment);
   request.set_build_id(build);
@@ -115,6 +119,15 @@ void DoctorBed::MakeCurrent(const std::string& deployment, const std::string& bu
     done = call->response.status.ok();
     SQUALL_CHECK(done || clock_.Now() - began < Scaled(std::chrono::seconds(20)),
                  call->response.status.message);
+  }
+  for (const bool activities : {false, true}) {
+    AwaitQueue(queue, activities, "the version does not get current",
+               [&build](const std::string& answer) {
+                 return Parsed<service::DescribeTaskQueueResponse>(answer)
+                            .versioning_info()
+                            .current_deployment_version()
+                            .build_id() == build;
+               });
   }
 }
 

@@ -475,7 +475,7 @@ class Drawer {
               bed.options.stage = Stage::kIntegration;
               for (const bool activities : {false, true})
                 bed.PollAs(queue, activities, deployment, build);
-              if (current) bed.MakeCurrent(deployment, build);
+              if (current) bed.MakeCurrent(queue, deployment, build);
               Harmless(bed, own);
             }};
   }

@@ -258,7 +258,7 @@ class WayCaseList {
     AddPaths("pollers of the current version", "healthy", [versioned](DoctorBed& bed, Path path) {
       const std::string queue = versioned(bed, path), shop = bed.Unique("shop");
       for (const bool activities : {false, true}) bed.PollAs(queue, activities, shop, "b1");
-      bed.MakeCurrent(shop, "b1");
+      bed.MakeCurrent(queue, shop, "b1");
     });
     AddPaths("pollers of a version that is not current", "queue.version_not_current",
              [versioned](DoctorBed& bed, Path path) {
@@ -275,7 +275,7 @@ class WayCaseList {
                const std::string queue = Queue(bed);
                for (const bool activities : {false, true})
                  bed.PollAs(queue, activities, "shop", "b1");
-               bed.MakeCurrent("shop", "b1");
+               bed.MakeCurrent(queue, "shop", "b1");
                // The workers of that version are not heard of for two minutes, and others come.
                bed.ServerClock(Duration::zero());
                for (const bool activities : {false, true})
