@@ -68,6 +68,21 @@ TEST(DoctorDeepTest, AConnectionThatForgetsPingsIsNamed) {
             "http.keepalive");
 }
 
+TEST(DoctorDeepTest, AServersClockThatIsAheadIsTold) {
+  DoctorBed bed(1);
+  fakes::FakeServerOptions server;
+  server.engine.long_poll = 300ms;
+  server.clock = bed.ServerClock(1min);
+  bed.options.deep = true;
+  bed.options.deep_options.poll = Scaled(2s);
+  bed.Serve(Path::kPlain, std::move(server));
+  const Diagnosis diagnosis = bed.Examine();
+  EXPECT_EQ(CauseNamed(diagnosis), "healthy");  // it works nevertheless
+  EXPECT_THAT(DetailOf(diagnosis, "clock"), HasSubstr("ahead of this one"));
+  EXPECT_THAT(diagnosis.findings,
+              ::testing::Contains(::testing::Field(&Finding::cause, "grpc.clock_skew")));
+}
+
 TEST(DoctorCanaryTest, ItsOwnCompletesOverEveryPath) {
   for (const Path path : kPaths) {
     DoctorBed bed(2);

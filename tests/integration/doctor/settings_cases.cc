@@ -79,6 +79,9 @@ std::vector<DoctorCase> SettingsCases() {
       return std::string("[profile.default\naddress = 1");
     };
   });
+  add("a line of .env that is none", "settings.config_file", [](DoctorBed& bed) {
+    bed.sources.env_files = {{".env", "TEMPORAL_TASK_QUEUE=orders\nTEMPORAL_NAMESPACE orders\n"}};
+  });
   add("no such profile", "settings.profile_missing", [](DoctorBed& bed) {
     bed.Set("TEMPORAL_CONFIG_FILE", "temporal.toml");
     bed.Set("TEMPORAL_PROFILE", "prdo");
