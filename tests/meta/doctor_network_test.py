@@ -7,6 +7,7 @@ Needs namespaces (root, or user namespaces); exits 77 where they are forbidden.
 import ctypes
 import os
 import re
+import shutil
 import socket
 import struct
 import subprocess
@@ -31,10 +32,12 @@ def go_inside():
     """This test again, in namespaces of its own."""
     rights = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     command = ["unshare", *rights, "--net", "--mount", "--propagation", "private"]
-    if subprocess.run([*command, "true"], capture_output=True, check=False).returncode != 0:
-        print("skipped: no namespaces here")
+    tools = all(shutil.which(tool) for tool in ("unshare", "ip", "mount"))
+    if not tools or subprocess.run([*command, "true"], capture_output=True, check=False).returncode != 0:
+        print("skipped: no namespaces here, or not the tools for them (util-linux, iproute2)")
         sys.exit(77)
     os.environ[INSIDE] = "1"
+    shutil.rmtree(FOLDER)  # the other process makes its own
     os.execvp("unshare", [*command, sys.executable, *sys.argv])
 
 

@@ -1,8 +1,10 @@
 """What the tests of squall doctor share: the real programs, started and asked. Usage of each: TEST BIN-FOLDER DOCUMENT [--write]."""
+import atexit
 import contextlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,6 +14,7 @@ WRITE = sys.argv[3:] == ["--write"]
 SCALE = float(os.environ.get("SQUALL_TIMEOUT_SCALE", "1"))
 HEALTHY, BROKEN, UNKNOWN, USAGE = 0, 1, 2, 3
 FOLDER = tempfile.mkdtemp(prefix="squall-doctor-test-")
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 # Nothing of the machine's own settings.
 CLEAN = {"PATH": os.environ["PATH"], "HOME": FOLDER}
 CLEAN |= {name: os.environ[name] for name in os.environ if name.endswith("SAN_OPTIONS")}
