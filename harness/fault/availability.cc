@@ -47,6 +47,8 @@ std::optional<std::string> Unmet(FaultNeed need, const FaultSurroundings& around
     case FaultNeed::kFaketime:
       if (FindFaketime()) return std::nullopt;
       return "libfaketime is not installed (apt-get install libfaketime)";
+    case FaultNeed::kFrontEnds:
+      return "only the simulator has servers of several front ends (--world sim)";
     case FaultNeed::kFrames:
       if (!around.foreign_tls) return std::nullopt;
       return "the server was given by its address and speaks TLS: nobody can stand in between";

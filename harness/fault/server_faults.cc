@@ -228,9 +228,24 @@ std::unique_ptr<FaultAction> MakeMisbehaves(const FaultParts& parts) {
   return std::make_unique<Misbehaves>(parts);
 }
 
+// Scenarios that need it are skipped (availability.cc).
+class Simulated final : public FaultAction {
+ public:
+  explicit Simulated(const FaultParts& parts) : fault_(parts.spec.fault) {}
+  void Inject(Done done) override {
+    done(MakeStatus(StatusCode::kUnimplemented, "the fault {} is simulated only", fault_));
+  }
+  void Heal(Done done) override { done(absl::OkStatus()); }
+  Status HealNow() override { return absl::OkStatus(); }
+
+ private:
+  const std::string fault_;
+};
+
 constexpr FaultFactory kServerFactories[] = {
     {"data_lost", MakeDataLost},
     {"delayed_start", MakeFault<DelayedStart>},
+    {"frontend_down", MakeFault<Simulated>},
     {"kill", MakeDown<Down::How::kKill>},
     {"namespace_delete", MakeFault<NamespaceDelete>},
     {"namespace_missing", MakeMisbehaves},
@@ -240,6 +255,7 @@ constexpr FaultFactory kServerFactories[] = {
     {"rate_limited", MakeMisbehaves},
     {"read_only", MakeMisbehaves},
     {"restart", MakeRestart},
+    {"rolling_restart", MakeFault<Simulated>},
     {"rpc_error", MakeMisbehaves},
     {"server_down", MakeDown<Down::How::kKill>},
     {"slow", MakeMisbehaves},

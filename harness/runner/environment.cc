@@ -122,6 +122,11 @@ std::optional<std::string> MissingRequirement(const Subject& subject, WorldKind 
     return fmt::format("not meant for the {} world", scenarios::WorldName(world));
   // squall-sim itself says what it cannot do.
   if (world == WorldKind::kSim) return std::nullopt;
+  for (const scenarios::ServerSpec& server : subject.topology.servers) {
+    if (server.frontends > 1)
+      return fmt::format("server {} has several front ends, which only the sim world has",
+                         server.name);
+  }
   if (auto missing = MissingFault(subject, world, external)) return missing;
   if (auto missing = CrossedWires(subject)) return missing;
   if (world == WorldKind::kReal) {

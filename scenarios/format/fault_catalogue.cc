@@ -62,6 +62,8 @@ std::string_view FaultNeedText(FaultNeed need) {
              "and its workers reach the link by name";
     case FaultNeed::kFaketime:
       return "libfaketime";
+    case FaultNeed::kFrontEnds:
+      return "the simulator";
     case FaultNeed::kFrames:
       return "a link whose other end speaks plaintext or TLS with squall's own certificates: what "
              "a "

@@ -40,6 +40,7 @@ enum class FaultNeed {
   kOwnWire,     // the same, and a second namespace with the link's workers at the end of a wire
   kOwnNames,    // a DNS server of squall's own for the whole subject
   kFaketime,    // a library that moves a program's wall clock
+  kFrontEnds,   // a server of several front ends, which only the simulator has
   kFrames,      // a link between ends that squall can stand between: TLS with its certificates
 };
 std::string_view FaultNeedText(FaultNeed need);  // "the fake server"

@@ -38,6 +38,7 @@ struct ServerSpec {
   TlsMode tls = TlsMode::kNone;  // fake world only: the dev server has none, an ingress gives it
   std::string certificate = "server";  // name in wire's certificate catalogue
   std::vector<std::string> api_keys;   // that it accepts, fake world only; empty: it asks for none
+  int frontends = 1;  // behind one name, each at an address of its own; sim world only
   bool keep_data =
       true;  // what a restart does to namespaces and workflows, unless the step says otherwise
   StartMode start = StartMode::kAuto;

@@ -181,6 +181,13 @@ std::vector<ObjectTable> MakeObjects() {
            {.name = "api_keys",
             .type = kTextList,
             .doc = "The API keys that it accepts; fake world only. Default: it asks for none."},
+           {.name = "frontends",
+            .type = kInt,
+            .doc = "So many front ends of the same server, behind one name that has an address for "
+                   "each; more than one in the sim world only.",
+            .default_text = "1",
+            .min = 1,
+            .max = 16},
            {.name = "data",
             .type = kWord,
             .doc = "What a restart does to namespaces and workflows.",

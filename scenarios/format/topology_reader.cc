@@ -97,6 +97,7 @@ class TopologyReader {
     server.tls = TlsFrom(object.params.Text("tls"));
     server.certificate = object.params.Text("certificate");
     server.api_keys = object.params.Texts("api_keys");
+    server.frontends = static_cast<int>(object.params.Int("frontends"));
     server.keep_data = object.params.Text("data") == "kept";
     server.start = StartFrom(object.params);
     topology_.servers.push_back(std::move(server));

@@ -100,6 +100,19 @@ Action RuleAction(SimWorld& world, Server& server, const InjectRequest& request,
           }};
 }
 
+// From this one on, one after the other.
+void RestartFronts(SimWorld& world, Server& server, std::size_t front, Duration down_for,
+                   Duration pause, Done done) {
+  server.EndFront(front);
+  world.loop().After(down_for, [&world, &server, front, down_for, pause, done = std::move(done)] {
+    server.StartFront(front);
+    if (front + 1 == server.fronts()) return done(absl::OkStatus());
+    world.loop().After(pause, [&world, &server, front, down_for, pause, done] {
+      RestartFronts(world, server, front + 1, down_for, pause, done);
+    });
+  });
+}
+
 Action ServerAction(SimWorld& world, Server& server, const InjectRequest& request) {
   const auto* spec = world.topology().Server(request.target);
   const bool keep = request.params.Has("keep_data")
@@ -147,6 +160,19 @@ Action ServerAction(SimWorld& world, Server& server, const InjectRequest& reques
               remove([add, done = std::move(done)](const Status& status) {
                 status.ok() ? add(done) : done(status);
               });
+            },
+            nullptr};
+  }
+  if (fault == "frontend_down") {
+    const auto front = static_cast<std::size_t>(request.params.Int("number")) - 1;
+    return Now(
+        world, [&server, front] { server.EndFront(front); },
+        [&server, front] { server.StartFront(front); });
+  }
+  if (fault == "rolling_restart") {
+    return {[&world, &server, down_for = request.params.Time("down_for"),
+             pause = request.params.Time("pause")](Done done) {
+              RestartFronts(world, server, 0, down_for, pause, std::move(done));
             },
             nullptr};
   }
@@ -377,8 +403,20 @@ std::string WhyNotSimulated(const scenarios::InjectStep& step, const scenarios::
   const bool rule = ActsByRule(step);
   if (step.target == FaultTarget::kServer) {
     static constexpr std::string_view kOfServers[] = {
-        "data_lost", "kill",    "namespace_delete", "namespace_reregister",
-        "pause",     "restart", "server_down",      "stop"};
+        "data_lost", "frontend_down",    "rolling_restart",
+        "kill",      "namespace_delete", "namespace_reregister",
+        "pause",     "restart",          "server_down",
+        "stop"};
+    if (step.fault == "frontend_down") {
+      for (const std::string& name : step.on) {
+        const int frontends = topology.Server(name)->frontends;
+        if (step.params.Int("number") > frontends)
+          return fmt::format("server {} has {} front end{}, not {}", name, frontends,
+                             frontends == 1 ? "" : "s", step.params.Int("number"));
+      }
+    }
+    if (!bytes && (step.fault == "frontend_down" || step.fault == "rolling_restart"))
+      return fmt::format("the fault {} acts on connections: calls have none", step.fault);
     if (is(kOfServers) || (bytes && rule) || step.fault == "rpc_error") return "";
     return rule ? fmt::format("the fault {} acts on a front end: calls are answered in process",
                               step.fault)

@@ -22,7 +22,7 @@ class Door final : public Listener {
     return behind_.expired() ? Answer::kRefuse : Answer::kAccept;
   }
   void OnConnection(const std::shared_ptr<Stream>& stream, const Endpoint& from) override {
-    if (const auto behind = behind_.lock()) behind->Accept(stream, from.ToString(), name_);
+    if (const auto behind = behind_.lock()) behind->Accept(stream, from.ToString(), name_, 0);
   }
 
  private:
@@ -92,7 +92,7 @@ Leg::Events TlsGate::EventsOf(std::uint64_t number, IngressSide side) {
 }
 
 void TlsGate::Accept(const std::shared_ptr<Stream>& stream, const std::string& peer,
-                     const std::string&) {
+                     const std::string&, std::size_t) {
   const std::uint64_t number = ingress_->Accept(Now(), peer);
   connections_[number].down =
       Leg::Attach(loop_, stream, Side::kServer, EventsOf(number, IngressSide::kDownstream));
@@ -211,7 +211,7 @@ void CallBalancer::Lose(std::uint64_t number, const std::string& why) {
 }
 
 void CallBalancer::Accept(const std::shared_ptr<Stream>& stream, const std::string& peer,
-                          const std::string&) {
+                          const std::string&, std::size_t) {
   const std::uint64_t number = balancer_.Accept(Now(), peer);
   transports_[number].leg = Leg::Attach(loop_, stream, Side::kServer, EventsOf(number));
   Settle();
@@ -344,8 +344,8 @@ void IngressNode::Stop() {
 }
 
 void IngressNode::Accept(const std::shared_ptr<Stream>& stream, const std::string& peer,
-                         const std::string& link) {
-  front_->Accept(stream, peer, link);
+                         const std::string& link, std::size_t front) {
+  front_->Accept(stream, peer, link, front);
 }
 
 }  // namespace squall::sim

@@ -38,7 +38,7 @@ class TlsGate final : public Acceptor {
 
   bool running() const override { return true; }
   void Accept(const std::shared_ptr<Stream>& stream, const std::string& peer,
-              const std::string& link) override;
+              const std::string& link, std::size_t front) override;
 
  private:
   struct Connection {
@@ -71,7 +71,7 @@ class CallBalancer final : public Acceptor {
 
   bool running() const override { return true; }
   void Accept(const std::shared_ptr<Stream>& stream, const std::string& peer,
-              const std::string& link) override;
+              const std::string& link, std::size_t front) override;
 
  private:
   struct Transport {
@@ -109,7 +109,7 @@ class IngressNode final : public Acceptor {
 
   bool running() const override { return front_ != nullptr; }
   void Accept(const std::shared_ptr<Stream>& stream, const std::string& peer,
-              const std::string& link) override;
+              const std::string& link, std::size_t front) override;
 
  private:
   Status Serve();

@@ -37,12 +37,14 @@ NetLink::NetLink(journal::Sink& journal, std::string name, Leads leads, Acceptor
   journal_.Append("proxy:" + name_, std::move(listening));
 }
 
-void NetLink::Tell(std::string_view what, const Connection& connection, const std::string& peer) {
+void NetLink::Tell(std::string_view what, const Connection& connection, const std::string& peer,
+                   std::string detail) {
   journal::ConnectionEvent event;
   event.what = what;
   event.link = name_;
   event.connection = connection.number;
   event.peer = peer;
+  event.detail = std::move(detail);
   if (connection.stream != nullptr && connection.stream->over()) {
     event.bytes_up = connection.stream->bytes(Side::kClient);
     event.bytes_down = connection.stream->bytes(Side::kServer);
@@ -120,7 +122,25 @@ void NetLink::LiftFault(const std::string& id) {
   }
 }
 
-Answer NetLink::OnSyn(const Endpoint& from) {
+class NetLink::DoorOf final : public Listener {
+ public:
+  DoorOf(std::shared_ptr<NetLink> link, std::size_t front)
+      : link_(std::move(link)), front_(front) {}
+  Answer OnSyn(const Endpoint& from) override { return link_->OnSyn(from, front_); }
+  void OnConnection(const std::shared_ptr<Stream>& stream, const Endpoint& from) override {
+    link_->OnConnection(stream, from, front_);
+  }
+
+ private:
+  const std::shared_ptr<NetLink> link_;
+  const std::size_t front_;
+};
+
+std::shared_ptr<Listener> NetLink::Door(std::size_t front) {
+  return std::make_shared<DoorOf>(shared_from_this(), front);
+}
+
+Answer NetLink::OnSyn(const Endpoint& from, std::size_t front) {
   Connection attempt;
   attempt.number = ++attempts_;
   Tell("attempt", attempt, from.ToString());
@@ -136,16 +156,17 @@ Answer NetLink::OnSyn(const Endpoint& from) {
     break;
   }
   if (answer == Answer::kAccept && leads_ == Leads::kNowhere) answer = Answer::kRefuse;
-  if (answer == Answer::kAccept && leads_ == Leads::kSomewhere && !behind_->running())
+  if (answer == Answer::kAccept && leads_ == Leads::kSomewhere && !behind_->Takes(front))
     answer = Answer::kRefuse;
   if (answer == Answer::kRefuse) Tell("refused", attempt, from.ToString());
   return answer;
 }
 
-void NetLink::OnConnection(const std::shared_ptr<Stream>& stream, const Endpoint& from) {
+void NetLink::OnConnection(const std::shared_ptr<Stream>& stream, const Endpoint& from,
+                           std::size_t front) {
   Connection connection{attempts_, stream, {}};
   const std::string peer = from.ToString();
-  Tell("accepted", connection, peer);
+  Tell("accepted", connection, peer, fronts() == 1 ? "" : fmt::format("front end {}", front + 1));
   std::erase_if(connections_, [](const Connection& old) { return old.stream->over(); });
   stream->on_over = [weak = weak_from_this(), number = connection.number,
                      stream_weak = std::weak_ptr<Stream>(stream), peer](bool reset) {
@@ -175,7 +196,7 @@ void NetLink::OnConnection(const std::shared_ptr<Stream>& stream, const Endpoint
   connections_.push_back(connection);
   if (leads_ == Leads::kSomewhere && !cut) {
     Tell("established", connection, peer);
-    behind_->Accept(stream, peer, name_);
+    behind_->Accept(stream, peer, name_, front);
   }
   if (cut) stream->Reset(Side::kServer);
 }

@@ -18,7 +18,7 @@
 
 namespace squall::sim {
 
-class NetLink final : public Listener, public std::enable_shared_from_this<NetLink> {
+class NetLink final : public std::enable_shared_from_this<NetLink> {
  public:
   enum class Leads { kSomewhere, kNowhere, kIntoSilence };
 
@@ -29,10 +29,15 @@ class NetLink final : public Listener, public std::enable_shared_from_this<NetLi
                 std::function<void()> on_hit);
   void LiftFault(const std::string& id);
 
-  Answer OnSyn(const Endpoint& from) override;
-  void OnConnection(const std::shared_ptr<Stream>& stream, const Endpoint& from) override;
+  // What listens at the link's addresses: one for each front end of what it leads to.
+  std::size_t fronts() const { return behind_ == nullptr ? 1 : behind_->fronts(); }
+  std::shared_ptr<Listener> Door(std::size_t front);
 
  private:
+  class DoorOf;
+  Answer OnSyn(const Endpoint& from, std::size_t front);
+  void OnConnection(const std::shared_ptr<Stream>& stream, const Endpoint& from, std::size_t front);
+
   struct Fault {
     std::string id, kind;
     scenarios::Params params;
@@ -49,7 +54,8 @@ class NetLink final : public Listener, public std::enable_shared_from_this<NetLi
   // Bytes set out from this side of a connection.
   void OnTraffic(std::uint64_t number, Side from);
   void Shape(Connection& connection, const Fault& fault, int sign);
-  void Tell(std::string_view what, const Connection& connection, const std::string& peer);
+  void Tell(std::string_view what, const Connection& connection, const std::string& peer,
+            std::string detail = "");
 
   journal::Sink& journal_;
   const std::string name_;

@@ -25,8 +25,13 @@ constexpr std::size_t kFirstRuled = 2;
 // The server's end of a connection. While the server is stopped its kernel keeps what comes.
 class Server::Connection final : public StreamEnd {
  public:
-  Connection(Server& server, std::shared_ptr<Stream> stream, std::string peer, std::size_t listener)
-      : server_(server), stream_(std::move(stream)), peer_(std::move(peer)), listener_(listener) {}
+  Connection(Server& server, std::shared_ptr<Stream> stream, std::string peer, std::size_t listener,
+             std::size_t front)
+      : server_(server),
+        stream_(std::move(stream)),
+        peer_(std::move(peer)),
+        listener_(listener),
+        front_(front) {}
 
   // The server's process takes it up.
   void Open() {
@@ -35,6 +40,8 @@ class Server::Connection final : public StreamEnd {
   }
   bool open() const { return number_ != 0; }
   std::uint64_t stream() const { return stream_->number(); }
+  std::uint64_t number() const { return number_; }
+  std::size_t front() const { return front_; }
 
   void OnBytes(std::string_view bytes) override {
     kept_ += bytes;
@@ -88,7 +95,7 @@ class Server::Connection final : public StreamEnd {
   Server& server_;
   const std::shared_ptr<Stream> stream_;
   const std::string peer_;
-  const std::size_t listener_;
+  const std::size_t listener_, front_;
   std::uint64_t number_ = 0;
   std::string kept_, unsent_;
   bool ended_ = false, reset_ = false;
@@ -153,7 +160,8 @@ Server::Server(Executor& loop, journal::Sink& journal, ServerOptions options)
       journal_(journal),
       options_(std::move(options)),
       source_("server:" + options_.name),
-      names_(journal, options_.name) {}
+      names_(journal, options_.name),
+      fronts_(options_.frontends, true) {}
 
 Server::~Server() { loop_.Cancel(timer_); }
 
@@ -197,6 +205,7 @@ void Server::Start(bool keep_data) {
   }
   running_ = true;
   paused_ = false;
+  fronts_.assign(fronts_.size(), true);
   Tell("ready", 0, "");
   Settle();
 }
@@ -347,12 +356,12 @@ void Server::Settle() {
 }
 
 void Server::Accept(const std::shared_ptr<Stream>& stream, const std::string& peer,
-                    const std::string& link) {
+                    const std::string& link, std::size_t front) {
   const auto& ruled = options_.ruled_links;
   const auto it = std::find(ruled.begin(), ruled.end(), link);
   const std::size_t listener =
       it == ruled.end() ? 0 : kFirstRuled + static_cast<std::size_t>(it - ruled.begin());
-  auto connection = std::make_shared<Connection>(*this, stream, peer, listener);
+  auto connection = std::make_shared<Connection>(*this, stream, peer, listener, front);
   stream->Attach(Side::kServer, connection);
   waiting_[stream->number()] = connection;
   if (paused_) return;
@@ -391,6 +400,27 @@ void Server::CloseConnections() {
   for (const auto& [number, connection] : std::exchange(waiting_, {})) connection->Abandon();
   loopback_ = nullptr;
   answered_.clear();
+}
+
+void Server::EndFront(std::size_t front) {
+  if (!running_ || front >= fronts_.size() || !fronts_[front]) return;
+  fronts_[front] = false;
+  std::vector<std::shared_ptr<Connection>> mine;
+  for (auto* all : {&connections_, &waiting_}) {
+    for (const auto& [number, connection] : *all) {
+      if (connection->front() == front) mine.push_back(connection);
+    }
+    std::erase_if(*all, [front](const auto& entry) { return entry.second->front() == front; });
+  }
+  for (const auto& connection : mine) {
+    if (connection->open()) frontend_->PeerClosed(Now(), connection->number(), true);
+    connection->Abandon();
+  }
+  Settle();
+}
+
+void Server::StartFront(std::size_t front) {
+  if (front < fronts_.size()) fronts_[front] = true;
 }
 
 void Server::SetTimer() {

@@ -35,6 +35,7 @@ struct ServerOptions {
   std::vector<std::string> api_keys;      // that it accepts; empty: it asks for none
   // Links whose connections have rules of their own.
   std::vector<std::string> ruled_links;
+  std::size_t frontends = 1;
 };
 
 class Server final : public Acceptor, public Callee {
@@ -46,6 +47,8 @@ class Server final : public Acceptor, public Callee {
 
   const std::string& name() const { return options_.name; }
   bool running() const override { return running_; }
+  std::size_t fronts() const override { return fronts_.size(); }
+  bool Takes(std::size_t front) const override { return running_ && fronts_[front]; }
   bool paused() const { return paused_; }
 
   // With its data, where it had any.
@@ -75,7 +78,11 @@ class Server final : public Acceptor, public Callee {
   // Null without one. Settle after using it.
   fakes::Frontend* frontend() { return frontend_.get(); }
   void Accept(const std::shared_ptr<Stream>& stream, const std::string& peer,
-              const std::string& link) override;
+              const std::string& link, std::size_t front) override;
+  // One front end dies, and comes back; the engine goes on.
+  void EndFront(std::size_t front);
+  void StartFront(std::size_t front);
+
   // After somebody used the engine or the front end: carries answers on, and sets the next
   // deadline.
   void Settle();
@@ -111,6 +118,7 @@ class Server final : public Acceptor, public Callee {
       waiting_;  // by the stream's: accepted by the kernel only
   std::unique_ptr<Loopback> loopback_;
   std::vector<fakes::RpcResponse> answered_;  // to calls of the loopback
+  std::vector<bool> fronts_;                  // which are there
   bool running_ = false, paused_ = false, settling_ = false;
   TimerId timer_ = 0;
   SteadyTime timer_at_{};

@@ -36,6 +36,11 @@ Status AsInfrastructure(const Status& status, std::string_view what) {
   return MakeStatus(StatusCode::kInternal, "{}: {}", what, Message(status));
 }
 
+// A link with a name has an address for each front end: 10.MOVED.FRONT.LINK.
+Endpoint AtFront(Endpoint first, std::size_t front) {
+  first.address[2] = static_cast<std::uint8_t>(front);
+  return first;
+}
 // The IPv6 address of what has a name: fd00:: and its IPv4 address.
 Endpoint SecondOf(const Endpoint& first) {
   Endpoint second;
@@ -47,7 +52,22 @@ Endpoint SecondOf(const Endpoint& first) {
 }
 
 Network::Name AddressesOf(const SimWorld::Link& link) {
-  return {.addresses = {SecondOf(link.at), link.at}};
+  Network::Name name;
+  for (std::size_t front = 0; front < link.net->fronts(); ++front) {
+    const Endpoint at = AtFront(link.at, front);
+    name.addresses.insert(name.addresses.end(), {SecondOf(at), at});
+  }
+  return name;
+}
+
+// Listens at all addresses of a link, or not any more.
+void Listen(Network& network, const SimWorld::Link& link, bool there) {
+  for (std::size_t front = 0; front < link.net->fronts(); ++front) {
+    const auto door = there ? link.net->Door(front) : nullptr;
+    const Endpoint at = link.named ? AtFront(link.at, front) : link.at;
+    network.SetListener(at, door);
+    if (link.named) network.SetListener(SecondOf(at), door);
+  }
 }
 
 }  // namespace
@@ -69,6 +89,8 @@ std::string Unsupported(const scenarios::Subject& subject, Transport transport) 
   }
   if (calls && !topology.ingresses.empty()) return "an ingress has connections, not calls";
   for (const auto& server : topology.servers) {
+    if (calls && server.frontends > 1)
+      return fmt::format("server {} has several front ends: calls know of none", server.name);
     if (calls && server.tls != scenarios::TlsMode::kNone)
       return fmt::format("server {} speaks TLS", server.name);
   }
@@ -158,6 +180,7 @@ Status SimWorld::MakeServers() {
     options.seed = Rng(options_.seed).Split("server " + spec.name).Next();
     options.frontend = network_ != nullptr;
     options.api_keys = spec.api_keys;
+    options.frontends = static_cast<std::size_t>(spec.frontends);
     for (const auto& link : topology_.links) {
       if (link.to == spec.name && IsRuled(link.name)) options.ruled_links.push_back(link.name);
     }
@@ -220,14 +243,13 @@ SimWorld::Link& SimWorld::LinkTo(const std::string& name) {
     link.net = std::make_shared<NetLink>(journal_, name, leads, behind,
                                          Rng(options_.seed).Split("link " + name));
     link.at = Endpoint::V4({127, 0, 0, 1}, static_cast<std::uint16_t>(7000 + links_.size()));
-    link.named = options_.move_after.has_value() || IsNamed(name);
+    link.named = options_.move_after.has_value() || IsNamed(name) || link.net->fronts() > 1;
     if (link.named) {
       const auto number = static_cast<std::uint8_t>(links_.size());
       link.at = Endpoint::V4({10, 0, 0, number}, kPort);
       network_->SetName(NameOf(name), AddressesOf(link));
-      network_->SetListener(SecondOf(link.at), link.net);
     }
-    network_->SetListener(link.at, link.net);
+    Listen(*network_, link, true);
     return link;
   }
   if (link.state->server != nullptr) {
@@ -242,9 +264,9 @@ SimWorld::Link& SimWorld::LinkTo(const std::string& name) {
 
 void SimWorld::MoveAll() {
   for (auto& [name, link] : links_) {
-    for (const Endpoint& at : {link.at, SecondOf(link.at)}) network_->SetListener(at, nullptr);
+    Listen(*network_, link, false);
     link.at.address[1] = 1;
-    for (const Endpoint& at : {link.at, SecondOf(link.at)}) network_->SetListener(at, link.net);
+    Listen(*network_, link, true);
     network_->SetName(NameOf(name), AddressesOf(link));
     link.net->SetFault("move", "drop_connections", {}, nullptr);
   }
@@ -258,8 +280,9 @@ void SimWorld::SetTls(const WorkerNode& node,
   if (!plan.ca.empty())
     environment["TEMPORAL_TLS_SERVER_CA_CERT_PATH"] = kFolder + plan.ca + ".pem";
   // Certificates are for this machine's own name and address.
-  const std::string server_name =
-      plan.server_name.empty() && IsNamed(node.spec->connect.to) ? "localhost" : plan.server_name;
+  const std::string server_name = plan.server_name.empty() && links_.at(node.spec->connect.to).named
+                                      ? "localhost"
+                                      : plan.server_name;
   if (!server_name.empty()) environment["TEMPORAL_TLS_SERVER_NAME"] = server_name;
   if (plan.identity.empty()) return;
   environment["TEMPORAL_TLS_CLIENT_CERT_PATH"] = kFolder + plan.identity + ".pem";

@@ -194,6 +194,20 @@ class Transport(unittest.TestCase):
         peers = [e["peer"] for _, e in run.all("connection", "accepted", link="wire")]
         self.assertTrue(peers and all(peer.startswith("[fd00::") for peer in peers), peers)
 
+    def test_front_ends_behind_one_name(self):
+        # Three of them, one address each: when one dies the next is connected to; restarted one after the other, nothing is lost.
+        work = "  - run: {workflow: Ping, id: NAME, input: 1, result: 1}\n    within: 60s\n"
+        run = Run(BEGIN + "  - inject: {fault: frontend_down, on: temporal, number: 1, as: dead}\n" + work.replace("NAME", "on-the-second") +
+                  "  - inject: {fault: frontend_down, on: temporal, number: 2, for: 30s}\n" + work.replace("NAME", "on-the-third") + "  - heal: dead\n" +
+                  span(60) + "  - start_workflow: {workflow: Timer, id: sleeper, input: 20000}\n"
+                  "  - inject: {fault: rolling_restart, on: temporal, down_for: 5s, pause: 5s}\n    within: 100s\n  - await: sleeper\n    within: 100s\n" + END,
+                  tls="frontends: 3")
+        self.passed(run)
+        fronts = [e["detail"] for _, e in run.all("connection", "accepted", link="wire")]
+        self.assertEqual(fronts[0], "front end 1")
+        self.assertEqual(set(fronts), {"front end 1", "front end 2", "front end 3"})
+        self.assertEqual(run.all("process", "exited", process="temporal", reason="injected"), [], "the server itself went on")
+
     def test_tls_is_the_same_twice(self):
         runs = [Run(BEGIN + END, tls="tls: server", seed=5) for _ in range(2)]
         self.passed(runs[0])
