@@ -44,6 +44,7 @@ constexpr NeverSaid kNeverSaid[] = {
     {"1.32", "temporal.api.workflowservice.v1.SignalWorkflowExecutionResponse.link"},
     {"1.32", "temporal.api.workflowservice.v1.StartActivityExecutionResponse.link"},
     {"1.31", "temporal.api.deployment.v1.RoutingConfig.revision_number"},
+    {"1.31", "temporal.api.workflow.v1.WorkflowExecutionVersioningInfo.revision_number"},
     {"1.32", "temporal.api.history.v1.WorkflowExecutionSignaledEventAttributes.request_id"},
 };
 
