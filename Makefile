@@ -105,6 +105,10 @@ prove-fidelity: configure ## The same scenarios in the sim, fake and real worlds
 	@cmake --build --preset $(PRESET) --target programs
 	@tests/fidelity/fidelity.py --squall $(BUILD)/bin/squall --write
 
+prove-planted: configure ## Bugs planted in our hosts, engine and front end: the swarm finds them, and makes them small
+	@cmake --build --preset $(PRESET) --target squall-sim-planted
+	@tools/prove-planted.py $(BUILD)/tests/squall-sim-planted
+
 prove-faults-seen: configure ## Every fault of the frame-aware proxy shown to C++, core, Go and Node clients; writes docs/faults-seen.md
 	@cmake --build --preset $(PRESET) --target faults_seen_test grpc_proxy_test
 	@SQUALL_PROOF_CONNECTIONS=$${CONNECTIONS:-10000} SQUALL_PROOF_CYCLES=$${CYCLES:-1000} $(BUILD)/tests/grpc_proxy_test
@@ -130,6 +134,11 @@ bench-grpc-proxy: ## gRPC calls per second through the frame-aware proxy and wit
 	@$(MAKE) --no-print-directory PRESET=release configure
 	@cmake --build --preset release --target squall-bench-grpc-proxy
 	@SQUALL_SOURCE_DIR=$(CURDIR) build/release/bin/squall-bench-grpc-proxy
+
+bench-sim: ## The simulator: lives of a worker a second, and how many times real time it is (release build)
+	@$(MAKE) --no-print-directory PRESET=release configure
+	@cmake --build --preset release --target squall-sim
+	@tools/bench-sim.py build/release/bin/squall-sim
 
 bench-doctor: configure ## squall doctor beside production core's own connect, over the same faults
 	@cmake --build --preset $(PRESET) --target squall-doctor squall-server squall-ingress squall-worker

@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/util/planted.h"
+
 namespace squall::core {
 namespace {
 
@@ -152,6 +154,7 @@ void ActivityDispatcher::Finish(const std::string& token, ActivityTaskCompletion
   if (it == attempts_.end()) return;
   const std::shared_ptr<Attempt> attempt = std::move(it->second);
   attempts_.erase(it);
+  if (Planted(PlantedBug::kCancelledNeverCompleted) && attempt->context->cancelled()) return;
   if (callbacks_.on_ended) {
     const ActivityExecutionResult& result = completion.result();
     if (result.has_completed()) {

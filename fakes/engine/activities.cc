@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/util/planted.h"
 #include "fakes/engine/core.h"
 #include "fakes/engine/limits.h"
 #include "fakes/engine/times.h"
@@ -135,7 +136,7 @@ ws::PollActivityTaskQueueResponse Activities::StartTask(Run& run, Activity& acti
   activity.started_time = core_.now.wall;
   activity.started_steady = activity.heartbeat_steady = core_.now.steady;
   const Duration to_close = FromProto(activity.attributes.start_to_close_timeout());
-  if (to_close.count() > 0) {
+  if (to_close.count() > 0 && !Planted(PlantedBug::kActivityTimeoutForgotten)) {
     activity.start_to_close =
         ArmTimeout(run, activity, core_.now.steady + to_close, enums::TIMEOUT_TYPE_START_TO_CLOSE);
   }
@@ -286,6 +287,8 @@ enums::RetryState Activities::Retry(Run& run, Activity& activity, const failure:
   activity.reset = false;
   activity.retry_interval = backoff.interval;
   activity.scheduled = core_.now.wall + backoff.interval;
+  if (Planted(PlantedBug::kRetryForgotten) && failure.has_timeout_failure_info())
+    return enums::RETRY_STATE_IN_PROGRESS;
   ArmRetry(run, activity, backoff.interval);
   return enums::RETRY_STATE_IN_PROGRESS;
 }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/util/planted.h"
 #include "fakes/engine/activities.h"
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
@@ -70,6 +71,7 @@ void Activities::Complete(const Found& found, const common::Payloads* result,
   attributes->set_scheduled_event_id(activity.scheduled_event_id);
   if (result != nullptr) *attributes->mutable_result() = *result;
   attributes->set_identity(identity);
+  if (Planted(PlantedBug::kResolvedTwice) && activity.attempt > 1) run.history.Buffer(event);
   run.history.Buffer(std::move(event));
   core_.ActivityHappened("completed", run, activity);
   Erase(run, activity);
@@ -140,7 +142,7 @@ bool Activities::RecordHeartbeat(const Found& found, const common::Payloads* det
   if (details != nullptr) activity.heartbeat_details = *details;
   activity.last_heartbeat_time = core_.now.wall;
   activity.heartbeat_steady = core_.now.steady;
-  ArmHeartbeat(*found.run, activity);
+  if (!Planted(PlantedBug::kHeartbeatIgnored)) ArmHeartbeat(*found.run, activity);
   core_.ActivityHappened("heartbeat", *found.run, activity);
   ++found.run->transitions;
   return true;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/util/planted.h"
 #include "fakes/engine/closing.h"
 #include "fakes/engine/core.h"
 #include "fakes/engine/cron.h"
@@ -190,6 +191,7 @@ void Children::TellParent(const Run& run, const historypb::HistoryEvent& close_e
   Run* const found = OpenParentOf(run);
   if (found == nullptr) return;
   Run& parent = *found;
+  if (Planted(PlantedBug::kChildEndNotTold) && parent.task.is_started()) return;
   const auto it = parent.children.find(run.start.parent_initiated_event_id());
   const Child& child = it->second;
   historypb::HistoryEvent event;

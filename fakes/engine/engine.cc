@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/util/planted.h"
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/invariants.h"
@@ -105,14 +106,19 @@ class Engine::Impl {
 
   void Restart(Moment now, bool keep_data) {
     core_.calls.DropAll();
-    core_.matching.Reset(!keep_data);
+    core_.matching.Reset(!keep_data || Planted(PlantedBug::kBacklogLostOnRestart));
     core_.nexus_tasks.Restart(keep_data);
     if (!keep_data) core_.nexus_endpoints.Clear();
     core_.standalone.ForgetWaiters();
     if (keep_data) {
       for (const auto& [name, ns] : core_.namespaces.by_name()) {
         ns->workers.clear();
-        for (const auto& [key, run] : ns->by_visibility) ForgetWaiters(*run);
+        for (const auto& [key, run] : ns->by_visibility) {
+          ForgetWaiters(*run);
+          if (Planted(PlantedBug::kFirstTaskLostOnRestart)) core_.CancelTimer(run->backoff_timer);
+          if (!Planted(PlantedBug::kTimerLostOnRestart)) continue;
+          for (auto& [id, timer] : run->timers) core_.CancelTimer(timer.timer);
+        }
       }
     } else {
       core_.deferred.clear();

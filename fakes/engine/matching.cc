@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/util/planted.h"
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/times.h"
@@ -101,6 +102,7 @@ bool Matching::StickyAlive(const Namespace& ns, const std::string& name) {
   const auto it = queues_.find({ns.id, name, kWorkflowQueue});
   if (it == queues_.end()) return false;
   const Queue& queue = it->second;
+  if (Planted(PlantedBug::kStickyNeverFallsBack)) return queue.polled;
   return !queue.waiting.empty() ||
          (queue.polled && core_.now.steady - queue.last_poll <= core_.options.sticky_poller_window);
 }
@@ -122,6 +124,8 @@ float Matching::WeightOf(const Key& key, const Rank& rank) const {
 
 void Matching::Add(const Key& key, Task task, const Rank& rank, const MaybeVersion& pinned) {
   Queue& queue = queues_[key];
+  if (Planted(PlantedBug::kTaskDroppedWithoutPoller) && queue.waiting.empty() && !queue.polled)
+    return;
   MaybeVersion version = pinned;
   if (!version && !queue.sticky && core_.deployments.Knows(key)) {
     const auto run = task.run.lock();

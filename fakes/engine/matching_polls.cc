@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/util/planted.h"
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/limits.h"
@@ -58,7 +59,7 @@ void Matching::Arrive(CallId call, const Key& key, Poll poll,
   Touch(key, queue, poll, +1, "arrived");
   poll.call = call;
   poll.arrived = core_.now.steady;
-  if (Serve(key, queue, poll)) {
+  if (!Planted(PlantedBug::kBacklogNotServed) && Serve(key, queue, poll)) {
     Touch(key, queue, poll, -1, "left");
     return;
   }

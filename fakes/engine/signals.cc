@@ -1,5 +1,6 @@
 #include "fakes/engine/signals.h"
 
+#include "base/util/planted.h"
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/limits.h"
@@ -34,6 +35,7 @@ StatusOr<ws::SignalWorkflowExecutionResponse> Signals::Signal(
   if (!run->open()) return WorkflowClosed();
   SQUALL_RETURN_IF_ERROR(Check(*run, request.input()));
   if (!request.request_id().empty()) run->signal_request_ids.insert(request.request_id());
+  if (Planted(PlantedBug::kSignalDropped) && run->task.is_started()) return response;
   historypb::HistoryEvent event =
       core_.tasks.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
   auto* attributes = event.mutable_workflow_execution_signaled_event_attributes();

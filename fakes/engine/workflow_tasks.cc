@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/util/planted.h"
 #include "fakes/engine/core.h"
 #include "fakes/engine/errors.h"
 #include "fakes/engine/times.h"
@@ -107,7 +108,7 @@ void WorkflowTasks::Dispatch(Run& run) {
   WorkflowTask& task = run.task;
   core_.CancelTimer(task.schedule_to_start);
   const bool sticky = !run.sticky_queue.empty();
-  if (sticky || task.speculative) {
+  if ((sticky && !Planted(PlantedBug::kStickyNeverFallsBack)) || task.speculative) {
     const Duration limit =
         sticky && run.sticky_timeout.count() > 0 ? run.sticky_timeout : kSpeculativeScheduleToStart;
     task.schedule_to_start = core_.After(limit, [this, weak = run.weak_from_this(),
@@ -183,6 +184,7 @@ void WorkflowTasks::Start(Run& run, const std::string& identity, const std::stri
   }
   core_.versioning.TaskStarted(run, route);
   ++run.transitions;
+  if (Planted(PlantedBug::kTaskTimeoutForgotten)) return core_.reads.Notify(run);
   task.start_to_close =
       core_.After(task.timeout, [this, weak = run.weak_from_this(), stamp = task.stamp] {
         auto held = weak.lock();
@@ -219,8 +221,11 @@ std::string WorkflowTasks::Response(Run& run, bool heartbeat, bool cached) {
 
   cached = cached || !run.sticky_queue.empty();
   const std::int64_t first = cached ? run.previous_started_event_id + 1 : 1;
+  std::int64_t last = run.history.next_event_id() - 1;
+  if (Planted(PlantedBug::kReplayEndsEarly) && !cached && run.previous_started_event_id > 0)
+    last -= 2;
   std::string next;
-  const std::string page = NextPage(run, first, run.history.next_event_id() - 1, task.stamp, &next);
+  const std::string page = NextPage(run, first, last, task.stamp, &next);
   response.set_next_page_token(next);
   std::string bytes = SerializeSorted(response);
   AppendField(bytes, ws::PollWorkflowTaskQueueResponse::kHistoryFieldNumber, page);
@@ -332,7 +337,7 @@ void WorkflowTasks::StartToCloseTimedOut(Run& run) {
     run.history.Append(event);
   }
   AfterFailure(run, true);
-  Settle(run, true);
+  Settle(run, !Planted(PlantedBug::kTaskNotRetried));
 }
 
 void WorkflowTasks::ScheduleToStartTimedOut(Run& run) {

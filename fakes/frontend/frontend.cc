@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "base/util/planted.h"
 #include "base/wire/scripted_server.h"
 #include "fakes/engine/engine.h"
 #include "fakes/frontend/connection.h"
@@ -211,6 +212,8 @@ struct Frontend::Impl final : Connection::Owner {
         return;
       case ConnectionKeeper::Step::kWarn:
         http2.Goaway(wire::Http2Error::kNoError, wire::Http2Connection::kEverything);
+        if (Planted(PlantedBug::kClosesAtGoaway))
+          return Close(connection, End::kClose, "closed", "max_age");
         return http2.Ping("goaway");
       case ConnectionKeeper::Step::kDrain:
         return http2.Goaway(wire::Http2Error::kNoError, wire::Http2Connection::kSeen,

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/util/planted.h"
+
 namespace squall::fakes {
 namespace {
 
@@ -42,6 +44,7 @@ void ConnectionKeeper::OnCalls(SteadyTime now, std::size_t open) {
 bool ConnectionKeeper::OnPing(SteadyTime now) {
   if (limits_.min_ping_interval == Duration::zero()) return false;
   const std::optional<SteadyTime> before = std::exchange(last_ping_, now);
+  if (Planted(PlantedBug::kPingsMiscounted)) return before.has_value() && ++strikes_ > kMaxStrikes;
   if (std::exchange(ping_free_, false)) {
     strikes_ = 0;
     return false;

@@ -1,6 +1,7 @@
 #include "fakes/frontend/open_calls.h"
 
 #include "base/api/messages.h"
+#include "base/util/planted.h"
 
 namespace squall::fakes {
 namespace {
@@ -80,7 +81,7 @@ void OpenCalls::Cancel(Moment now, Connection& connection, wire::StreamId stream
   const auto number = connection.calls.find(stream);
   if (number == connection.calls.end()) return;
   const std::uint64_t id = number->second;
-  const bool in_engine = calls_.at(id).in_engine;
+  const bool in_engine = calls_.at(id).in_engine && !Planted(PlantedBug::kCallOutlivesConnection);
   Erase(id);
   if (in_engine) engine_.Cancel(now, id);
 }
@@ -90,12 +91,16 @@ void OpenCalls::CancelAll(Moment now, Connection& connection) {
 }
 
 void OpenCalls::Deliver(Moment now) {
+  [[maybe_unused]] const Connection* last = nullptr;
   for (RpcResponse& response : engine_.TakeResponses()) {
     const auto it = calls_.find(response.call);
     if (it == calls_.end()) continue;
     Connection& connection = *it->second.connection;
     const wire::StreamId stream = it->second.stream;
     Erase(response.call);
+    if (Planted(PlantedBug::kAnswerLostAfterGoaway) && !connection.keeper().why().empty()) continue;
+    if (Planted(PlantedBug::kSecondAnswerLost) && std::exchange(last, &connection) == &connection)
+      continue;
     connection.keeper().OnAnswered();
     if (response.status.code == 0) {
       connection.grpc().Reply(now.steady, stream, std::move(response.message));

@@ -9,6 +9,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/util/planted.h"
 #include "core/runtime.h"
 #include "fakes/worker/builtins.h"
 #include "fakes/worker/core_factory.h"
@@ -194,7 +195,8 @@ int RunHost(const Flags& flags, const Settings& settings, const Limits& limits,
   // Also for ends that nobody asked for: a fatal worker's shutdown hangs as well as another's.
   const auto emit = [&](journal::WorkerEvent event) {
     if (event.what == "stopping" && limits.shutdown > Duration::zero() &&
-        (flags.kind != "supervising" && flags.kind != "no-restart")) {
+        (Planted(PlantedBug::kWatchdogBitesAtLoss) ||
+         (flags.kind != "supervising" && flags.kind != "no-restart"))) {
       watchdog.Arm(limits.grace + limits.shutdown);
     }
     lines.Write(std::move(event));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/util/planted.h"
+
 namespace squall::fakes {
 namespace {
 
@@ -32,6 +34,8 @@ struct SupervisingHost::Slot final : core::WorkerRunner::Listener {
       host_.Emit("stopping", Name() + " does not stop: left behind");
       host_.WorkerStopped(id_);
     });
+    if (worker_ != nullptr && Planted(PlantedBug::kNewWorkersNotStopped) && host_.connects_ > 1)
+      return;
     if (worker_ != nullptr) {
       worker_->Stop();
     } else {
@@ -87,6 +91,7 @@ void SupervisingHost::Attempt() {
         cancel_connect_ = nullptr;
         Connected(std::move(connection));
       });
+  if (Planted(PlantedBug::kConnectLimitForgotten)) return;
   SetTimer(options_.connect_limit, &SupervisingHost::GiveUpConnecting);
 }
 
@@ -97,6 +102,8 @@ void SupervisingHost::GiveUpConnecting() {
 }
 
 void SupervisingHost::Connected(StatusOr<std::shared_ptr<HostConnection>> connection) {
+  if (!connection.ok() && Planted(PlantedBug::kNoRetryAfterFailedConnect))
+    return Emit("unhealthy", Describe(connection.status()));
   if (!connection.ok())
     return RetryAfter(NextBackoff(), connection.status(), &SupervisingHost::Attempt);
   connection_ = *std::move(connection);
@@ -115,6 +122,7 @@ void SupervisingHost::CheckNamespace() {
 
 void SupervisingHost::StartWorkers() {
   if (workers_stopped_for_good_) return Up();
+  if (Planted(PlantedBug::kNoWorkersAfterReconnect) && connects_ > 1) return Up();
   state_ = State::kStartingWorkers;
   starting_ = options_.workers;
   std::vector<std::uint64_t> ids;
@@ -241,6 +249,8 @@ void SupervisingHost::Stop() {
 void SupervisingHost::ExitIfStopped() {
   if (!slots_.empty()) return;
   state_ = State::kStopped;
+  if (Planted(PlantedBug::kExitRemembersFailure) && connects_ > 1)
+    return environment_.exit(kExitFatal);
   environment_.exit(kExitAsked);
 }
 
@@ -257,6 +267,7 @@ void SupervisingHost::ClearTimer() {
 }
 
 Duration SupervisingHost::NextBackoff() {
+  if (Planted(PlantedBug::kBackoffWithoutLimit)) return std::exchange(backoff_, backoff_ * 8);
   return std::exchange(backoff_, std::min(backoff_ * 2, options_.backoff_max));
 }
 

@@ -17,11 +17,14 @@ namespace {
 
 constexpr int kDescriptors = 65536;
 
-// Never destroyed.
-auto& Table() {
-  static auto* table = new std::array<std::shared_ptr<Object>, kDescriptors>();
-  return *table;
-}
+// Never destroyed; of its megabyte only what is used is ever touched.
+union Storage {
+  constexpr Storage() : table() {}
+  ~Storage() {}
+  std::array<std::shared_ptr<Object>, kDescriptors> table;
+};
+constinit Storage storage;
+auto& Table() { return storage.table; }
 int highest = -1;
 
 bool InTable(int fd) { return fd >= 0 && fd <= highest; }

@@ -110,6 +110,8 @@ void Release(void* memory) {
 
 void ReservePlaces() {
   Map(kHeap, kHeapSize);
+  // Its first use then costs one fault in 512; nothing else is different.
+  Raw(SYS_madvise, static_cast<long>(kHeap), static_cast<long>(kHeapSize), MADV_HUGEPAGE);
   reserved = true;
 }
 

@@ -2,16 +2,32 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <string_view>
+#include <utility>
 
-#include "sim/run/child.h"
+#include "sim/run/warm.h"
+#include "sim/world/certificates.h"
 
 namespace squall::sim {
 namespace {
 
-std::vector<std::string> Arguments(const SeedRunOptions& options, std::uint64_t seed) {
+// The first line in which two texts differ, of each.
+std::pair<std::string_view, std::string_view> FirstDifference(std::string_view a,
+                                                              std::string_view b) {
+  for (;;) {
+    const std::string_view line_a = a.substr(0, a.find('\n')), line_b = b.substr(0, b.find('\n'));
+    if (line_a != line_b || a.empty() || b.empty()) return {line_a, line_b};
+    a.remove_prefix(std::min(a.size(), line_a.size() + 1));
+    b.remove_prefix(std::min(b.size(), line_b.size() + 1));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> FreshArguments(const SeedRunOptions& options, std::uint64_t seed) {
   std::vector<std::string> arguments = {
       "--seed",
       std::to_string(seed),
@@ -28,59 +44,39 @@ std::vector<std::string> Arguments(const SeedRunOptions& options, std::uint64_t 
   return arguments;
 }
 
-// The first line in which two texts differ, of each.
-std::pair<std::string_view, std::string_view> FirstDifference(std::string_view a,
-                                                              std::string_view b) {
-  for (;;) {
-    const std::string_view line_a = a.substr(0, a.find('\n')), line_b = b.substr(0, b.find('\n'));
-    if (line_a != line_b || a.empty() || b.empty()) return {line_a, line_b};
-    a.remove_prefix(std::min(a.size(), line_a.size() + 1));
-    b.remove_prefix(std::min(b.size(), line_b.size() + 1));
+std::string DifferenceOf(std::uint64_t seed, const ChildResult& one, const ChildResult& other) {
+  const auto a = FromText(one.text), b = FromText(other.text);
+  if (a.ok() && b.ok() && a->SameAs(*b)) return "";
+  if (!a.ok() || !b.ok()) {
+    // Runs that did not end tell why; the same reason twice is the same run.
+    if (one.text == other.text && !one.text.empty()) return "";
+    return fmt::format("seed {}: a run did not end: {} | {}\n", seed, one.text, other.text);
   }
+  if (a->journal == b->journal)
+    return fmt::format(
+        "seed {0} differs in the scheduler's choices only: compare two of --seed {0} --trace "
+        "FILE\n",
+        seed);
+  const auto [line_a, line_b] = FirstDifference(a->journal, b->journal);
+  return fmt::format("seed {} differs, first in\n  {}\n  {}\n", seed, line_a, line_b);
 }
-
-}  // namespace
 
 int CheckDeterminism(std::uint64_t from, std::uint64_t to, int jobs,
                      const SeedRunOptions& options) {
+  KeepCodeInMemory();
+  if (options.run.world.transport == Transport::kSockets) TheCertificates();
   Children children(jobs, kRunLimitMs);
   std::uint64_t same = 0, different = 0;
   std::map<std::uint64_t, ChildResult> first;
-  std::map<std::uint64_t, int> journals;
   const auto compare = [&](std::uint64_t seed, const ChildResult& result) {
     const auto other = first.extract(seed);
     if (other.empty()) {
       first.emplace(seed, result);
       return;
     }
-    const auto a = FromText(other.mapped().text), b = FromText(result.text);
-    if (a.ok() && b.ok() && a->SameAs(*b)) {
-      ++same;
-      return;
-    }
-    ++different;
-    if (!a.ok() || !b.ok()) {
-      // Runs that did not end tell why; the same reason twice is the same run.
-      if (other.mapped().text == result.text && !result.text.empty()) {
-        --different;
-        ++same;
-        return;
-      }
-      std::printf("seed %lu: a run did not end: %s | %s\n", seed, other.mapped().text.c_str(),
-                  result.text.c_str());
-      return;
-    }
-    const auto [line_a, line_b] = FirstDifference(a->journal, b->journal);
-    if (a->journal != b->journal) {
-      std::printf("seed %lu differs, first in\n  %.*s\n  %.*s\n", seed,
-                  static_cast<int>(line_a.size()), line_a.data(), static_cast<int>(line_b.size()),
-                  line_b.data());
-    } else {
-      std::printf(
-          "seed %lu differs in the scheduler's choices only: compare two of --seed %lu --trace "
-          "FILE\n",
-          seed, seed);
-    }
+    const std::string difference = DifferenceOf(seed, other.mapped(), result);
+    ++(difference.empty() ? same : different);
+    std::fputs(difference.c_str(), stdout);
   };
   for (std::uint64_t seed = from; seed <= to; ++seed) {
     SeedRunOptions forked = options;
@@ -88,7 +84,7 @@ int CheckDeterminism(std::uint64_t from, std::uint64_t to, int jobs,
     forked.story = true;
     children.Fork([forked] { return ToText(RunSeed(forked)); },
                   [&, seed](const ChildResult& result) { compare(seed, result); });
-    children.Execute(Arguments(options, seed),
+    children.Execute(FreshArguments(options, seed),
                      [&, seed](const ChildResult& result) { compare(seed, result); });
   }
   children.Wait();

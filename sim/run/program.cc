@@ -4,19 +4,16 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
 #include <fstream>
 
-#include "base/util/clock.h"
-#include "sim/kernel/escape.h"
-#include "sim/run/child.h"
 #include "sim/run/determinism.h"
 #include "sim/run/folder_run.h"
 #include "sim/run/leaks.h"
 #include "sim/run/seed_run.h"
+#include "sim/run/swarm.h"
+#include "sim/run/warm.h"
 #include "sim/swarm/plan.h"
-#include "sim/swarm/shrink.h"
 
 namespace squall::sim {
 namespace {
@@ -24,111 +21,41 @@ namespace {
 struct Flags {
   std::uint64_t seed = 1;
   std::string seeds;
-  int jobs = 1;
   bool report = false, print_scenario = false, determinism = false, story = false;
-  std::string trace, journal, rules, shrink;
-  double move_after = 0;
-  SeedRunOptions run;
+  bool dump = false;
+  std::string trace, journal, rules;
+  double move_after = 0, until = 0;
+  SwarmOptions swarm;
+  SeedRunOptions& run = swarm.run;
 };
 
 void Print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
-std::string Line(const SeedReport& report) {
-  return fmt::format(
-      "seed {}: {}{}{} ({:.1f} s of virtual time, {} choices, journal {:016x})\n", report.seed,
-      report.verdict, report.failed.empty() ? "" : " [" + report.failed + "]",
-      report.explanation.empty() ? "" : ": " + report.explanation,
-      static_cast<double>(report.virtual_ns) / 1e9, report.choices, report.journal_digest);
-}
-
-StatusOr<std::pair<std::uint64_t, std::uint64_t>> ParseRange(const std::string& text) {
-  std::uint64_t from = 0, to = 0;
+// "1..1000", or "5.." where the time is what ends it.
+Status ParseRange(const std::string& text, SwarmOptions& out) {
+  std::uint64_t to = 0;
   char rest = 0;
-  if (std::sscanf(text.c_str(), "%lu..%lu%c", &from, &to, &rest) == 2 && from <= to)
-    return std::pair(from, to);
-  return MakeStatus(StatusCode::kInvalidArgument, "--seeds {}: write FROM..TO, as in 1..1000",
-                    text);
-}
-
-// Writes the smallest scenario that still fails in the same checks, or ends in the same way.
-void ShrinkFailure(const SeedReport& report, const Flags& flags) {
-  int runs = 0;
-  const auto fails = [&](const Plan& plan) {
-    ++runs;
-    SeedRunOptions options = flags.run;
-    options.run.seed = report.seed;
-    options.scenario_text = ScenarioOf(plan);
-    SeedReport smaller;
-    Children one(1, kRunLimitMs);
-    one.Fork([&options] { return ToText(RunSeed(options)); },
-             [&](const ChildResult& result) { smaller = ReportOf(report.seed, result); });
-    one.Wait();
-    return smaller.verdict == report.verdict && smaller.failed == report.failed;
-  };
-  const Plan plan = PlanOf(report.seed, PlanOptionsOf(flags.run));
-  const Plan small = Shrink(plan, fails);
-  const std::string path = fmt::format("{}/seed-{}.yaml", flags.shrink, report.seed);
-  std::ofstream(path) << ScenarioOf(small);
-  Print(fmt::format("  seed {}: {} faults, {} workflows, {} workers -> {}, {}, {} in {} runs: {}\n",
-                    report.seed, plan.faults.size(), plan.workflows.size(), plan.workers.size(),
-                    small.faults.size(), small.workflows.size(), small.workers.size(), runs, path));
-}
-
-int RunSwarm(const Flags& flags) {
-  const auto range = ParseRange(flags.seeds);
-  if (!range.ok()) {
-    Print(std::string(Message(range.status())) + "\n");
-    return 2;
+  const int read = std::sscanf(text.c_str(), "%lu..%lu%c", &out.from, &to, &rest);
+  if (read == 2 && out.from <= to) {
+    out.to = to;
+    return absl::OkStatus();
   }
-  const RealClock clock;
-  const SteadyTime begun = clock.Now();
-  Children children(flags.jobs, kRunLimitMs);
-  std::uint64_t passed = 0, bad = 0;
-  std::vector<SeedReport> bad_reports;
-  double virtual_seconds = 0;
-  for (std::uint64_t seed = range->first; seed <= range->second; ++seed) {
-    SeedRunOptions options = flags.run;
-    options.run.seed = seed;
-    children.Fork(
-        [options] { return ToText(RunSeed(options)); },
-        [&, seed](const ChildResult& result) {
-          const SeedReport report = ReportOf(seed, result);
-          virtual_seconds += static_cast<double>(report.virtual_ns) / 1e9;
-          if (report.verdict == "pass") {
-            ++passed;
-            return;
-          }
-          ++bad;
-          bad_reports.push_back(report);
-          Print(Line(report) + fmt::format("  repeat: squall-sim --seed {}{}{} --story\n", seed,
-                                           flags.run.hazards ? " --hazards" : "",
-                                           flags.run.run.world.transport == Transport::kCalls
-                                               ? " --transport calls"
-                                               : ""));
-          std::fflush(stdout);
-        });
-  }
-  children.Wait();
-  for (const SeedReport& report : bad_reports) {
-    if (!flags.shrink.empty()) ShrinkFailure(report, flags);
-  }
-  const double real = std::chrono::duration<double>(clock.Now() - begun).count();
-  Print(
-      fmt::format("{} of {} seeds passed in {:.1f} s ({:.1f} a second; {:.0f} s of virtual time, "
-                  "{:.0f} times real)\n",
-                  passed, passed + bad, real, static_cast<double>(passed + bad) / real,
-                  virtual_seconds, virtual_seconds / real));
-  return bad == 0 ? 0 : 1;
+  if (read == 1 && text.ends_with("..") && out.minutes > 0) return absl::OkStatus();
+  return MakeStatus(StatusCode::kInvalidArgument,
+                    "--seeds {}: write FROM..TO, as in 1..1000, or with --minutes FROM..", text);
 }
 
 int RunOne(Flags& flags) {
   flags.run.run.seed = flags.seed;
   flags.run.run.trace = !flags.trace.empty();
   flags.run.story = flags.story || flags.report || !flags.journal.empty() || !flags.trace.empty();
+  if (flags.dump) flags.run.run.until = static_cast<std::int64_t>(flags.until * 1e9);
   const SeedReport report = RunSeed(flags.run);
   if (!flags.journal.empty()) std::ofstream(flags.journal) << report.journal;
   if (!flags.trace.empty()) std::ofstream(flags.trace) << report.trace;
-  if (flags.report) {
+  if (flags.dump) {
+    Print(report.dump.empty() ? "the run ended before that moment\n" + Line(report) : report.dump);
+  } else if (flags.report) {
     Print(ToText(report));
   } else {
     if (flags.story) Print(report.journal);
@@ -136,7 +63,7 @@ int RunOne(Flags& flags) {
   }
   std::fflush(stdout);
   // Threads of simulated processes never end; nothing of theirs may run destructors.
-  ::_exit(report.verdict == "pass" ? 0 : 1);
+  ::_exit(report.verdict == "pass" || !report.dump.empty() ? 0 : 1);
 }
 
 }  // namespace
@@ -149,7 +76,7 @@ int RunProgram(int argc, char** argv) {
   app.add_option("--seed", flags.seed, "one run, in this process");
   app.add_option("--seeds", flags.seeds,
                  "a run for each seed FROM..TO, each in a process of its own");
-  app.add_option("--jobs", flags.jobs, "runs side by side")
+  app.add_option("--jobs", flags.swarm.jobs, "runs side by side")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   app.add_flag("--check-determinism", flags.determinism,
@@ -180,10 +107,29 @@ int RunProgram(int argc, char** argv) {
                  "seconds until every server moves to another address of its name");
   app.add_flag("--hazards", flags.run.hazards,
                "also what today's core is known not to bear: X1, X4, X5");
-  app.add_option(
-         "--shrink", flags.shrink,
-         "with --seeds: write the smallest failing scenario of each failure into this folder")
+  app.add_option("--shrink", flags.swarm.shrink,
+                 "with --seeds: write the smallest failing scenario of each failure into this "
+                 "folder, and a GoogleTest that plays it")
       ->check(CLI::ExistingDirectory);
+  app.add_option("--minutes", flags.swarm.minutes, "with --seeds: for so long at most")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--twice", flags.swarm.twice,
+                 "with --seeds: the share of runs that are made again in a fresh process")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_flag("--stop-at-first", flags.swarm.stop_at_first,
+               "with --seeds: end at the first failure");
+  app.add_option("--out", flags.swarm.out,
+                 "with --seeds: folder for the journals of failed seeds (empty: none)")
+      ->capture_default_str();
+  app.add_option(
+      "--hits", flags.swarm.hits,
+      "with --seeds: write which faults met which phases of workers' lives to this file");
+  auto* dump = app.add_flag("--dump", flags.dump,
+                            "print the state of everything at the moment --until instead");
+  app.add_option("--until", flags.until, "seconds of virtual time, for --dump")
+      ->check(CLI::NonNegativeNumber);
+  dump->needs("--until");
   app.add_option("--plant", flags.run.run.leak, "let luck in, to prove that it is found")
       ->check(CLI::IsMember(PlantedLeaks()));
   try {
@@ -191,24 +137,29 @@ int RunProgram(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
+  WarmUp();
   if (flags.print_scenario) {
     Print(ScenarioOf(PlanOf(flags.seed, PlanOptionsOf(flags.run))));
     return 0;
   }
+  // X5 is there with servers that end polls themselves.
+  flags.run.run.world.complete_polls_on_shutdown = flags.run.hazards;
   if (!flags.rules.empty()) {
     std::ifstream file(flags.rules);
     flags.run.run.world.rules.assign(std::istreambuf_iterator<char>(file), {});
   }
   if (flags.move_after > 0)
     flags.run.run.world.move_after = Duration(static_cast<std::int64_t>(flags.move_after * 1e9));
+  if (flags.seeds.empty() && flags.swarm.minutes > 0) flags.seeds = "1..";
   if (flags.seeds.empty()) return RunOne(flags);
-  if (!flags.determinism) return RunSwarm(flags);
-  const auto range = ParseRange(flags.seeds);
-  if (!range.ok()) {
-    Print(std::string(Message(range.status())) + "\n");
+  const Status range = ParseRange(flags.seeds, flags.swarm);
+  if (!range.ok() || (flags.determinism && !flags.swarm.to)) {
+    Print(range.ok() ? "--check-determinism: name the last seed\n"
+                     : std::string(Message(range)) + "\n");
     return 2;
   }
-  return CheckDeterminism(range->first, range->second, flags.jobs, flags.run);
+  if (!flags.determinism) return RunSwarm(flags.swarm);
+  return CheckDeterminism(flags.swarm.from, *flags.swarm.to, flags.swarm.jobs, flags.run);
 }
 
 }  // namespace squall::sim

@@ -49,7 +49,9 @@ SeedReport RunSeed(const SeedRunOptions& options) {
                                           : scenario->FindSubject(options.subject);
   if (subject == nullptr)
     return Broken(seed, MakeStatus(StatusCode::kNotFound, "no subject '{}'", options.subject));
-  const StatusOr<RunResult> result = RunSubject(*scenario, *subject, options.run);
+  RunOptions run = options.run;
+  run.story = options.story;
+  const StatusOr<RunResult> result = RunSubject(*scenario, *subject, run);
   if (!result.ok()) return Broken(seed, result.status());
   SeedReport report;
   report.seed = seed;
@@ -65,30 +67,43 @@ SeedReport RunSeed(const SeedRunOptions& options) {
   for (const scenarios::CheckResult& check : result->checks) {
     if (check.outcome != scenarios::Outcome::kFail) continue;
     report.failed += (report.failed.empty() ? "" : ", ") + check.check;
+    // What happened, instead of the names once more.
+    if (of_swarm) report.explanation = check.expected + ": " + check.happened;
   }
   report.journal_digest = result->journal_digest;
   report.schedule_digest = result->schedule_digest;
   report.choices = result->choices;
   report.virtual_ns = result->virtual_ns;
-  if (options.story) {
-    for (const std::string& line : result->journal) report.journal += line + "\n";
-    report.trace = result->trace;
-  }
+  report.hits = result->hits;
+  for (const std::string& line : result->journal) report.journal += line + "\n";
+  report.trace = result->trace;
+  report.dump = result->dump;
   return report;
 }
 
+std::string Line(const SeedReport& report) {
+  return fmt::format(
+      "seed {}: {}{}{} ({:.1f} s of virtual time, {} choices, journal {:016x})\n", report.seed,
+      report.verdict, report.failed.empty() ? "" : " [" + report.failed + "]",
+      report.explanation.empty() ? "" : ": " + report.explanation,
+      static_cast<double>(report.virtual_ns) / 1e9, report.choices, report.journal_digest);
+}
+
 std::string ToText(const SeedReport& report) {
-  const nlohmann::json json = {{"seed", report.seed},
-                               {"verdict", report.verdict},
-                               {"explanation", report.explanation},
-                               {"failed", report.failed},
-                               {"caught", report.caught},
-                               {"journal_digest", report.journal_digest},
-                               {"schedule_digest", report.schedule_digest},
-                               {"choices", report.choices},
-                               {"virtual_ns", report.virtual_ns},
-                               {"journal", report.journal},
-                               {"trace", report.trace}};
+  nlohmann::json json = {{"seed", report.seed},
+                         {"verdict", report.verdict},
+                         {"explanation", report.explanation},
+                         {"failed", report.failed},
+                         {"caught", report.caught},
+                         {"journal_digest", report.journal_digest},
+                         {"schedule_digest", report.schedule_digest},
+                         {"choices", report.choices},
+                         {"virtual_ns", report.virtual_ns},
+                         {"journal", report.journal},
+                         {"trace", report.trace}};
+  json["hits"] = nlohmann::json::array();
+  for (const auto& [place, count] : report.hits)
+    json["hits"].push_back({place.first, place.second, count.injected, count.met});
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -107,6 +122,8 @@ StatusOr<SeedReport> FromText(const std::string& text) {
     json.at("virtual_ns").get_to(report.virtual_ns);
     json.at("journal").get_to(report.journal);
     json.at("trace").get_to(report.trace);
+    for (const auto& hit : json.at("hits"))
+      report.hits[{hit.at(0), hit.at(1)}] = {hit.at(2), hit.at(3)};
     return report;
   } catch (const nlohmann::json::exception& error) {
     return MakeStatus(StatusCode::kInternal, "a run's report cannot be read: {}", error.what());

@@ -7,6 +7,7 @@
 #include "base/util/status.h"
 #include "sim/run/child.h"
 #include "sim/run/subject_run.h"
+#include "sim/swarm/hits.h"
 #include "sim/swarm/plan.h"
 
 namespace squall::sim {
@@ -31,6 +32,8 @@ struct SeedReport {
   std::uint64_t journal_digest = 0, schedule_digest = 0, choices = 0;
   std::int64_t virtual_ns = 0;
   std::string journal, trace;  // with `story`
+  HitTable hits;
+  std::string dump;  // of a run that was ended by RunOptions::until
 
   bool SameAs(const SeedReport& other) const {
     return verdict == other.verdict && journal_digest == other.journal_digest &&
@@ -44,6 +47,8 @@ SeedReport RunSeed(const SeedRunOptions& options);
 
 std::string ToText(const SeedReport& report);
 StatusOr<SeedReport> FromText(const std::string& text);
+// One line for people.
+std::string Line(const SeedReport& report);
 // Of a child that ran RunSeed; a run that did not end tells why.
 SeedReport ReportOf(std::uint64_t seed, const ChildResult& result);
 

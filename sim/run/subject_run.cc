@@ -1,28 +1,72 @@
 #include "sim/run/subject_run.h"
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
+#include <variant>
 
 #include "base/journal/journal.h"
 #include "scenarios/checks/conclusion.h"
 #include "scenarios/checks/judge.h"
 #include "sim/kernel/scheduler.h"
 #include "sim/run/deterministic_protobuf.h"
+#include "sim/run/dump.h"
 #include "sim/run/leaks.h"
+#include "sim/world/certificates.h"
 #include "sim/world/loop.h"
 #include "sim/world/sim_world.h"
 
 namespace squall::sim {
+namespace {
 
-std::uint64_t Digest(const std::vector<std::string>& lines) {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const std::string& line : lines) {
-    for (const char c : line) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-    hash = (hash ^ '\n') * 0x100000001b3ULL;
+// FNV-1a over every field, in the order in which events have them.
+class Digest {
+ public:
+  void Add(journal::Event& event) {
+    Mix(static_cast<std::uint64_t>(event.time.time_since_epoch().count()));
+    Mix(event.source);
+    Mix(event.kind());
+    Mix(event.what());
+    std::visit(
+        [this](auto& payload) { payload.Visit([this](const char*, auto& field) { Mix(field); }); },
+        event.payload);
   }
-  return hash;
-}
+  std::uint64_t value() const { return hash_; }
+
+ private:
+  void Mix(std::uint64_t value) {
+    for (int i = 0; i < 8; ++i) hash_ = (hash_ ^ (value >> (8 * i) & 0xff)) * 0x100000001b3ULL;
+  }
+  void Mix(std::string_view text) {
+    Mix(static_cast<std::uint64_t>(text.size()));
+    for (const char c : text) hash_ = (hash_ ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  }
+  void Mix(const std::string& text) { Mix(std::string_view(text)); }
+  void Mix(std::int64_t value) { Mix(static_cast<std::uint64_t>(value)); }
+  void Mix(int value) { Mix(static_cast<std::uint64_t>(value)); }
+  void Mix(Duration value) { Mix(static_cast<std::uint64_t>(value.count())); }
+  template <typename T>
+  void Mix(const std::optional<T>& value) {
+    Mix(value ? 1 : 0);
+    if (value) Mix(*value);
+  }
+  template <typename T>
+  void Mix(const std::vector<T>& values) {
+    for (const T& value : values) Mix(value);
+  }
+  void Mix(const std::map<std::string, std::string>& values) {
+    for (const auto& [key, value] : values) {
+      Mix(key);
+      Mix(value);
+    }
+  }
+
+  std::uint64_t hash_ = 0xcbf29ce484222325ULL;
+};
+
+}  // namespace
 
 StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario,
                                const scenarios::Subject& subject, const RunOptions& options) {
@@ -32,6 +76,7 @@ StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario,
   SQUALL_ASSIGN_OR_RETURN(const std::unique_ptr<scenarios::ChecksJudge> judge,
                           scenarios::ChecksJudge::Create(subject.checks));
   SerializeMapsInOrder();
+  if (UsesTls(subject.topology)) TheCertificates();
   SchedulerOptions scheduler;
   scheduler.seed = options.seed;
   scheduler.preemption = options.preemption;
@@ -76,21 +121,35 @@ StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario,
     loop->Stop();
   });
   if (!options.leak.empty()) PlantLeak(options.leak, *loop, *journal);
+  if (options.until != kNever) {
+    loop->After(Duration(options.until), [&] {
+      result.dump = DumpOf(*world, journal->Events());
+      loop->Stop();
+    });
+  }
   loop->Run();
   journal->SetObserver(nullptr);
-  if (!finished) return MakeStatus(StatusCode::kInternal, "the loop ended before the machine");
+  if (!finished && result.dump.empty())
+    return MakeStatus(StatusCode::kInternal, "the loop ended before the machine");
 
-  result.verdict = finished->conclusion.verdict;
-  result.explanation = finished->conclusion.explanation;
-  result.checks = finished->checks;
-  result.timed_out = finished->timed_out;
+  if (finished) {
+    result.verdict = finished->conclusion.verdict;
+    result.explanation = finished->conclusion.explanation;
+    result.checks = finished->checks;
+    result.timed_out = finished->timed_out;
+    if (!finished->clean_up.ok())
+      result.leaks.push_back("clean-up: " + std::string(Message(finished->clean_up)));
+  }
   result.versions = world->Versions();
-  if (!finished->clean_up.ok())
-    result.leaks.push_back("clean-up: " + std::string(Message(finished->clean_up)));
   if (!journal->status().ok()) return journal->status();
-  for (const journal::Event& event : journal->Events())
-    result.journal.push_back(journal::ToJson(event));
-  result.journal_digest = Digest(result.journal);
+  std::vector<journal::Event> events = journal->Events();
+  Digest digest;
+  for (journal::Event& event : events) {
+    digest.Add(event);
+    if (options.story) result.journal.push_back(journal::ToJson(event));
+  }
+  result.journal_digest = digest.value();
+  result.hits = HitsOf(events);
   result.schedule_digest = TheScheduler().digest();
   result.choices = TheScheduler().choices();
   result.virtual_ns = TheScheduler().now();

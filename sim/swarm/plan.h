@@ -4,7 +4,8 @@
 //
 // Each seed first draws which kinds of fault there are at all and how likely each is (so that some
 // runs are all about one kind), then the faults themselves. Everything is in the plan; the scenario
-// made from it is an ordinary file.
+// made from it is an ordinary file. Where nothing is broken, everything must go smoothly: such
+// plans are judged more strictly (no warning, no attempt twice, all work done in seconds).
 
 #include <cstdint>
 #include <string>
@@ -19,8 +20,9 @@ struct PlannedWorker {
 };
 
 struct PlannedWorkflow {
-  std::string type, id, input, result;
+  std::string type, id, input;
   std::int64_t at_ms = 0;
+  std::int64_t signal_after_ms = 0;  // SignalWait: when it gets its signal
 };
 
 struct PlannedFault {
@@ -34,6 +36,8 @@ struct PlannedFault {
 
 struct Plan {
   std::uint64_t seed = 1;
+  bool bytes = true;  // PlanOptions::bytes
+  bool hazards = false;
   bool tls = false;
   std::vector<PlannedWorker> workers;
   std::vector<PlannedWorkflow> workflows;
@@ -52,5 +56,10 @@ struct PlanOptions {
 Plan PlanOf(std::uint64_t seed, const PlanOptions& options = {});
 // The scenario file of a plan.
 std::string ScenarioOf(const Plan& plan);
+
+// How much there is in a plan: faults, workflows and workers. What shrinking brings down.
+inline std::size_t SizeOf(const Plan& plan) {
+  return plan.faults.size() + plan.workflows.size() + plan.workers.size();
+}
 
 }  // namespace squall::sim

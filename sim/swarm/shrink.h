@@ -8,8 +8,12 @@
 
 namespace squall::sim {
 
-// `fails` runs a plan and says whether it still fails as before. Greedy passes over everything that
-// can go, until nothing more does; the same plan and answers give the same result.
-Plan Shrink(Plan plan, const std::function<bool(const Plan&)>& fails);
+// Runs a plan and says whether it still fails as before; it may give the plan another seed, with
+// which it does (what is left out shifts the luck of everything else).
+using StillFails = std::function<bool(Plan&)>;
+
+// Greedy passes over everything that can go, until nothing more does; the same plan and answers
+// give the same result.
+Plan Shrink(Plan plan, const StillFails& fails);
 
 }  // namespace squall::sim

@@ -185,6 +185,7 @@ void Server::Start(bool keep_data) {
     options.name = options_.name;
     options.namespaces = options_.namespaces;
     options.seed = options_.seed;
+    options.complete_polls_on_shutdown = options_.complete_polls_on_shutdown;
     engine_ = std::make_unique<fakes::Engine>(std::move(options), journal_);
     engine_->SetRpcHook([this](const fakes::RpcRequest& request) { return Refusal(request); });
     if (options_.frontend) {

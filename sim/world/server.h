@@ -31,6 +31,7 @@ struct ServerOptions {
   std::vector<std::string> namespaces = {"default"};
   std::uint64_t seed = 1;
   bool frontend = false;                  // it takes connections
+  bool complete_polls_on_shutdown = false;
   std::shared_ptr<wire::TlsContext> tls;  // of those; null: plaintext
   std::vector<std::string> api_keys;      // that it accepts; empty: it asks for none
   // Links whose connections have rules of their own.

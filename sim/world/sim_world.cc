@@ -10,6 +10,7 @@
 #include "scenarios/engine/tls_plan.h"
 #include "sim/kernel/files.h"
 #include "sim/kernel/scheduler.h"
+#include "sim/world/certificates.h"
 #include "sim/world/faults.h"
 
 namespace squall::sim {
@@ -102,6 +103,17 @@ std::string Unsupported(const scenarios::Subject& subject, Transport transport) 
   return "";
 }
 
+bool UsesTls(const scenarios::Topology& topology) {
+  const auto serves = [](const auto& node) { return node.tls != scenarios::TlsMode::kNone; };
+  const auto connects = [](const auto& node) {
+    return node.connect.tls == scenarios::ConnectSpec::Tls::kOn;
+  };
+  return std::any_of(topology.servers.begin(), topology.servers.end(), serves) ||
+         std::any_of(topology.ingresses.begin(), topology.ingresses.end(), serves) ||
+         std::any_of(topology.workers.begin(), topology.workers.end(), connects) ||
+         std::any_of(topology.clients.begin(), topology.clients.end(), connects);
+}
+
 SimWorld::SimWorld(WorldLoop& loop, journal::Sink& journal, const scenarios::Subject& subject,
                    SimWorldOptions options)
     : loop_(loop),
@@ -144,19 +156,10 @@ void SimWorld::Prepare(Done done) {
 Status SimWorld::PrepareNow() {
   const bool sockets = options_.transport == Transport::kSockets;
   if (sockets) network_ = std::make_unique<Network>(loop_, Rng(options_.seed).Split("network"));
-  bool tls = false;
-  for (const auto& server : topology_.servers) tls = tls || server.tls != scenarios::TlsMode::kNone;
-  for (const auto& ingress : topology_.ingresses)
-    tls = tls || ingress.tls != scenarios::TlsMode::kNone;
-  for (const WorkerSpec& worker : topology_.workers)
-    tls = tls || worker.connect.tls == scenarios::ConnectSpec::Tls::kOn;
-  for (const auto& client : topology_.clients)
-    tls = tls || client.connect.tls == scenarios::ConnectSpec::Tls::kOn;
-  if (tls) {
+  if (UsesTls(topology_)) {
     wire::UseRandomness(
         [](void* bytes, std::size_t size) { TheScheduler().FillEntropy(bytes, size); });
-    Rng rng = Rng(options_.seed).Split("certificates");
-    certificates_ = wire::MintCatalogue(loop_.clock().WallNow(), rng);
+    certificates_ = &TheCertificates();
     AddFile(kFolder + "ca.pem", certificates_->ca_pem);
     AddFile(kFolder + "wrong_ca.pem", certificates_->wrong_ca_pem);
     for (const std::string& name : wire::CertificateSet::Names()) {
@@ -179,6 +182,7 @@ Status SimWorld::MakeServers() {
     options.namespaces = spec.namespaces;
     options.seed = Rng(options_.seed).Split("server " + spec.name).Next();
     options.frontend = network_ != nullptr;
+    options.complete_polls_on_shutdown = options_.complete_polls_on_shutdown;
     options.api_keys = spec.api_keys;
     options.frontends = static_cast<std::size_t>(spec.frontends);
     for (const auto& link : topology_.links) {
@@ -204,9 +208,9 @@ void SimWorld::MakeIngresses() {
     const auto number = static_cast<std::uint8_t>(ingresses_.size() + 1);
     const Place place{.at = Endpoint::V4({10, 9, 0, number}, kPort),
                       .upstream = LinkTo(spec.to).at};
-    ingresses_[spec.name] = std::make_unique<IngressNode>(
-        loop_, journal_, *network_, spec, certificates_ ? &*certificates_ : nullptr, place,
-        Endpoint::V4({10, 9, 1, number}, kPort));
+    ingresses_[spec.name] =
+        std::make_unique<IngressNode>(loop_, journal_, *network_, spec, certificates_, place,
+                                      Endpoint::V4({10, 9, 1, number}, kPort));
   }
 }
 

@@ -36,10 +36,16 @@ enum class Transport { kCalls, kSockets };
 // Why this subject cannot be simulated; empty when it can.
 std::string Unsupported(const scenarios::Subject& subject, Transport transport);
 
+// Whether somebody speaks TLS: then there are certificates (sim/world/certificates.h).
+bool UsesTls(const scenarios::Topology& topology);
+
 struct SimWorldOptions {
   Transport transport = Transport::kSockets;
   std::uint64_t seed = 1;
   int core_threads = 2;  // of each worker's core
+  // EngineOptions::complete_polls_on_shutdown of every server: core then leaves it to the server to
+  // end its polls.
+  bool complete_polls_on_shutdown = false;
   Duration workflow_limit = std::chrono::minutes(5);
   // Misbehaviour of every server on the wire (docs/misbehaviour.md), as JSON; sockets only.
   std::string rules;
@@ -145,7 +151,7 @@ class SimWorld final : public scenarios::World {
   const SimWorldOptions options_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::unique_ptr<Network> network_;
-  std::optional<wire::CertificateSet> certificates_;
+  const wire::CertificateSet* certificates_ = nullptr;  // where anybody speaks TLS
   std::map<std::string, std::unique_ptr<Server>> servers_;
   std::map<std::string, std::unique_ptr<IngressNode>> ingresses_;
   std::map<std::string, Link>

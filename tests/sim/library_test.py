@@ -143,14 +143,14 @@ class Library(unittest.TestCase):
 
     def test_what_is_found_shrinks_and_fails_again(self):
         with tempfile.TemporaryDirectory() as folder:
-            found = simulator("--seeds", "1..4", "--hazards", "--jobs", "2", "--shrink", folder)
+            found = simulator("--seeds", "1..4", "--hazards", "--jobs", "2", "--out", "", "--shrink", folder)
             self.assertEqual(found.returncode, 1, found.stdout + found.stderr)
-            scenarios = sorted(os.listdir(folder))
+            scenarios = sorted(name for name in os.listdir(folder) if name.endswith(".yaml"))
             self.assertTrue(scenarios, found.stdout)
             self.assertIn("repeat: squall-sim --seed", found.stdout)
             self.assertRegex(found.stdout, r"-> [01] faults?|-> [01], ")
             path = os.path.join(folder, scenarios[0])
-            seed = re.search(r"\d+", scenarios[0]).group()
+            seed = re.search(rf"--scenario {re.escape(path)} --seed (\d+)$", found.stdout, re.M).group(1)
             self.assertEqual(simulator("--scenario", path, "--seed", seed).returncode, 1)
 
 

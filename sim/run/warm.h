@@ -1,0 +1,18 @@
+#pragma once
+// What every run needs and no run may decide: made once, before the simulation begins, so that
+// forked runs find it there.
+//
+// A forked child and a freshly executed process must have the same state when time becomes virtual:
+// WarmUp is for both.
+
+namespace squall::sim {
+
+// Descriptors of Temporal's API, which protobuf builds when they are first asked for.
+void WarmUp();
+
+// For a process that forks many children. The program's code and that of its libraries moves from
+// its file into memory of its own, in huge pages where the machine has them: children inherit such
+// pages, and would map those of a file one fault at a time.
+void KeepCodeInMemory();
+
+}  // namespace squall::sim
