@@ -15,7 +15,7 @@ PLANTED = os.path.join(os.environ["SQUALL_BUILD_DIR"], "tests", "squall-sim-plan
 QUICK = (("task-timeout-forgotten", "16..20", 4), ("resolved-twice", "1..10", 3), ("polling-ends-with-cache", "1..10", 3))
 
 
-def run(*command, timeout=300):
+def run(*command, timeout=800):
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
 
 
