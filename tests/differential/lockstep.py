@@ -46,6 +46,7 @@ class Lockstep:
         self.fake, self.real = self.sides
         self.watched = set()  # (kind, key) as in watch.KINDS
         self.resets = set()  # workflow numbers that a reset was asked for
+        self.queries_alone = set()  # workflow numbers whose query waits for a poll of its own
         self.seen = {}  # (kind, key) -> the fake's raw description, after the last operation
         self.workers = {}  # (workflow number, build) -> workers.Worker that polls whenever it has no task
         self.steps = 0  # operations done
@@ -54,12 +55,16 @@ class Lockstep:
     async def run(self, script):
         try:
             for number, operation in enumerate(script, 1):
-                if not operation.applies(self) or self.would_end_under_a_query(operation):
+                if not operation.applies(self) or self.would_end_under_a_query(operation) or self.either_may_come(operation):
                     continue
                 where = f"operation {number}: {operation}"
                 self.watched.update(operation.watches())
                 if isinstance(operation, workflows.Reset):
                     self.resets.add(operation.workflow)
+                if isinstance(operation, workflows.Query):
+                    # With a task that waits the query travels along; without one it waits for a poll itself.
+                    travels = self.is_scheduled(operation.workflow)
+                    (self.queries_alone.discard if travels else self.queries_alone.add)(operation.workflow)
                 self.patience = LEISURE_S if operation.at_leisure else SETTLE_S
                 await self.step(operation, where)
                 self.steps += 1
@@ -72,6 +77,13 @@ class Lockstep:
         and gives up some time later."""
         workflow = getattr(operation, "workflow", None)
         return isinstance(operation, ENDERS) and f"query {workflow}" in self.fake.background
+
+    def either_may_come(self, operation):
+        """Whether a poll could be answered by a query and by a task that came after it: the real server hands out either."""
+        number = getattr(operation, "workflow", None)
+        return (isinstance(operation, (workers.Take, workers.Complete, workers.FailTask, workers.Worker))
+                and number not in self.fake.workflow_tasks and number in self.queries_alone
+                and f"query {number}" in self.fake.background and self.is_scheduled(number))
 
     async def end(self):
         """Nothing of this script may go on beside the next one."""
@@ -106,6 +118,11 @@ class Lockstep:
             return False
         if f"query {number}" in self.fake.background and state.workflow_execution_info.history_length >= 4:
             return True
+        return self.is_scheduled(number)
+
+    def is_scheduled(self, number):
+        """Whether a workflow task waits for a poll."""
+        state = self.state.get(number)
         # Of a closed run, Describe still tells the task that waited at the end.
         return self.runs_on(number) and state.HasField("pending_workflow_task") and (
             state.pending_workflow_task.state == PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED)
