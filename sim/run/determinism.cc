@@ -4,12 +4,10 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <map>
 #include <string_view>
 #include <utility>
 
 #include "sim/run/warm.h"
-#include "sim/world/certificates.h"
 
 namespace squall::sim {
 namespace {
@@ -23,6 +21,24 @@ std::pair<std::string_view, std::string_view> FirstDifference(std::string_view a
     a.remove_prefix(std::min(a.size(), line_a.size() + 1));
     b.remove_prefix(std::min(b.size(), line_b.size() + 1));
   }
+}
+
+// "" when two runs of a seed are the same.
+std::string DifferenceOf(std::uint64_t seed, const ChildResult& one, const ChildResult& other) {
+  const auto a = FromText(one.text), b = FromText(other.text);
+  if (a.ok() && b.ok() && a->SameAs(*b)) return "";
+  if (!a.ok() || !b.ok()) {
+    // Runs that did not end tell why; the same reason twice is the same run.
+    if (one.text == other.text && !one.text.empty()) return "";
+    return fmt::format("seed {}: a run did not end: {} | {}\n", seed, one.text, other.text);
+  }
+  if (a->journal == b->journal)
+    return fmt::format(
+        "seed {0} differs in the scheduler's choices only: compare two of --seed {0} --trace "
+        "FILE\n",
+        seed);
+  const auto [line_a, line_b] = FirstDifference(a->journal, b->journal);
+  return fmt::format("seed {} differs, first in\n  {}\n  {}\n", seed, line_a, line_b);
 }
 
 }  // namespace
@@ -44,53 +60,38 @@ std::vector<std::string> FreshArguments(const SeedRunOptions& options, std::uint
   return arguments;
 }
 
-std::string DifferenceOf(std::uint64_t seed, const ChildResult& one, const ChildResult& other) {
-  const auto a = FromText(one.text), b = FromText(other.text);
-  if (a.ok() && b.ok() && a->SameAs(*b)) return "";
-  if (!a.ok() || !b.ok()) {
-    // Runs that did not end tell why; the same reason twice is the same run.
-    if (one.text == other.text && !one.text.empty()) return "";
-    return fmt::format("seed {}: a run did not end: {} | {}\n", seed, one.text, other.text);
+std::string Pairs::Take(std::uint64_t seed, const ChildResult& result) {
+  const auto other = first_.extract(seed);
+  if (other.empty()) {
+    first_.emplace(seed, result);
+    return "";
   }
-  if (a->journal == b->journal)
-    return fmt::format(
-        "seed {0} differs in the scheduler's choices only: compare two of --seed {0} --trace "
-        "FILE\n",
-        seed);
-  const auto [line_a, line_b] = FirstDifference(a->journal, b->journal);
-  return fmt::format("seed {} differs, first in\n  {}\n  {}\n", seed, line_a, line_b);
+  std::string difference = DifferenceOf(seed, other.mapped(), result);
+  ++(difference.empty() ? same_ : different_);
+  return difference;
 }
 
 int CheckDeterminism(std::uint64_t from, std::uint64_t to, int jobs,
                      const SeedRunOptions& options) {
-  KeepCodeInMemory();
-  if (options.run.world.transport == Transport::kSockets) TheCertificates();
+  WarmForks(options.run.world.transport);
   Children children(jobs, kRunLimitMs);
-  std::uint64_t same = 0, different = 0;
-  std::map<std::uint64_t, ChildResult> first;
-  const auto compare = [&](std::uint64_t seed, const ChildResult& result) {
-    const auto other = first.extract(seed);
-    if (other.empty()) {
-      first.emplace(seed, result);
-      return;
-    }
-    const std::string difference = DifferenceOf(seed, other.mapped(), result);
-    ++(difference.empty() ? same : different);
-    std::fputs(difference.c_str(), stdout);
+  Pairs pairs;
+  const auto take = [&pairs](std::uint64_t seed, const ChildResult& result) {
+    std::fputs(pairs.Take(seed, result).c_str(), stdout);
   };
   for (std::uint64_t seed = from; seed <= to; ++seed) {
     SeedRunOptions forked = options;
     forked.run.seed = seed;
     forked.story = true;
     children.Fork([forked] { return ToText(RunSeed(forked)); },
-                  [&, seed](const ChildResult& result) { compare(seed, result); });
+                  [take, seed](const ChildResult& result) { take(seed, result); });
     children.Execute(FreshArguments(options, seed),
-                     [&, seed](const ChildResult& result) { compare(seed, result); });
+                     [take, seed](const ChildResult& result) { take(seed, result); });
   }
   children.Wait();
-  std::printf("%lu of %lu seeds are the same in a forked child and in a fresh process\n", same,
-              same + different);
-  return different == 0 ? 0 : 1;
+  std::printf("%lu of %lu seeds are the same in a forked child and in a fresh process\n",
+              pairs.same(), pairs.same() + pairs.different());
+  return pairs.different() == 0 ? 0 : 1;
 }
 
 }  // namespace squall::sim

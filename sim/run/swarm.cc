@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <utility>
 #include <vector>
 
@@ -19,7 +18,6 @@
 #include "sim/run/warm.h"
 #include "sim/swarm/hits.h"
 #include "sim/swarm/shrink.h"
-#include "sim/world/certificates.h"
 
 namespace squall::sim {
 namespace {
@@ -51,8 +49,7 @@ class Campaign {
       : options_(options), children_(options.jobs, kRunLimitMs) {}
 
   int Run() {
-    KeepCodeInMemory();
-    if (options_.run.run.world.transport == Transport::kSockets) TheCertificates();
+    WarmForks(options_.run.run.world.transport);
     const SteadyTime begun = clock_.Now();
     const auto limit =
         std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options_.minutes * 60));
@@ -73,8 +70,9 @@ class Campaign {
         "{} of {} seeds passed in {:.1f} s ({:.1f} a second; {:.0f} s of virtual time, {:.0f} "
         "times real); {} ran twice, {} differed\n",
         passed_, passed_ + bad_.size(), real, static_cast<double>(passed_ + bad_.size()) / real,
-        virtual_seconds_, virtual_seconds_ / real, same_ + different_, different_));
-    return bad_.empty() && different_ == 0 ? 0 : 1;
+        virtual_seconds_, virtual_seconds_ / real, pairs_.same() + pairs_.different(),
+        pairs_.different()));
+    return bad_.empty() && pairs_.different() == 0 ? 0 : 1;
   }
 
  private:
@@ -86,11 +84,12 @@ class Campaign {
     children_.Fork([one] { return ToText(RunSeed(one)); },
                    [this, seed, twice](const ChildResult& result) {
                      Count(ReportOf(seed, result));
-                     if (twice) Compare(seed, result);
+                     if (twice) Say(pairs_.Take(seed, result));
                    });
     if (twice)
-      children_.Execute(FreshArguments(options_.run, seed),
-                        [this, seed](const ChildResult& result) { Compare(seed, result); });
+      children_.Execute(
+          FreshArguments(options_.run, seed),
+          [this, seed](const ChildResult& result) { Say(pairs_.Take(seed, result)); });
   }
 
   void Count(const SeedReport& report) {
@@ -104,17 +103,6 @@ class Campaign {
                                    RepeatOf(options_.run, report.seed)));
     bad_.push_back(report);
     bad_.back().journal.clear();
-  }
-
-  void Compare(std::uint64_t seed, const ChildResult& result) {
-    const auto other = first_.extract(seed);
-    if (other.empty()) {
-      first_.emplace(seed, result);
-      return;
-    }
-    const std::string difference = DifferenceOf(seed, other.mapped(), result);
-    ++(difference.empty() ? same_ : different_);
-    Say(difference);
   }
 
   // The same run again, told in full.
@@ -177,9 +165,9 @@ class Campaign {
   const SwarmOptions& options_;
   const RealClock clock_;
   Children children_;
-  std::uint64_t passed_ = 0, same_ = 0, different_ = 0;
+  std::uint64_t passed_ = 0;
   std::vector<SeedReport> bad_;
-  std::map<std::uint64_t, ChildResult> first_;  // of those that run twice
+  Pairs pairs_;  // of those that run twice
   HitTable hits_;
   double virtual_seconds_ = 0;
 };

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "sim/world/certificates.h"
+
 namespace squall::sim {
 namespace {
 
@@ -32,16 +34,6 @@ void MoveIntoMemory(std::uintptr_t begin, std::uintptr_t end) {
   // What is left of the space is address space only.
 }
 
-}  // namespace
-
-void WarmUp() {
-  const auto* pool = google::protobuf::DescriptorPool::generated_pool();
-  for (const char* name : {"temporal/api/workflowservice/v1/request_response.proto",
-                           "temporal/api/operatorservice/v1/request_response.proto"}) {
-    pool->FindFileByName(name);
-  }
-}
-
 void KeepCodeInMemory() {
   std::ifstream file("/proc/self/maps");
   std::vector<std::string> maps;
@@ -54,6 +46,21 @@ void KeepCodeInMemory() {
     if (std::strcmp(rights, "r-xp") != 0 || line.find('/') == std::string::npos) continue;
     MoveIntoMemory(begin, end);
   }
+}
+
+}  // namespace
+
+void WarmUp() {
+  const auto* pool = google::protobuf::DescriptorPool::generated_pool();
+  for (const char* name : {"temporal/api/workflowservice/v1/request_response.proto",
+                           "temporal/api/operatorservice/v1/request_response.proto"}) {
+    pool->FindFileByName(name);
+  }
+}
+
+void WarmForks(Transport transport) {
+  KeepCodeInMemory();
+  if (transport == Transport::kSockets) TheCertificates();
 }
 
 }  // namespace squall::sim
