@@ -58,6 +58,13 @@ std::string EscapeControl(std::string_view text) {
   return out;
 }
 
+std::string_view Trim(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\n\v\f\r";
+  const std::size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+}
+
 std::string LowerCase(std::string_view text) {
   std::string result(text);
   for (char& c : result) {

@@ -21,6 +21,8 @@ std::string DidYouMean(std::string_view word, std::span<const std::string> candi
 std::string EscapeControl(std::string_view text);
 // The parts between the separators: one more than there are separators.
 std::vector<std::string_view> Split(std::string_view text, char separator);
+// Without the white space of ASCII at either end.
+std::string_view Trim(std::string_view text);
 // Letters of ASCII in lower case; everything else as it is.
 std::string LowerCase(std::string_view text);
 bool Contains(std::string_view text, std::string_view part);

@@ -1,7 +1,6 @@
 #include "harness/doctor/answer.h"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 
 #include "base/util/text.h"
@@ -24,12 +23,7 @@ std::string Between(std::string_view text, std::string_view lower, std::string_v
   const auto at = from + begin.size();
   const auto to = lower.find(end, at);
   if (to == std::string_view::npos) return {};
-  std::string_view found = text.substr(at, to - at);
-  while (!found.empty() && std::isspace(static_cast<unsigned char>(found.front())) != 0)
-    found.remove_prefix(1);
-  while (!found.empty() && std::isspace(static_cast<unsigned char>(found.back())) != 0)
-    found.remove_suffix(1);
-  return EscapeControl(found.substr(0, kExcerpt));
+  return EscapeControl(Trim(text.substr(at, to - at)).substr(0, kExcerpt));
 }
 
 bool IsSettingsFrame(std::string_view bytes) {

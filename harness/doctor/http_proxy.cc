@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 
 #include "base/util/text.h"
+#include "base/wire/grpc.h"
 #include "harness/doctor/values.h"
 
 namespace squall::doctor {
@@ -23,22 +23,6 @@ struct ProxyUrl {
   std::string scheme, user_info, host;
   std::uint16_t port = 0;  // 0: none is given
 };
-
-std::string PercentDecoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    int byte = 0;
-    if (text[i] == '%' && i + 2 < text.size() &&
-        std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16).ptr ==
-            text.data() + i + 3) {
-      out += static_cast<char>(byte);
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
 
 std::optional<ProxyUrl> ParseProxyUrl(std::string_view text) {
   ProxyUrl url;
@@ -97,13 +81,6 @@ bool InRange(std::string_view range, const IpBytes& ip) {
   return true;
 }
 
-std::string_view TrimBlanks(std::string_view text) {
-  const auto blank = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
-  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 // --- grpc-go: golang.org/x/net/http/httpproxy.
 
 // The entry of NO_PROXY that leaves the proxy out, if one does.
@@ -111,7 +88,7 @@ std::optional<std::string> GoExcludes(const std::string& no_proxy, const HostPor
   const std::string host = LowerCase(target.host);
   const auto ip = IpOf(host);
   for (const std::string_view part : Split(no_proxy, ',')) {
-    const std::string entry = LowerCase(TrimBlanks(part));
+    const std::string entry = LowerCase(Trim(part));
     if (entry.empty()) continue;
     if (entry == "*") return entry;
     if (ip && InRange(entry, *ip)) return entry;
@@ -229,7 +206,7 @@ std::string CredentialsIn(std::string_view url) {
   const auto scheme = url.find("://");
   if (scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
   const auto at = url.rfind('@');
-  return at == std::string_view::npos ? "" : PercentDecoded(url.substr(0, at));
+  return at == std::string_view::npos ? "" : wire::PercentDecode(url.substr(0, at));
 }
 
 bool IsProxyVariable(std::string_view name) {

@@ -48,6 +48,13 @@ TEST(EscapeControl, LeavesTextAndEscapesTheRest) {
             "a\\x0ab\\x1b[31m\\x7f\\x00c");
 }
 
+TEST(Trim, TakesTheSpaceOfBothEndsAlone) {
+  EXPECT_EQ(Trim(" \t\r\n\v\fa b\n "), "a b");
+  EXPECT_EQ(Trim("a"), "a");
+  EXPECT_EQ(Trim(" \n"), "");
+  EXPECT_EQ(Trim(""), "");
+}
+
 TEST(Split, GivesTheEmptyPartsToo) {
   EXPECT_THAT(Split("a,,b,", ','), ::testing::ElementsAre("a", "", "b", ""));
   EXPECT_THAT(Split("", ','), ::testing::ElementsAre(""));
