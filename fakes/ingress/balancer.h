@@ -22,6 +22,9 @@
 
 namespace squall::fakes {
 
+// Envoy's drain_timeout, 5 s by default.
+inline constexpr Duration kBalancerDrainLimit = std::chrono::seconds(5);
+
 struct BalancerOptions {
   // Name in the journal: source "balancer:NAME", and the connection events' link.
   std::string name = "balancer";
@@ -34,7 +37,8 @@ struct BalancerOptions {
   // The same for one that is so old; 0: never. (Envoy: max_connection_duration.)
   Duration connection_age{};
   // Calls that are still open on a connection that is being replaced are reset after this long; 0:
-  // they have all the time they want. (Envoy: drain_timeout, 5 s by default.)
+  // they have all the time they want. A balancer that replaces by age has kBalancerDrainLimit
+  // mostly.
   Duration drain_limit{};
   // Bytes of one call that are held for the slower side before the faster one gets no more window.
   std::size_t buffer_limit = 256 * 1024;

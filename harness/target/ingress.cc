@@ -7,13 +7,6 @@
 
 namespace squall::harness {
 
-namespace {
-
-// Envoy's drain_timeout.
-constexpr Duration kDrainLimit = std::chrono::seconds(5);
-
-}  // namespace
-
 struct IngressUnderTest::Impl {
   Impl(AsioExecutor& the_executor, journal::Sink& the_journal, IngressUnderTestOptions the_options,
        PortLease the_lease)
@@ -72,7 +65,8 @@ struct IngressUnderTest::Impl {
     settings.balancer.pool = options.pool;
     settings.balancer.calls_per_connection = options.recycle_after;
     settings.balancer.connection_age = options.recycle_age;
-    if (options.recycle_age > Duration::zero()) settings.balancer.drain_limit = kDrainLimit;
+    if (options.recycle_age > Duration::zero())
+      settings.balancer.drain_limit = fakes::kBalancerDrainLimit;
     SQUALL_ASSIGN_OR_RETURN(const HostPort upstream, ParseHostPort(options.upstream));
     settings.upstream_host = upstream.host;
     settings.upstream_port = upstream.port;

@@ -10,9 +10,6 @@ using fakes::BalancerOutput;
 using fakes::IngressOutput;
 using fakes::IngressSide;
 
-// Envoy's drain_timeout.
-constexpr Duration kDrainLimit = std::chrono::seconds(5);
-
 // Somebody who accepts wherever this stands.
 class Door final : public Listener {
  public:
@@ -298,7 +295,7 @@ Status IngressNode::Serve() {
     options.pool = static_cast<std::size_t>(spec_.pool);
     options.calls_per_connection = static_cast<std::uint64_t>(spec_.recycle_after);
     options.connection_age = spec_.recycle_age;
-    if (spec_.recycle_age > Duration::zero()) options.drain_limit = kDrainLimit;
+    if (spec_.recycle_age > Duration::zero()) options.drain_limit = fakes::kBalancerDrainLimit;
     balancer_ =
         std::make_shared<CallBalancer>(loop_, journal_, network_, std::move(options), place);
     if (spec_.tls == scenarios::TlsMode::kNone) {
