@@ -9,7 +9,8 @@ set -uo pipefail
 folder=${1:?"usage: fuzz.sh FOLDER SECONDS [NAME...]"}
 seconds=${2:?"usage: fuzz.sh FOLDER SECONDS [NAME...]"}
 shift 2
-corpora=${SQUALL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/squall}/corpora
+. "$(dirname "$0")/common.sh"
+corpora=$caches/corpora
 findings=$folder/findings
 mkdir -p "$findings" "$corpora"
 

@@ -2,21 +2,21 @@
 # squall-doctor in a clean minimal root made by debootstrap: which libraries it needs, that it runs there, how long it takes to start.
 #   tools/prove-doctor-root.sh build/dev/bin        as root; the root stays in the user's cache folder
 set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/common.sh"
 bin=$(realpath "$1")
-root=${XDG_CACHE_HOME:-$HOME/.cache}/squall/minimal-root
-if [ ! -x "$root/bin/sh" ]; then
-  rm -rf "$root"
-  debootstrap --variant=minbase bookworm "$root" > /dev/null
+minimal=$caches/minimal-root
+if [ ! -x "$minimal/bin/sh" ]; then
+  rm -rf "$minimal"
+  debootstrap --variant=minbase bookworm "$minimal" > /dev/null
 fi
-install -m 755 "$bin/squall-doctor" "$root/usr/local/bin/squall-doctor"
+install -m 755 "$bin/squall-doctor" "$minimal/usr/local/bin/squall-doctor"
 echo "libraries: $(ldd "$bin/squall-doctor" | awk '{print $1}' | grep -v '^linux-vdso' | xargs -n1 basename | sort | paste -sd' ')"
 echo "size: $(stat -c %s "$bin/squall-doctor") bytes"
 ready=$(mktemp)
 "$bin/squall-server" --port 0 > "$ready" &
 server=$!
 trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; rm -f "$ready"' EXIT
-python3 - "$ready" "$root" <<'PYTHON'
+python3 - "$ready" "$minimal" <<'PYTHON'
 import json, shutil, statistics, subprocess, sys, time
 
 def ready():
