@@ -1,6 +1,7 @@
 #include "harness/doctor/expectation_calls.h"
 
 #include "base/util/text.h"
+#include "harness/doctor/api_answer.h"
 #include "temporal/api/operatorservice/v1/request_response.pb.h"
 #include "temporal/api/workflowservice/v1/request_response.pb.h"
 
@@ -14,14 +15,6 @@ namespace enums = temporal::api::enums::v1;
 // Enough to meet one that a worker has got, few enough to ask for each of them.
 constexpr int kExecutions = 5;
 constexpr int kEvents = 100;
-
-template <typename Message>
-StatusOr<Message> ParseAnswer(const std::string& answer, std::string_view what) {
-  Message message;
-  if (!message.ParseFromString(answer))
-    return MakeStatus(StatusCode::kInternal, "the answer is no {}", what);
-  return message;
-}
 
 std::string Quoted(std::string_view text) {
   std::string out = "'";

@@ -1,8 +1,8 @@
-#include "harness/doctor/worker_calls.h"
-
 #include <algorithm>
 
+#include "harness/doctor/api_answer.h"
 #include "harness/doctor/rpc.h"
+#include "harness/doctor/worker_calls.h"
 #include "temporal/api/workflowservice/v1/request_response.pb.h"
 
 namespace squall::doctor {
@@ -13,14 +13,6 @@ namespace service = temporal::api::workflowservice::v1;
 // No server has given out such a token: too short to hold one, and not empty, which some releases
 // refuse before they ask who is calling.
 constexpr std::string_view kNobodysToken = "squall-doctor";
-
-template <typename Message>
-StatusOr<Message> Parse(const std::string& answer, std::string_view what) {
-  Message message;
-  if (!message.ParseFromString(answer))
-    return MakeStatus(StatusCode::kInternal, "the answer is no {}", what);
-  return message;
-}
 
 template <typename Request>
 Request WithToken(const std::string& ns, const std::string& identity) {
@@ -60,8 +52,8 @@ WallTime ToWall(const google::protobuf::Timestamp& time) {
 }  // namespace
 
 StatusOr<ServerFacts> ReadSystemInfo(const std::string& answer) {
-  SQUALL_ASSIGN_OR_RETURN(const auto read,
-                          Parse<service::GetSystemInfoResponse>(answer, "GetSystemInfoResponse"));
+  SQUALL_ASSIGN_OR_RETURN(const auto read, ParseAnswer<service::GetSystemInfoResponse>(
+                                               answer, "GetSystemInfoResponse"));
   const auto& c = read.capabilities();
   return ServerFacts{
       read.server_version(),
@@ -116,7 +108,7 @@ std::string DescribeNamespaceRequest(const std::string& ns) {
 }
 
 StatusOr<NamespaceInfo> ReadNamespace(const std::string& answer) {
-  SQUALL_ASSIGN_OR_RETURN(const auto read, Parse<service::DescribeNamespaceResponse>(
+  SQUALL_ASSIGN_OR_RETURN(const auto read, ParseAnswer<service::DescribeNamespaceResponse>(
                                                answer, "DescribeNamespaceResponse"));
   NamespaceInfo info;
   info.name = read.namespace_info().name();
@@ -151,7 +143,7 @@ std::string ListNamespacesRequest() {
 
 std::vector<std::string> ReadNamespaceNames(const std::string& answer) {
   std::vector<std::string> names;
-  const auto read = Parse<service::ListNamespacesResponse>(answer, "ListNamespacesResponse");
+  const auto read = ParseAnswer<service::ListNamespacesResponse>(answer, "ListNamespacesResponse");
   if (!read.ok()) return names;
   for (const auto& one : read->namespaces()) {
     if (one.namespace_info().name() != "temporal-system")
@@ -172,7 +164,7 @@ std::string DescribeTaskQueueRequest(const std::string& ns, const std::string& q
 }
 
 StatusOr<QueueInfo> ReadQueue(const std::string& answer) {
-  SQUALL_ASSIGN_OR_RETURN(const auto read, Parse<service::DescribeTaskQueueResponse>(
+  SQUALL_ASSIGN_OR_RETURN(const auto read, ParseAnswer<service::DescribeTaskQueueResponse>(
                                                answer, "DescribeTaskQueueResponse"));
   QueueInfo info;
   for (const auto& one : read.pollers())
@@ -194,8 +186,8 @@ std::string ListExecutionsRequest(const std::string& ns) {
 
 std::vector<std::string> ReadQueueNames(const std::string& answer) {
   std::vector<std::string> names;
-  const auto read =
-      Parse<service::ListWorkflowExecutionsResponse>(answer, "ListWorkflowExecutionsResponse");
+  const auto read = ParseAnswer<service::ListWorkflowExecutionsResponse>(
+      answer, "ListWorkflowExecutionsResponse");
   if (!read.ok()) return names;
   for (const auto& one : read->executions()) {
     if (!one.task_queue().empty() && std::ranges::find(names, one.task_queue()) == names.end())
@@ -243,13 +235,13 @@ std::string StartRequest(const std::string& ns, const std::string& id, const std
 }
 
 StatusOr<std::string> ReadRunId(const std::string& answer) {
-  SQUALL_ASSIGN_OR_RETURN(const auto read, Parse<service::StartWorkflowExecutionResponse>(
+  SQUALL_ASSIGN_OR_RETURN(const auto read, ParseAnswer<service::StartWorkflowExecutionResponse>(
                                                answer, "StartWorkflowExecutionResponse"));
   return read.run_id();
 }
 
 StatusOr<std::string> ReadTaskToken(const std::string& answer) {
-  SQUALL_ASSIGN_OR_RETURN(const auto read, Parse<service::PollWorkflowTaskQueueResponse>(
+  SQUALL_ASSIGN_OR_RETURN(const auto read, ParseAnswer<service::PollWorkflowTaskQueueResponse>(
                                                answer, "PollWorkflowTaskQueueResponse"));
   if (read.task_token().empty()) return absl::NotFoundError("the poll came back empty");
   return read.task_token();
@@ -279,8 +271,9 @@ std::string CloseEventRequest(const std::string& ns, const std::string& id,
 }
 
 Status ReadCloseEvent(const std::string& answer) {
-  SQUALL_ASSIGN_OR_RETURN(const auto read, Parse<service::GetWorkflowExecutionHistoryResponse>(
-                                               answer, "GetWorkflowExecutionHistoryResponse"));
+  SQUALL_ASSIGN_OR_RETURN(const auto read,
+                          ParseAnswer<service::GetWorkflowExecutionHistoryResponse>(
+                              answer, "GetWorkflowExecutionHistoryResponse"));
   if (read.history().events().empty()) return absl::DeadlineExceededError("it did not end in time");
   switch (read.history().events(read.history().events_size() - 1).event_type()) {
     case temporal::api::enums::v1::EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
