@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "tests/integration/doctor/cases.h"
+#include "tests/integration/doctor/case_list.h"
 
 namespace squall::doctor {
 namespace {
@@ -8,7 +8,7 @@ namespace {
 using harness::NetFaultKind;
 using wire::TlsFault;
 
-class TargetCaseList {
+class TargetCaseList final : CaseList {
  public:
   std::vector<DoctorCase> Make() {
     Healthy();
@@ -23,19 +23,6 @@ class TargetCaseList {
   }
 
  private:
-  void Add(std::string name, std::string expected, std::function<void(DoctorBed&)> prepare,
-           bool silent = false) {
-    cases_.push_back({std::move(name), std::move(expected), std::move(prepare), silent});
-  }
-  // Over every path.
-  void AddPaths(const std::string& name, const std::string& expected,
-                const std::function<void(DoctorBed&, Path)>& prepare, bool silent = false) {
-    for (const Path path : kPaths) {
-      Add(
-          fmt::format("{}, {}", name, PathName(path)), expected,
-          [prepare, path](DoctorBed& bed) { prepare(bed, path); }, silent);
-    }
-  }
   void AddRule(const std::string& name, const std::string& expected, const std::string& rule,
                bool silent = false) {
     AddPaths(
@@ -413,8 +400,6 @@ class TargetCaseList {
       SQUALL_CHECK(bed.fake().Suspend().ok(), "suspended");
     });
   }
-
-  std::vector<DoctorCase> cases_;
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 // The way there through an HTTP proxy, and what the deployment counts on: types, search attributes,
 // versions, what the SDK looks for in the server.
 
-#include "tests/integration/doctor/cases.h"
+#include "tests/integration/doctor/case_list.h"
 
 namespace squall::doctor {
 namespace {
@@ -24,7 +24,7 @@ std::string NotRegistered(std::string_view sdk, bool activity, const std::string
                      activity ? "activities" : "workflows");
 }
 
-class WayCaseList {
+class WayCaseList final : CaseList {
  public:
   std::vector<DoctorCase> Make() {
     Proxies();
@@ -36,19 +36,6 @@ class WayCaseList {
   }
 
  private:
-  void Add(std::string name, std::string expected, std::function<void(DoctorBed&)> prepare,
-           bool silent = false) {
-    cases_.push_back({std::move(name), std::move(expected), std::move(prepare), silent});
-  }
-  void AddPaths(const std::string& name, const std::string& expected,
-                const std::function<void(DoctorBed&, Path)>& prepare, bool silent = false) {
-    for (const Path path : kPaths) {
-      Add(
-          fmt::format("{}, {}", name, PathName(path)), expected,
-          [prepare, path](DoctorBed& bed) { prepare(bed, path); }, silent);
-    }
-  }
-
   void Proxies() {
     const auto through = [this](const std::string& name, const std::string& expected,
                                 const ConnectProxy::Script& script, bool silent = false) {
@@ -313,8 +300,6 @@ class WayCaseList {
     with("1.29.1", "go/1.x", "grpc.capability_missing");
     with("1.29.1", "go/1.20.0", "grpc.server_old");
   }
-
-  std::vector<DoctorCase> cases_;
 };
 
 }  // namespace
