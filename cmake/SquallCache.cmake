@@ -15,7 +15,7 @@ if(SQUALL_CCACHE)
   # compiler's own list, which saves preprocessing it first.
   set(launcher "${CMAKE_COMMAND}" -E env
       "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}" CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1
-      CCACHE_SLOPPINESS=pch_defines,time_macros
+      CCACHE_SLOPPINESS=pch_defines,time_macros "CCACHE_IGNOREOPTIONS=--param=*"
       "${SQUALL_CCACHE}")
   set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})

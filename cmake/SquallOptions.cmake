@@ -14,6 +14,11 @@ set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O1 -g1")
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 set(CMAKE_C_FLAGS_RELEASE "-O2 -DNDEBUG")
 
+# gcc collects its garbage less often: a twentieth of its time, for some hundred MB a unit.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  string(APPEND CMAKE_CXX_FLAGS " --param=ggc-min-heapsize=700000")
+endif()
+
 set(SQUALL_SANITIZE "" CACHE STRING "Sanitizers for our own code, comma separated: address,undefined | thread | fuzzer")
 option(SQUALL_COVERAGE "Instrument our own code for gcov" OFF)
 

@@ -26,7 +26,8 @@ import tree
 
 # Built with gcc; clang 14 parses the same commands with these additions. libstdc++ 12 offers <coroutine> to compilers
 # that announce the final feature, which clang 14 implements without announcing it.
-EXTRA = ("--extra-arg=-D__cpp_impl_coroutine=201902L", "--extra-arg=-Wno-unknown-warning-option")
+EXTRA = ("--extra-arg=-D__cpp_impl_coroutine=201902L", "--extra-arg=-Wno-unknown-warning-option",
+         "--extra-arg=-Wno-unused-command-line-argument")
 
 
 def compile_commands(build, root=tree.ROOT):
