@@ -27,8 +27,8 @@ $(BUILD)/build.ninja:
 
 configure: setup $(BUILD)/build.ninja
 
-build: configure ## Build everything
-	@cmake --build --preset $(PRESET)
+build: configure ## Build everything, also the programs for figures, which no test needs
+	@cmake --build --preset $(PRESET) --target all figures
 
 run: configure ## Build, then run the incidents in WORLD (fake; sim: virtual time)
 	@cmake --build --preset $(PRESET) --target programs
