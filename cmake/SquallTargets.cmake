@@ -77,9 +77,11 @@ if(NOT SQUALL_SANITIZE)
 endif()
 
 # squall_test(NAME SOURCES x_test.cc [DEPS targets...] [PARSED_API] [LABELS unit|integration|meta|tidy] [TIMEOUT seconds]
-#             [PROGRAMS programs that it starts] [PROCESSORS n] [ENV A=B...])
+#             [PROGRAMS programs that it starts] [PROCESSORS n] [COST seconds] [ENV A=B...])
+# COST: what takes long starts first, for else it runs alone at the end; ctest knows times of its own only after a first run. What takes
+# two processors has a higher one than all that take one, which would leave it no gap.
 function(squall_test name)
-  cmake_parse_arguments(ARG "PARSED_API" "TIMEOUT;PROCESSORS" "SOURCES;DEPS;LABELS;PROGRAMS;ENV" ${ARGN})
+  cmake_parse_arguments(ARG "PARSED_API" "TIMEOUT;PROCESSORS;COST" "SOURCES;DEPS;LABELS;PROGRAMS;ENV" ${ARGN})
   squall_units(units ${name} ${ARG_SOURCES})
   add_executable(${name} ${units})
   target_link_libraries(${name} PRIVATE squall_options squall_sanitizers squall_warnings ${ARG_DEPS}
@@ -105,6 +107,9 @@ function(squall_test name)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} PROCESSORS ${ARG_PROCESSORS}
     ENVIRONMENT "SQUALL_SOURCE_DIR=${CMAKE_SOURCE_DIR};SQUALL_BIN_DIR=${CMAKE_BINARY_DIR}/bin;SQUALL_VENV=${CMAKE_SOURCE_DIR}/.venv;${ARG_ENV}")
+  if(ARG_COST)
+    set_tests_properties(${name} PROPERTIES COST ${ARG_COST})
+  endif()
 endfunction()
 
 # squall_link_archives(program): takes what has an archive from it (mold then leaves the shared library out), and no
