@@ -287,7 +287,8 @@ StatusOr<StartOutcome> Starts::StartOrReuse(StartRequest request) {
     return StartOutcome{Create(std::move(request.run)), true, true};
   }
   const std::shared_ptr<Run> current = it->second.current;
-  if (!request.run.request_id.empty() && current->create_request_id == request.run.request_id) {
+  if (request.idempotent && !request.run.request_id.empty() &&
+      current->create_request_id == request.run.request_id) {
     return StartOutcome{current, true, false};
   }
   const auto refuse = [&](fmt::format_string<std::string&, std::string&> text) {
@@ -422,6 +423,7 @@ StatusOr<ws::SignalWithStartWorkflowExecutionResponse> Starts::SignalWithStart(
   attributes->set_request_id(as_start.request_id());
   *signal.mutable_links() = request.links();
   start.run.signal = signal;
+  start.idempotent = false;
   if (ExceedsBlobLimit(&request.signal_input())) return InvalidArgument(kBlobExceedsLimit);
   SQUALL_ASSIGN_OR_RETURN(const StartOutcome outcome, StartOrReuse(std::move(start)));
   Run& run = *outcome.run;
@@ -437,7 +439,7 @@ StatusOr<ws::SignalWithStartWorkflowExecutionResponse> Starts::SignalWithStart(
   ws::SignalWithStartWorkflowExecutionResponse response;
   response.set_run_id(run.run_id);
   response.set_first_execution_run_id(run.first_run_id);
-  response.set_started(outcome.created);  // not by an earlier call with the same request id
+  response.set_started(outcome.created);
   *response.mutable_signal_link() =
       RequestLink(run, as_start.request_id(), enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
   return response;

@@ -33,6 +33,9 @@ struct StartRequest {
   NewRun run;
   enums::WorkflowIdReusePolicy reuse = enums::WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE;
   enums::WorkflowIdConflictPolicy conflict = enums::WORKFLOW_ID_CONFLICT_POLICY_FAIL;
+  // Whether the id of the request that made the current run is answered with that run, before any
+  // policy. The real server (1.32.0) does not look at it for SignalWithStart.
+  bool idempotent = true;
 };
 
 struct StartOutcome {

@@ -262,6 +262,32 @@ TEST(Starts, SignalsWithStartOnceOrTheRunningOne) {
   EXPECT_EQ(reply.status.message, "invalid CronSchedule.");  // the first thing that is looked at
 }
 
+TEST(Starts, SignalsWithStartTakeTheRunsRequestIdForNoReasonToKeepIt) {
+  Client c;
+  ws::SignalWithStartWorkflowExecutionRequest request;
+  request.set_namespace_("default");
+  request.set_workflow_id("wf");
+  request.mutable_workflow_type()->set_name("Ping");
+  request.mutable_task_queue()->set_name("q");
+  request.set_signal_name("go");
+  request.set_request_id("r1");
+  request.set_workflow_id_conflict_policy(enums::WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING);
+  const auto call = [&] {
+    return c.Call<ws::SignalWithStartWorkflowExecutionResponse>("SignalWithStartWorkflowExecution",
+                                                                request);
+  };
+  const std::string first = call().response.run_id();
+  auto reply = call();
+  EXPECT_TRUE(reply.response.started());
+  EXPECT_NE(reply.response.run_id(), first);
+  EXPECT_EQ(c.EventNames("wf", first).back(), "WORKFLOW_EXECUTION_TERMINATED");
+  c.Step({CompleteWorkflow()});
+  // A run that has ended: the policy of reuse is asked, too.
+  request.set_workflow_id_conflict_policy(enums::WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING);
+  request.set_workflow_id_reuse_policy(enums::WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE);
+  EXPECT_EQ(call().status.code, 6);  // ALREADY_EXISTS
+}
+
 TEST(Starts, ASignalWithStartDoesNotWaitForTheDelay) {
   Client c;
   auto delayed = Client::StartRequest("wf");
