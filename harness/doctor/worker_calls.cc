@@ -1,8 +1,9 @@
+#include "harness/doctor/worker_calls.h"
+
 #include <algorithm>
 
 #include "harness/doctor/api_answer.h"
 #include "harness/doctor/rpc.h"
-#include "harness/doctor/worker_calls.h"
 #include "temporal/api/workflowservice/v1/request_response.pb.h"
 
 namespace squall::doctor {
@@ -138,16 +139,20 @@ StatusOr<NamespaceInfo> ReadNamespace(const std::string& answer) {
 std::string ListNamespacesRequest() {
   service::ListNamespacesRequest request;
   request.set_page_size(200);
+  request.mutable_namespace_filter()->set_include_deleted(true);
   return request.SerializeAsString();
 }
 
-std::vector<std::string> ReadNamespaceNames(const std::string& answer) {
-  std::vector<std::string> names;
+NamespaceNames ReadNamespaceNames(const std::string& answer) {
+  NamespaceNames names;
   const auto read = ParseAnswer<service::ListNamespacesResponse>(answer, "ListNamespacesResponse");
   if (!read.ok()) return names;
   for (const auto& one : read->namespaces()) {
-    if (one.namespace_info().name() != "temporal-system")
-      names.push_back(one.namespace_info().name());
+    const auto& info = one.namespace_info();
+    if (info.state() == temporal::api::enums::v1::NAMESPACE_STATE_DELETED)
+      names.deleted.push_back(info.name());
+    else if (info.name() != "temporal-system")
+      names.there.push_back(info.name());
   }
   return names;
 }

@@ -37,8 +37,13 @@ struct NamespaceInfo {
 };
 StatusOr<NamespaceInfo> ReadNamespace(const std::string& answer);
 
+// Those that are there, and those that are deleted: servers rename them to NAME-deleted-xxxxx, and
+// keep them until their workflows are gone.
+struct NamespaceNames {
+  std::vector<std::string> there, deleted;
+};
 std::string ListNamespacesRequest();
-std::vector<std::string> ReadNamespaceNames(const std::string& answer);
+NamespaceNames ReadNamespaceNames(const std::string& answer);
 
 std::string DescribeTaskQueueRequest(const std::string& ns, const std::string& queue,
                                      bool activities);

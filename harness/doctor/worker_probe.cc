@@ -106,20 +106,27 @@ class WorkerProbe {
     std::string fix;
     std::string evidence = fmt::format("DescribeNamespace '{}' is answered {}", EscapeControl(ns),
                                        EscapeControl(describe_->response.status.message));
+    std::string cause = "namespace.missing";
     if (names_->response.status.ok()) {
-      const auto names = ReadNamespaceNames(names_->response.message);
-      if (const auto near = NearestOther(ns, names)) {
+      const NamespaceNames names = ReadNamespaceNames(names_->response.message);
+      const auto renamed = std::ranges::find_if(names.deleted, [&ns](const std::string& name) {
+        return name.starts_with(ns + "-deleted-");
+      });
+      if (renamed != names.deleted.end()) {
+        cause = "namespace.deleted";
+        evidence += fmt::format("; it is being deleted as '{}'", EscapeControl(*renamed));
+      } else if (const auto near = NearestOther(ns, names.there)) {
         evidence += fmt::format("; there is '{}'", EscapeControl(*near));
         fix = fmt::format("Set TEMPORAL_NAMESPACE={}, or register '{}'.", EscapeControl(*near),
                           EscapeControl(ns));
-      } else if (!names.empty() && names.size() <= 5) {
-        evidence +=
-            fmt::format("; there are {}", EscapeControl(fmt::format("{}", fmt::join(names, ", "))));
+      } else if (!names.there.empty() && names.there.size() <= 5) {
+        evidence += fmt::format("; there are {}",
+                                EscapeControl(fmt::format("{}", fmt::join(names.there, ", "))));
       }
     }
     probe_.diagnosis.Row(Layer::kPermission, "", State::kSkipped,
                          "cannot be told without the namespace");
-    probe_.Fail(Layer::kNamespace, "", "namespace.missing", evidence, describe_->took, fix);
+    probe_.Fail(Layer::kNamespace, "", cause, evidence, describe_->took, fix);
   }
 
   void JudgePermissions() {

@@ -114,6 +114,8 @@ class DoctorBed {
   // Until both kinds of the queue's tasks go there.
   void MakeCurrent(const std::string& queue, const std::string& deployment,
                    const std::string& build);
+  // A namespace is registered and gets the state DELETED.
+  void DeleteNamespace(const std::string& name);
   // A workflow is started on the queue.
   void StartWorkflow(const std::string& queue, const std::string& type = "Ping");
   // A worker takes one workflow task of the queue: it schedules this activity (""  none) there, or

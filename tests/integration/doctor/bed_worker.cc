@@ -131,6 +131,17 @@ void DoctorBed::MakeCurrent(const std::string& queue, const std::string& deploym
   }
 }
 
+void DoctorBed::DeleteNamespace(const std::string& name) {
+  service::RegisterNamespaceRequest request;
+  request.set_namespace_(name);
+  request.mutable_workflow_execution_retention_period()->set_seconds(86400);
+  Answered("RegisterNamespace", request.SerializeAsString());
+  service::UpdateNamespaceRequest update;
+  update.set_namespace_(name);
+  update.mutable_update_info()->set_state(temporal::api::enums::v1::NAMESPACE_STATE_DELETED);
+  Answered("UpdateNamespace", update.SerializeAsString());
+}
+
 void DoctorBed::StartWorkflow(const std::string& queue, const std::string& type) {
   service::StartWorkflowExecutionRequest start;
   start.set_workflow_id("w-" + rng_.Hex(12));

@@ -155,6 +155,19 @@ class TargetCaseList final : CaseList {
       bed.Serve(path, std::move(server));
       bed.Set("TEMPORAL_NAMESPACE", "foodtruck");
     });
+    AddPaths("namespace in the state DELETED", "namespace.deleted", [](DoctorBed& bed, Path path) {
+      bed.Serve(path);
+      const std::string name = bed.Unique("food-truck");
+      bed.DeleteNamespace(name);
+      bed.Set("TEMPORAL_NAMESPACE", name);
+    });
+    AddPaths("namespace renamed by its deletion", "namespace.deleted",
+             [](DoctorBed& bed, Path path) {
+               bed.Serve(path);
+               const std::string name = bed.Unique("food-truck");
+               bed.DeleteNamespace(name + "-deleted-25c38");
+               bed.Set("TEMPORAL_NAMESPACE", name);
+             });
     const auto queue = [](DoctorBed& bed, Path path) {
       bed.Serve(path);
       const std::string name = bed.Unique("food-truck");
@@ -422,6 +435,8 @@ std::vector<DoctorCase> RealCases(const RealServer& real) {
                                             "HTTP proxy wants",
                                             "HTTP proxy takes",
                                             "namespace missing behind",
+                                            "namespace in the state",
+                                            "namespace renamed by",
                                             "go: ",
                                             "grpc-js: ",
                                             "workflow type that",
