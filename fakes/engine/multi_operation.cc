@@ -38,7 +38,7 @@ std::shared_ptr<Run> TakesUpdate(const StartRequest& start, const std::string& u
 
 }  // namespace
 
-Status MultiOperationFailure(const Status& status, int failed_operation) {
+Status MultiOperationFailure(const Status& status, int failed_operation, bool other_done) {
   ::temporal::api::errordetails::v1::MultiOperationExecutionFailure failure;
   for (int i = 0; i < 2; ++i) {
     auto* operation = failure.add_statuses();
@@ -50,7 +50,7 @@ Status MultiOperationFailure(const Status& status, int failed_operation) {
       if (parsed.ParseFromString(rpc.details)) {
         for (const auto& detail : parsed.details()) *operation->add_details() = detail;
       }
-    } else {
+    } else if (!other_done) {
       operation->set_code(static_cast<int>(StatusCode::kAborted));
       operation->set_message("Operation was aborted.");
       operation->add_details()->PackFrom(
@@ -70,6 +70,8 @@ void Starts::MultiOperation(CallId call, ws::ExecuteMultiOperationRequest& reque
   }
   auto& start = *request.mutable_operations(0)->mutable_start_workflow();
   auto& update = *request.mutable_operations(1)->mutable_update_workflow();
+  // Preparing takes out of the request what the run is made of.
+  auto again = std::make_shared<ws::ExecuteMultiOperationRequest>(request);
   Status bad;
   if (start.namespace_() != request.namespace_() || update.namespace_() != request.namespace_())
     bad = InvalidArgument("Operation namespace did not match request's namespace.");
@@ -88,10 +90,23 @@ void Starts::MultiOperation(CallId call, ws::ExecuteMultiOperationRequest& reque
   if (!bad.ok()) return core_.calls.Fail(call, MultiOperationFailure(bad, 1));
   if (update.request().meta().update_id().empty()) {
     update.mutable_request()->mutable_meta()->set_update_id(core_.rng.Uuid());
+    *again->mutable_operations(1)->mutable_update_workflow() = update;
   }
+  Combine(call, *std::move(prepared), update, std::move(again));
+}
+
+void Starts::CombineAgain(CallId call, ws::ExecuteMultiOperationRequest& request) {
+  auto prepared = Prepare(*request.mutable_operations(0)->mutable_start_workflow());
+  if (!prepared.ok()) return core_.calls.Fail(call, MultiOperationFailure(prepared.status(), 0));
+  Combine(call, *std::move(prepared), request.operations(1).update_workflow(), nullptr);
+}
+
+void Starts::Combine(CallId call, StartRequest start,
+                     const ws::UpdateWorkflowExecutionRequest& update,
+                     std::shared_ptr<ws::ExecuteMultiOperationRequest> again) {
   StatusOr<StartOutcome> outcome =
-      StartOutcome{TakesUpdate(*prepared, update.request().meta().update_id())};
-  if (outcome->run == nullptr) outcome = StartOrReuse(*std::move(prepared));
+      StartOutcome{TakesUpdate(start, update.request().meta().update_id())};
+  if (outcome->run == nullptr) outcome = StartOrReuse(std::move(start));
   if (!outcome.ok()) return core_.calls.Fail(call, MultiOperationFailure(outcome.status(), 0));
   Run& run = *outcome->run;
   if (Status begun = core_.updates.Begin(run, update); !begun.ok())
@@ -102,7 +117,8 @@ void Starts::MultiOperation(CallId call, ws::ExecuteMultiOperationRequest& reque
   started.set_started(outcome->started);
   started.set_status(run.status);
   *started.mutable_link() = StartedLink(run);
-  core_.updates.WaitWithStart(call, run, update, std::move(started));
+  core_.updates.WaitWithStart(call, run, update, std::move(started),
+                              outcome->started ? nullptr : std::move(again));
 }
 
 }  // namespace squall::fakes::engine

@@ -108,6 +108,9 @@ struct UpdateWaiter {
   TimerId timer = 0;  // soft time-out: answered with the stage reached so far
   bool poll = false;  // answer to PollWorkflowExecutionUpdate, not UpdateWorkflowExecution
   std::shared_ptr<ws::StartWorkflowExecutionResponse> started;  // answer to ExecuteMultiOperation
+  // What is done once more if the run closes first; null: that was done, or the run was started for
+  // this update.
+  std::shared_ptr<ws::ExecuteMultiOperationRequest> once_more;
 };
 
 struct Update {

@@ -53,6 +53,8 @@ class Starts {
       ws::SignalWithStartWorkflowExecutionRequest& request);
   // Update-with-start: answered when the update has reached its stage.
   void MultiOperation(CallId call, ws::ExecuteMultiOperationRequest& request);
+  // The same for one whose update was aborted because its run closed: it may start another run.
+  void CombineAgain(CallId call, ws::ExecuteMultiOperationRequest& request);
 
   // Applies the policies for ids in use, then creates.
   StatusOr<StartOutcome> StartOrReuse(StartRequest request);
@@ -64,6 +66,9 @@ class Starts {
   StatusOr<StartRequest> Prepare(ws::StartWorkflowExecutionRequest& request);
 
  private:
+  void Combine(CallId call, StartRequest start, const ws::UpdateWorkflowExecutionRequest& update,
+               std::shared_ptr<ws::ExecuteMultiOperationRequest> again);
+
   Core& core_;
 };
 

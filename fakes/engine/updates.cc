@@ -174,10 +174,14 @@ enums::UpdateWorkflowExecutionLifecycleStage Updates::Wanted(const updatepb::Wai
 
 void Updates::WaitWithStart(CallId call, Run& run,
                             const ws::UpdateWorkflowExecutionRequest& request,
-                            ws::StartWorkflowExecutionResponse started) {
+                            ws::StartWorkflowExecutionResponse started,
+                            std::shared_ptr<ws::ExecuteMultiOperationRequest> once_more) {
   auto shared = std::make_shared<ws::StartWorkflowExecutionResponse>(std::move(started));
   Wait(call, run, run.updates.at(request.request().meta().update_id()),
-       {.call = call, .stage = Wanted(request.wait_policy()), .started = std::move(shared)});
+       {.call = call,
+        .stage = Wanted(request.wait_policy()),
+        .started = std::move(shared),
+        .once_more = std::move(once_more)});
 }
 
 void Updates::Poll(CallId call, const ws::PollWorkflowExecutionUpdateRequest& request) {
@@ -276,8 +280,27 @@ void Updates::FailWaiters(Update& update, const Status& status) {
   for (const UpdateWaiter& waiter : std::exchange(update.waiters, {})) {
     if (waiter.timer != 0) core_.timers.Cancel(waiter.timer);
     core_.calls.Fail(waiter.call,
-                     waiter.started != nullptr ? MultiOperationFailure(status, 1) : status);
+                     waiter.started == nullptr
+                         ? status
+                         : MultiOperationFailure(status, 1, waiter.started->started()));
   }
+}
+
+void Updates::Abort(Update& update) {
+  const std::string text = "workflow update was aborted by closing workflow";
+  // As the real server does with what it was to start as well: it may start another run now. A
+  // second time the client is told to.
+  std::erase_if(update.waiters, [&](const UpdateWaiter& waiter) {
+    if (waiter.started == nullptr || waiter.started->started()) return false;
+    if (waiter.timer != 0) core_.timers.Cancel(waiter.timer);
+    if (waiter.once_more != nullptr) {
+      core_.Defer([this, waiter] { core_.starts.CombineAgain(waiter.call, *waiter.once_more); });
+    } else {
+      core_.calls.Fail(waiter.call, MultiOperationFailure(absl::AbortedError(text), 1));
+    }
+    return true;
+  });
+  FailWaiters(update, NotFound(text));
 }
 
 bool Updates::HasOutgoing(const Run& run) const {
@@ -476,11 +499,12 @@ void Updates::RunClosed(Run& run) {
     switch (update.state) {
       case State::kAdmitted:
       case State::kSent:
-        FailWaiters(update,
-                    run.new_run_id.empty()
-                        ? NotFound("workflow update was aborted by closing workflow")
-                        : BusyWorkflow(
-                              "workflow operation can not be applied because workflow is closing"));
+        if (run.new_run_id.empty()) {
+          Abort(update);
+        } else {
+          FailWaiters(update, BusyWorkflow("workflow operation can not be applied because workflow "
+                                           "is closing"));
+        }
         it = run.updates.erase(it);
         continue;
       case State::kAccepted:

@@ -25,9 +25,11 @@ class Updates {
   // So many updates that the workflow's worker is advised to continue as new.
   bool SuggestContinueAsNew(const Run& run) const;
 
-  // Answers an update-with-start once the update has reached its stage.
+  // Answers an update-with-start once the update has reached its stage. If the run closes before,
+  // `once_more` (unless it is null) is what is done instead of failing.
   void WaitWithStart(CallId call, Run& run, const ws::UpdateWorkflowExecutionRequest& request,
-                     ws::StartWorkflowExecutionResponse started);
+                     ws::StartWorkflowExecutionResponse started,
+                     std::shared_ptr<ws::ExecuteMultiOperationRequest> once_more);
 
   // The requests that go with the workflow task being handed out.
   void Send(Run& run, bool again, google::protobuf::RepeatedPtrField<protocol::Message>* messages);
@@ -58,6 +60,8 @@ class Updates {
   // Answers who waited for no more than the stage reached.
   void Notify(Run& run, Update& update);
   void FailWaiters(Update& update, const Status& status);
+  // Its run closes before it was accepted.
+  void Abort(Update& update);
 
   Core& core_;
   std::uint64_t next_admitted_ = 1;

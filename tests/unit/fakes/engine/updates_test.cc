@@ -340,9 +340,44 @@ TEST(Updates, OfAStartFailWithItWhenTheRunEndsBefore) {
   EXPECT_EQ(status.message, "Update-with-Start could not be executed.");
   ::temporal::api::errordetails::v1::MultiOperationExecutionFailure failure;
   ASSERT_TRUE(UnpackDetail(status, &failure));
-  EXPECT_EQ(failure.statuses(0).message(), "Operation was aborted.");
+  EXPECT_EQ(failure.statuses(0).code(), 0);  // it was started
   EXPECT_EQ(failure.statuses(1).code(), 5);
   EXPECT_EQ(failure.statuses(1).message(), "workflow update was aborted by closing workflow");
+}
+
+// As the real server does: without a start the update would fail, with one it may have another run.
+TEST(Updates, ThatMayStartAreAppliedOnceMoreWhenTheirRunCloses) {
+  Client c;
+  c.Start("wf");
+  ws::ExecuteMultiOperationRequest request;
+  request.set_namespace_("default");
+  auto& start = *request.add_operations()->mutable_start_workflow();
+  start = Client::StartRequest("wf");
+  start.set_request_id("r2");
+  start.set_workflow_id_conflict_policy(enums::WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING);
+  *request.add_operations()->mutable_update_workflow() = Request("wf", "u", kAccepted);
+  std::uint64_t call = c.Send("ExecuteMultiOperation", request, minutes(1));
+  c.Step({CompleteWorkflow()});
+  const auto task = c.PollTask();
+  ASSERT_EQ(task.messages_size(), 1);
+  EXPECT_EQ(task.history()
+                .events(0)
+                .workflow_execution_started_event_attributes()
+                .input()
+                .payloads_size(),
+            start.input().payloads_size());
+  EXPECT_EQ(CompleteWith(c, task, {Accept("u")}).message, "");
+  const auto both = c.Take<ws::ExecuteMultiOperationResponse>(call).response;
+  EXPECT_TRUE(both.responses(0).start_workflow().started());
+  EXPECT_EQ(both.responses(0).start_workflow().run_id(), task.workflow_execution().run_id());
+
+  // Where no run may be started any more, that is the answer.
+  start.set_request_id("r3");
+  start.set_workflow_id_reuse_policy(enums::WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE);
+  *request.mutable_operations(1)->mutable_update_workflow() = Request("wf", "v", kAccepted);
+  call = c.Send("ExecuteMultiOperation", request, minutes(1));
+  c.Step({CompleteWorkflow()});
+  EXPECT_EQ(c.Take<ws::ExecuteMultiOperationResponse>(call).status.code, 6);  // ALREADY_EXISTS
 }
 
 TEST(Updates, DoNotWaitForADelayOfTheStart) {
