@@ -61,10 +61,7 @@ void GrpcRelay::Describe(Call& call) {
     if (!plain.ok()) return;
     message = *std::move(plain);
   }
-  CallFacts facts = script_->tools().describe(call.facts.service, call.facts.method, message);
-  facts.service = call.facts.service;
-  facts.method = call.facts.method;
-  call.facts = std::move(facts);
+  script_->tools().describe(call.facts, message);
 }
 
 void GrpcRelay::Decide(Call& call) {

@@ -31,10 +31,8 @@ struct CallFacts {
 // What base/wire cannot know of messages, as it knows no protocol buffers; made by whoever does
 // (base/api/messages.h). Rules that need a missing function are refused when they are set.
 struct MessageTools {
-  // Fills in everything but service and method.
-  std::function<CallFacts(std::string_view service, std::string_view method,
-                          const std::string& request)>
-      describe;
+  // Fills in what the request tells of a call whose service and method are known.
+  std::function<void(CallFacts& facts, const std::string& request)> describe;
   // The method's answer with fields (JSON text) merged in. Errors name the field. `service` "":
   // whichever has it.
   std::function<StatusOr<std::string>(std::string_view service, std::string_view method,

@@ -54,8 +54,7 @@ void ScriptedServer::OnMessage(StreamId call, std::string message) {
   const auto head = heads_.extract(call);
   if (head.empty() || !script_->active()) return handler_.OnMessage(call, std::move(message), {});
   CallFacts facts = std::move(head.mapped());
-  if (script_->needs_message())
-    facts = script_->tools().describe(facts.service, facts.method, message);
+  if (script_->needs_message()) script_->tools().describe(facts, message);
   RulePtr rule = script_->OnCall(now_, connection_.place(), call, facts);
   if (rule == nullptr) return handler_.OnMessage(call, std::move(message), {});
   if (wire::OnConnection(rule->rule.effect)) {

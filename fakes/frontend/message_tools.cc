@@ -8,15 +8,12 @@ namespace squall::fakes {
 
 wire::MessageTools TemporalMessageTools() {
   wire::MessageTools tools;
-  tools.describe = [](std::string_view service, std::string_view method,
-                      const std::string& request) {
-    api::CallFields fields = api::FieldsOf(service, method, request);
-    wire::CallFacts facts;
+  tools.describe = [](wire::CallFacts& facts, const std::string& request) {
+    api::CallFields fields = api::FieldsOf(facts.service, facts.method, request);
     facts.ns = std::move(fields.ns);
     facts.task_queue = std::move(fields.task_queue);
     facts.identity = std::move(fields.identity);
     facts.workflow_id = std::move(fields.workflow_id);
-    return facts;
   };
   tools.change = api::ChangeAnswer;
   tools.encode = api::EncodeMessage;

@@ -11,14 +11,7 @@ namespace squall::wire {
 
 inline MessageTools TextTools() {
   MessageTools tools;
-  tools.describe = [](std::string_view service, std::string_view method,
-                      const std::string& request) {
-    CallFacts facts;
-    facts.service = service;
-    facts.method = method;
-    facts.task_queue = request;
-    return facts;
-  };
+  tools.describe = [](CallFacts& facts, const std::string& request) { facts.task_queue = request; };
   tools.change = [](std::string_view, std::string_view, const std::string& answer,
                     const std::string& fields) {
     return StatusOr<std::string>(answer + "+" + fields);

@@ -149,9 +149,7 @@ class ScriptTest : public ::testing::Test {
  protected:
   ScriptTest() {
     MessageTools tools;
-    tools.describe = [](std::string_view, std::string_view, const std::string&) {
-      return CallFacts();
-    };
+    tools.describe = [](CallFacts&, const std::string&) {};
     tools.methods = [] { return std::vector<std::string>{"A", "B"}; };
     script.emplace(MisbehaviourScript::Options{.seed = 3, .tools = tools, .on_hit = nullptr});
   }

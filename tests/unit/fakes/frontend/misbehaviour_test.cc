@@ -131,6 +131,16 @@ TEST_F(FrontendMisbehaviourTest, AHungPollIsNotAPollerAndNotAnswered) {
                           "rpc cancelled PollWorkflowTaskQueue f"));
 }
 
+TEST_F(FrontendMisbehaviourTest, AMethodAndWhatItsRequestTellsAreMatchedTogether) {
+  StartWith(
+      R"({"id": "f", "match": {"method": "PollWorkflow*", "task_queue": "q"}, "do": {"status": {"code": "INTERNAL"}}})");
+  Peer& peer = Connect();
+  EXPECT_EQ(Call(peer, "PollWorkflowTaskQueue", Poll("q")).status.code, 13);
+  const ResultPtr others = Begin(peer, "PollWorkflowTaskQueue", Poll("r"), {}, 70s);
+  Exchange();
+  EXPECT_FALSE(others->done);
+}
+
 TEST_F(FrontendMisbehaviourTest, ADelayedCallIsCarriedByTheFrontEndsOwnDeadline) {
   StartWith(R"({"match": {"method": "GetSystemInfo"}, "do": {"delay": {"by": "3s"}}})");
   const ResultPtr call = Begin(Connect(), "GetSystemInfo", workflowservice::GetSystemInfoRequest());
