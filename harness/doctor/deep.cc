@@ -26,16 +26,28 @@ class DeepProbe {
 
   bool Run() {
     const WallTime polled_at = probe_.executor.clock().WallNow();
-    const SteadyTime began = probe_.Now();
-    const CallPtr poll =
-        Begin("PollWorkflowTaskQueue", PollRequest(probe_.target.ns, own_), options_.poll);
-    const bool calls = Latency() && Message() && Skew(polled_at);
-    return calls && LongPoll(*poll, began);
+    began_ = probe_.Now();
+    CallPtr poll = BeginPoll();
+    if (!Latency() || !Message() || !Skew(polled_at)) return false;
+    if (!LongPoll(*poll, began_)) return false;
+    const Duration lasted = probe_.Now() - began_;
+    probe_.Ok(Layer::kPath, "long poll",
+              fmt::format("held for {} and answered", FormatDuration(lasted)), lasted);
+    while (!rpc_.going_away() && probe_.Now() - began_ < options_.hold) {
+      const SteadyTime polled = probe_.Now();
+      poll = BeginPoll();
+      if (!LongPoll(*poll, polled)) return false;
+    }
+    TellAge();
+    return true;
   }
 
  private:
   CallPtr Begin(std::string_view method, std::string request, Duration timeout) {
     return rpc_.Start(Rpc::kWorkflowService, method, std::move(request), timeout);
+  }
+  CallPtr BeginPoll() {
+    return Begin("PollWorkflowTaskQueue", PollRequest(probe_.target.ns, own_), options_.poll);
   }
   bool Await(const CallPtr& call) {
     probe_.Wait([&] { return call->done || rpc_.channel().over(); }, probe_.limits.call * 5);
@@ -113,36 +125,37 @@ class DeepProbe {
     return true;
   }
 
+  // Until the poll is answered; its connection is looked after meanwhile.
   bool LongPoll(const Call& poll, SteadyTime began) {
-    const auto settled = [&] { return poll.done || rpc_.channel().over(); };
+    const auto settled = [&] {
+      if (rpc_.going_away() && !goaway_) goaway_ = probe_.Now();
+      return poll.done || rpc_.channel().over();
+    };
     while (!settled() && probe_.Now() - began < options_.poll) {
       if (probe_.Wait(settled,
                       std::min(options_.ping_interval, options_.poll - (probe_.Now() - began))))
         break;
       rpc_.Ping();
       if (!probe_.Wait([&] { return rpc_.TakePingAck() || settled(); }, options_.ping_limit)) {
-        probe_.Fail(
-            Layer::kPath, "keepalive", "http.keepalive",
-            fmt::format("a PING after {} is not answered within {}",
-                        FormatDuration(probe_.Now() - began), FormatDuration(options_.ping_limit)));
+        probe_.Fail(Layer::kPath, "keepalive", "http.keepalive",
+                    fmt::format("a PING after {} is not answered within {}",
+                                FormatDuration(probe_.Now() - began_),
+                                FormatDuration(options_.ping_limit)));
         return false;
       }
     }
-    const Duration lasted = probe_.Now() - began;
-    if (rpc_.going_away() && !(poll.done && poll.response.status.ok())) {
-      probe_.Fail(Layer::kPath, "long poll", "http.goaway",
-                  fmt::format("GOAWAY after {}: {}", FormatDuration(lasted),
-                              EscapeControl(poll.response.status.message)),
-                  lasted);
-      return false;
-    }
-    if (poll.done && poll.response.status.ok()) {
-      probe_.Ok(Layer::kPath, "long poll",
-                fmt::format("held for {} and answered", FormatDuration(lasted)), lasted);
-      probe_.Ok(Layer::kPath, "connection age",
-                rpc_.going_away() ? "the server ends the connection, and answers what it holds"
-                                  : fmt::format("no GOAWAY within {}", FormatDuration(lasted)));
-      return true;
+    if (poll.done && poll.response.status.ok()) return true;
+    TellCut(poll, probe_.Now() - began);
+    return false;
+  }
+
+  void TellCut(const Call& poll, Duration lasted) {
+    const Duration age = probe_.Now() - began_;
+    if (rpc_.going_away()) {
+      return probe_.Fail(Layer::kPath, "long poll", "http.goaway",
+                         fmt::format("GOAWAY after {}: {}", FormatDuration(age),
+                                     EscapeControl(poll.response.status.message)),
+                         age);
     }
     std::string how = "nothing is answered";
     if (rpc_.channel().over())
@@ -152,17 +165,29 @@ class DeepProbe {
       how = fmt::format("it is answered HTTP {}", poll.response.http_status);
     else if (poll.done)
       how = fmt::format("it is answered {}", CodeName(poll.response.status.code));
+    const std::string of =
+        age == lasted ? "" : fmt::format(", the connection's age {}", FormatDuration(age));
     probe_.Fail(
         Layer::kPath, "long poll", "grpc.poll_cut",
-        fmt::format("a poll that no task came for: after {} {}", FormatDuration(lasted), how),
+        fmt::format("a poll that no task came for: after {} {}{}", FormatDuration(lasted), how, of),
         lasted);
-    return false;
+  }
+
+  void TellAge() {
+    const std::string text =
+        rpc_.going_away()
+            ? fmt::format("the server ends the connection after {}, and answers what it holds",
+                          FormatDuration(goaway_.value_or(probe_.Now()) - began_))
+            : fmt::format("no GOAWAY within {}", FormatDuration(probe_.Now() - began_));
+    probe_.Ok(Layer::kPath, "connection age", text);
   }
 
   const Probe& probe_;
   Rpc& rpc_;
   const DeepOptions& options_;
   const std::string own_;
+  SteadyTime began_{};                // of the first poll
+  std::optional<SteadyTime> goaway_;  // when it was seen
 };
 
 }  // namespace

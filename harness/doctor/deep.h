@@ -17,6 +17,9 @@ struct DeepOptions {
   // Of the large message: below the 2 MiB that Temporal takes for one payload, above what proxies
   // often have for a limit (1 MiB).
   std::size_t message_bytes = 1'900'000;
+  // The connection is held at least this long, poll after poll. Temporal's frontend ends its own
+  // after 5 min, give or take a tenth (frontend.keepAliveMaxConnectionAge).
+  Duration hold{};
   int calls = 20;  // whose time is taken
 };
 

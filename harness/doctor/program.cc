@@ -60,7 +60,7 @@ struct Arguments {
   std::vector<std::string> env_files, aliases, required, diff;
   std::vector<std::uint16_t> ports = ExamineOptions{}.other_ports;
   std::string junit, stage = "all";
-  double patience = 1;
+  double patience = 1, hold = 0;
   bool deep = false, watch = false;
   std::string canary;
   double interval = 5;
@@ -206,6 +206,10 @@ class DoctorProgram {
     app_.add_flag("--deep", args_.deep,
                   "Also hold a long poll for a minute, with pings, a large message, the time of "
                   "calls and the server's clock");
+    app_.add_option("--hold", args_.hold,
+                    "With --deep: hold the connection for so many seconds, poll after poll, to see "
+                    "when and how the server ends it (Temporal's does after 270 to 330)")
+        ->check(CLI::Range(1.0, 86400.0));
     app_.add_option("--canary", args_.canary,
                     "Also start one workflow of this type on the task queue and wait for its end; "
                     "`own`: one that the doctor works on itself, on a queue of its own");
@@ -374,12 +378,15 @@ class DoctorProgram {
     SQUALL_ASSIGN_OR_RETURN(options.expectations, Expected());
     if (options.stage == Stage::kConfig && (args_.deep || !args_.canary.empty()))
       return Complain("--stage config connects to nothing: it goes without --deep and --canary");
+    if (args_.hold > 0 && !args_.deep) return Complain("--hold needs --deep");
     if (options.stage < Stage::kIntegration && !options.expectations.empty())
       return Complain("--expect-... needs --stage integration or all: it is about the task queue");
     options.expect_pollers = args_.expect_pollers;
     options.other_ports = args_.ports;
     options.patience = args_.patience;
     options.deep = args_.deep;
+    options.deep_options.hold =
+        std::chrono::duration_cast<Duration>(std::chrono::duration<double>(args_.hold));
     options.canary = args_.canary;
     options.tag = Rng(SeedFromSystem()).Hex(12);
     SQUALL_ASSIGN_OR_RETURN(const Sources sources, MakeSources());

@@ -101,6 +101,7 @@ def test_exit_codes_and_usage():
         (["--expect-search-attribute", "Amount=Decimal"], "types are Text, Keyword, Int, Double, Bool, Datetime, KeywordList"),
         (["--stage", "component", "--expect-workflow-type", "X"], "needs --stage integration or all"),
         (["--stage", "config", "--deep"], "connects to nothing"),
+        (["--hold", "300"], "--hold needs --deep"),
     ):
         assert text in doctor(*arguments, expect=USAGE), (arguments, doctor(*arguments))
     assert "Exit codes" in doctor("--help", expect=0)

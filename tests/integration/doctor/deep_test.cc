@@ -68,6 +68,36 @@ TEST(DoctorDeepTest, AConnectionThatForgetsPingsIsNamed) {
             "http.keepalive");
 }
 
+// A server that ends connections at this age, and a doctor that holds its own for 20 s at most.
+Diagnosis Hold(Duration age, const std::string& rule) {
+  DoctorBed bed(1);
+  fakes::FakeServerOptions server;
+  server.engine.long_poll = 100ms;
+  server.frontend.limits.max_age = age;
+  if (!rule.empty()) server.rules = Rules(rule);
+  bed.options.deep = true;
+  bed.options.deep_options.poll = Scaled(2s);
+  bed.options.deep_options.ping_interval = 60s;
+  bed.options.deep_options.hold = Scaled(20s);
+  bed.Serve(Path::kPlain, std::move(server));
+  return bed.Examine();
+}
+
+TEST(DoctorDeepTest, AConnectionIsHeldUntilTheServerEndsIt) {
+  const Diagnosis diagnosis = Hold(500ms, "");
+  EXPECT_EQ(CauseNamed(diagnosis), "healthy");
+  EXPECT_THAT(DetailOf(diagnosis, "connection age"), HasSubstr("the server ends the connection"));
+}
+
+TEST(DoctorDeepTest, AConnectionThatIsCutWhileItIsHeldIsNamed) {
+  const Diagnosis diagnosis = Hold(
+      Duration::zero(),
+      R"({"match": {"method": "PollWorkflowTaskQueue", "task_queue": "squall-doctor-*-deep", "number": 3}, "do": {"lose_answer": {"how": "reset_connection"}}})");
+  EXPECT_EQ(CauseNamed(diagnosis), "grpc.poll_cut");
+  EXPECT_THAT(DetailOf(diagnosis, "long poll"), HasSubstr("held for"));
+  EXPECT_THAT(diagnosis.cause()->evidence, HasSubstr("the connection is reset"));
+}
+
 TEST(DoctorDeepTest, AServersClockThatIsAheadIsTold) {
   DoctorBed bed(1);
   fakes::FakeServerOptions server;
