@@ -5,6 +5,8 @@ namespace squall::sim {
 
 // One system call. Returns the kernel's answer: a negative number is an error's.
 long Raw(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0);
+// Where all of them are made: the address behind the instruction.
+const void* RawDoor();
 
 // The answer as libc gives it: -1 and errno.
 long WithErrno(long answer);

@@ -9,6 +9,7 @@
 
 #include "base/util/status.h"
 #include "sim/kernel/escape.h"
+#include "sim/kernel/escape_net.h"
 #include "sim/kernel/places.h"
 #include "sim/kernel/raw.h"
 
@@ -54,9 +55,11 @@ void Scheduler::Begin(const SchedulerOptions& options) {
   world_.id = 1;
   Thread* main = NewThread(&world_);
   main->handle = ::pthread_self();
+  PrepareEscapeNet();
   ReservePlaces();
   tls_current = main;
   on_ = true;
+  SpanEscapeNet();
 }
 
 Thread* Scheduler::NewThread(Process* process) {

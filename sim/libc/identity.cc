@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -63,6 +64,16 @@ SQUALL_REPLACES(int, uname, utsname* about) {
   std::strcpy(about->version, "#1 simulated");
   std::strcpy(about->machine, "x86_64");
   squall_libc_gethostname(about->nodename, sizeof about->nodename - 1);
+  return 0;
+}
+
+// As /proc/meminfo has it (sim/kernel/files.cc).
+SQUALL_REPLACES(int, sysinfo, struct sysinfo* about) {
+  std::memset(about, 0, sizeof *about);
+  about->totalram = 8'000'000;
+  about->freeram = 4'000'000;
+  about->mem_unit = 1024;
+  about->procs = 100;
   return 0;
 }
 

@@ -6,8 +6,11 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <fstream>
+#include <string>
+#include <vector>
 
 #include "sim/run/determinism.h"
+#include "sim/run/escapes.h"
 #include "sim/run/folder_run.h"
 #include "sim/run/leaks.h"
 #include "sim/run/seed_run.h"
@@ -130,8 +133,12 @@ int RunProgram(int argc, char** argv) {
   app.add_option("--until", flags.until, "seconds of virtual time, for --dump")
       ->check(CLI::NonNegativeNumber);
   dump->needs("--until");
-  app.add_option("--plant", flags.run.run.leak, "let luck in, to prove that it is found")
-      ->check(CLI::IsMember(PlantedLeaks()));
+  std::vector<std::string> plants = PlantedLeaks();
+  plants.insert(plants.end(), PlantedEscapes().begin(), PlantedEscapes().end());
+  app.add_option(
+         "--plant", flags.run.run.leak,
+         "let luck in, or leave the simulation by an instruction, to prove that it is found")
+      ->check(CLI::IsMember(plants));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -13,6 +13,7 @@
 #include "sim/kernel/scheduler.h"
 #include "sim/run/deterministic_protobuf.h"
 #include "sim/run/dump.h"
+#include "sim/run/escapes.h"
 #include "sim/run/leaks.h"
 #include "sim/world/certificates.h"
 #include "sim/world/loop.h"
@@ -120,7 +121,10 @@ StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario,
     finished = std::move(machine_result);
     loop->Stop();
   });
-  if (!options.leak.empty()) PlantLeak(options.leak, *loop, *journal);
+  if (!options.leak.empty()) {
+    PlantLeak(options.leak, *loop, *journal);
+    PlantEscape(options.leak, *loop);
+  }
   if (options.until != kNever) {
     loop->After(Duration(options.until), [&] {
       result.dump = DumpOf(*world, journal->Events());

@@ -26,7 +26,8 @@ struct RunOptions {
   // Ends the run at this virtual time, with the state of everything (RunResult::dump); kNever: at
   // its own end.
   std::int64_t until = kNever;
-  // What is planted to prove that it is found: "" or one of PlantedLeaks().
+  // What is planted to prove that it is found: "" or one of PlantedLeaks() or
+  // PlantedEscapes().
   std::string leak;
 };
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/kernel/escape_net.h"
 #include "sim/world/certificates.h"
 
 namespace squall::sim {
@@ -56,6 +57,7 @@ void WarmUp() {
                            "temporal/api/operatorservice/v1/request_response.proto"}) {
     pool->FindFileByName(name);
   }
+  PrepareEscapeNet();
 }
 
 void WarmForks(Transport transport) {

@@ -9,7 +9,8 @@
 
 namespace squall::sim {
 
-// Descriptors of Temporal's API, which protobuf builds when they are first asked for.
+// Descriptors of Temporal's API, which protobuf builds when they are first asked for; who may read
+// the cycle counter.
 void WarmUp();
 
 // For a process that forks many children, whose runs take this transport. The program's code and

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """No way out of the simulation goes unnoticed: whatever squall-sim and its libraries import of libc that waits, tells the time,
-draws luck or reaches the network is replaced by the simulator, or known to be harmless, with the reason."""
+draws luck or reaches the network is replaced by the simulator, or known to be harmless, with the reason; and nobody new
+has an instruction that draws luck from the processor, which nothing can trap."""
 
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
 PROGRAM = os.path.join(os.environ["SQUALL_BIN_DIR"], "squall-sim")
@@ -35,7 +37,13 @@ HARMLESS = {
     "getrusage": "asked by tools of Rust's std for children only",
     "pipe2": "Rust's std for children, which a simulated process has none of", "waitid": "the same", "execvp": "the same",
     "gethostbyname": "OpenSSL's connections, of which nobody makes one", "getnameinfo": "the same",
-    "sysinfo": "never called by what core asks of the machine",
+}
+
+# rdrand and rdseed.
+DRAWS = re.compile(rb"\x0f\xc7[\xf0-\xff]")
+WHO_MAY_DRAW = {
+    "libcrypto": "OpenSSL's own generator, which is replaced before anybody draws (base/wire/randomness)",
+    "libstdc++": "std::random_device, which tests/tidy bans",
 }
 
 
@@ -59,6 +67,26 @@ def unaccounted(replaced):
     return found
 
 
+def draws_luck(path):
+    """Whether an instruction of this code is rdrand or rdseed: the bytes of one are looked at with what stands before them, since they
+    may be the middle of another."""
+    text = subprocess.run(["readelf", "-SW", path], capture_output=True, text=True, check=True).stdout
+    offset, size = (int(n, 16) for n in re.search(r" \.text +PROGBITS +[0-9a-f]+ ([0-9a-f]+) ([0-9a-f]+)", text).groups())
+    with open(path, "rb") as file:
+        file.seek(offset)
+        code = file.read(size)
+    places = list(DRAWS.finditer(code))
+    if not places:
+        return False
+    with tempfile.NamedTemporaryFile() as file:
+        for found in places:
+            file.write(code[max(0, found.start() - 256):found.end()] + b"\x90" * 32)
+        file.flush()
+        command = ["objdump", "-D", "-b", "binary", "-m", "i386:x86-64", "--no-show-raw-insn", file.name]
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return re.search(r"\trd(rand|seed)\b", text) is not None
+
+
 class Imports(unittest.TestCase):
     replaced = set(re.findall(r"^  (\w+);$", open(REPLACED).read(), re.M))
 
@@ -67,6 +95,10 @@ class Imports(unittest.TestCase):
 
     def test_a_missing_one_is_seen(self):
         self.assertIn("pthread_create", unaccounted(self.replaced - {"pthread_create"}))
+
+    def test_nobody_draws_luck_from_the_processor(self):
+        drawing = {os.path.basename(path).split(".")[0] for path in [PROGRAM, *libraries()] if draws_luck(path)}
+        self.assertEqual(drawing, set(WHO_MAY_DRAW))
 
     def test_the_program_offers_what_it_replaces(self):
         text = subprocess.run(["nm", "-D", "--defined-only", PROGRAM], capture_output=True, text=True, check=True).stdout
