@@ -27,29 +27,30 @@ constexpr std::array kSwitches = {
     Switch{"matching.enableFairness", &EngineOptions::fairness},
 };
 
-struct Number {
+struct NumberSetting {
   std::string_view key;
   std::int64_t EngineLimits::*value;
 };
 
 constexpr std::array kNumbers = {
-    Number{"history.maxInFlightUpdatePayloads", &EngineLimits::updates_size},
-    Number{"history.maxInFlightUpdates", &EngineLimits::updates_in_flight},
-    Number{"history.maxTotalUpdates", &EngineLimits::updates},
-    Number{"history.maximumBufferedEventsBatch", &EngineLimits::buffered_events},
-    Number{"history.maximumBufferedEventsSizeInBytes", &EngineLimits::buffered_size},
-    Number{"history.maximumSignalsPerExecution", &EngineLimits::signals},
-    Number{"limit.historyCount.error", &EngineLimits::history_count},
-    Number{"limit.historyCount.suggestContinueAsNew", &EngineLimits::history_count_suggest},
-    Number{"limit.historySize.error", &EngineLimits::history_size},
-    Number{"limit.historySize.suggestContinueAsNew", &EngineLimits::history_size_suggest},
-    Number{"limit.mutableStateActivityFailureSize.error", &EngineLimits::activity_failure_size},
-    Number{"limit.mutableStateSize.error", &EngineLimits::state_size},
-    Number{"limit.numPendingActivities.error", &EngineLimits::pending_activities},
-    Number{"limit.numPendingCancelRequests.error", &EngineLimits::pending_cancels},
-    Number{"limit.numPendingChildExecutions.error", &EngineLimits::pending_children},
-    Number{"limit.numPendingSignals.error", &EngineLimits::pending_signals},
-    Number{"system.transactionSizeLimit", &EngineLimits::transaction_size},
+    NumberSetting{"history.maxInFlightUpdatePayloads", &EngineLimits::updates_size},
+    NumberSetting{"history.maxInFlightUpdates", &EngineLimits::updates_in_flight},
+    NumberSetting{"history.maxTotalUpdates", &EngineLimits::updates},
+    NumberSetting{"history.maximumBufferedEventsBatch", &EngineLimits::buffered_events},
+    NumberSetting{"history.maximumBufferedEventsSizeInBytes", &EngineLimits::buffered_size},
+    NumberSetting{"history.maximumSignalsPerExecution", &EngineLimits::signals},
+    NumberSetting{"limit.historyCount.error", &EngineLimits::history_count},
+    NumberSetting{"limit.historyCount.suggestContinueAsNew", &EngineLimits::history_count_suggest},
+    NumberSetting{"limit.historySize.error", &EngineLimits::history_size},
+    NumberSetting{"limit.historySize.suggestContinueAsNew", &EngineLimits::history_size_suggest},
+    NumberSetting{"limit.mutableStateActivityFailureSize.error",
+                  &EngineLimits::activity_failure_size},
+    NumberSetting{"limit.mutableStateSize.error", &EngineLimits::state_size},
+    NumberSetting{"limit.numPendingActivities.error", &EngineLimits::pending_activities},
+    NumberSetting{"limit.numPendingCancelRequests.error", &EngineLimits::pending_cancels},
+    NumberSetting{"limit.numPendingChildExecutions.error", &EngineLimits::pending_children},
+    NumberSetting{"limit.numPendingSignals.error", &EngineLimits::pending_signals},
+    NumberSetting{"system.transactionSizeLimit", &EngineLimits::transaction_size},
 };
 
 // The engine is always so.
@@ -96,7 +97,7 @@ Status ApplySetting(std::string_view setting, EngineOptions* options) {
     options->*known.value = on;
     return absl::OkStatus();
   }
-  for (const Number& known : kNumbers) {
+  for (const NumberSetting& known : kNumbers) {
     if (known.key != key) continue;
     std::int64_t number = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
@@ -117,7 +118,8 @@ Status ApplySetting(std::string_view setting, EngineOptions* options) {
 
 std::vector<std::pair<std::string_view, std::int64_t>> LimitSettings(const EngineLimits& limits) {
   std::vector<std::pair<std::string_view, std::int64_t>> settings;
-  for (const Number& number : kNumbers) settings.emplace_back(number.key, limits.*number.value);
+  for (const NumberSetting& number : kNumbers)
+    settings.emplace_back(number.key, limits.*number.value);
   return settings;
 }
 

@@ -53,8 +53,8 @@ bool KnownPath(std::string_view path) {
   return std::find(std::begin(kKnown), std::end(kKnown), path) != std::end(kKnown);
 }
 
-bool Names(const google::protobuf::FieldMask& mask, std::string_view snake,
-           std::string_view camel) {
+bool MaskNames(const google::protobuf::FieldMask& mask, std::string_view snake,
+               std::string_view camel) {
   return std::any_of(mask.paths().begin(), mask.paths().end(), [&](const std::string& path) {
     return path.starts_with(snake) || path.starts_with(camel);
   });
@@ -233,7 +233,7 @@ StatusOr<ws::UpdateActivityExecutionOptionsResponse> StandaloneActivities::Updat
                           path);
       }
     }
-    if (Names(mask, "task_queue", "taskQueue") && !request.activity_options().has_task_queue())
+    if (MaskNames(mask, "task_queue", "taskQueue") && !request.activity_options().has_task_queue())
       return InvalidArgument("taskQueue is not set");
   }
   SQUALL_ASSIGN_OR_RETURN(
@@ -255,7 +255,7 @@ StatusOr<ws::UpdateActivityExecutionOptionsResponse> StandaloneActivities::Updat
   if (request.restore_original()) {
     state_->RestoreOptions(*activity);
   } else {
-    const bool delay = Names(mask, "start_delay", "startDelay");
+    const bool delay = MaskNames(mask, "start_delay", "startDelay");
     if (delay) {
       if (FromProto(request.activity_options().start_delay()).count() < 0)
         return InvalidArgument("invalid StartDelay: negative duration");
@@ -269,7 +269,7 @@ StatusOr<ws::UpdateActivityExecutionOptionsResponse> StandaloneActivities::Updat
     }
     activitypb::ActivityOptions options = activity->options;
     SQUALL_RETURN_IF_ERROR(MergeActivityOptions(request.activity_options(), mask, &options));
-    if (Names(mask, "retry_policy", "retryPolicy")) {
+    if (MaskNames(mask, "retry_policy", "retryPolicy")) {
       EnsureRetryDefaults(options.mutable_retry_policy());
       SQUALL_RETURN_IF_ERROR(CheckRetryPolicy(options.retry_policy()));
     }
@@ -280,7 +280,7 @@ StatusOr<ws::UpdateActivityExecutionOptionsResponse> StandaloneActivities::Updat
                                                      Duration{}, &options));
     activity->options = options;
   }
-  const bool policy = request.restore_original() || Names(mask, "retry_policy", "retryPolicy");
+  const bool policy = request.restore_original() || MaskNames(mask, "retry_policy", "retryPolicy");
   if (!activity->running() && activity->retry_interval && activity->interval_from_policy &&
       policy) {
     common::RetryPolicy unlimited = activity->options.retry_policy();

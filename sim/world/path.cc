@@ -8,7 +8,7 @@ namespace {
 
 // What belongs to a process that is gone is not given back to it: its threads may stand in the
 // middle of a lock.
-void Leak(core::RpcReply reply) {
+void LeakReply(core::RpcReply reply) {
   static auto* leaked = new std::vector<core::RpcReply>();
   leaked->push_back(std::move(reply));
 }
@@ -38,7 +38,7 @@ void CallPath::Configure(core::ConnectionOptions& options) {
 }
 
 void CallPath::Arrive(std::uint64_t id, fakes::RpcRequest request, const core::RpcReply& reply) {
-  if (client_.dead) return Leak(reply);
+  if (client_.dead) return LeakReply(reply);
   ++link_->calls;
   if (link_->on_traffic) link_->on_traffic();
   open_.emplace(id, Open{std::move(request), reply, 0, false, false, {}});
@@ -114,7 +114,7 @@ void CallPath::Cancelled(std::uint64_t id) {
   auto node = open_.extract(id);
   if (node.empty()) return;
   if (node.mapped().server_call != 0) link_->server->Cancel(node.mapped().server_call);
-  if (client_.dead) Leak(node.mapped().reply);
+  if (client_.dead) LeakReply(node.mapped().reply);
 }
 
 void CallPath::ClientEnded() {

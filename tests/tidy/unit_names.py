@@ -93,7 +93,8 @@ def names(head):
 def check(root):
     findings = []
     for target, paths in targets(root):
-        seen = {}  # (name, overload) -> path
+        seen = {}  # name and overload -> (path, what an alias is for)
+        functions = {}  # name of any overload -> path
         for path in paths:
             if not (root / path).exists():
                 continue
@@ -103,9 +104,13 @@ def check(root):
                     alias = head.startswith(("using ", "namespace "))
                     key = name if alias or kind is None else name + kind
                     other = seen.get(key)
+                    if not alias and not other:  # a function hides a class of its name
+                        other = (functions[name], None) if kind is None and name in functions else seen.get(name)
                     if other and other[0] != path and not (alias and other[1] == kind):
                         findings.append((path, line, f"{name} is a name in {other[0]} as well, of the same target {target}"))
                     own.add((key, kind if alias else None))
+                    if not alias and kind is not None:
+                        functions.setdefault(name, path)
             for key, kind in own:
                 seen.setdefault(key, (path, kind))
     return findings
@@ -126,6 +131,8 @@ CASES = [
     ("an overload", case("int F(int a) { return 1; }", "int F(const X& b) { return 1; }"), []),
     ("a constant", case("constexpr int kA = 1;", "constexpr char kA[] = {1};"), ["b.cc:3: kA"]),
     ("the second of two", case("constexpr int kA = 1, kB = 2;", "constexpr int kB = 2;"), ["kB"]),
+    ("a function and a class", case("void A(int b) {}", "struct A {\n};"), ["base/b.cc:3: A is a name in base/a.cc"]),
+    ("a class and a function", case("struct A {\n};", "void A(int b) {}"), ["base/b.cc:3: A is a name in base/a.cc"]),
     ("a class", case("class A final { int x; };", "struct A {\n};"), ["A is a name"]),
     ("members", case("class A { int F() { return 1; } };", "class B { int F() { return 1; } };"), []),
     ("locals", case("int F() { int kA = 1; return kA; }", "int G() { int kA = 1; return kA; }"), []),

@@ -260,7 +260,7 @@ TEST(Overrides, HoldForOneTaskWhenTheyAreOneTime) {
   c.Work("wf", "1", kAutoUpgrade);
 }
 
-Reply<ws::UpdateWorkflowExecutionOptionsResponse> Update(
+Reply<ws::UpdateWorkflowExecutionOptionsResponse> UpdateOptions(
     Client& c, const std::string& path, const workflowpb::WorkflowExecutionOptions& options) {
   ws::UpdateWorkflowExecutionOptionsRequest request;
   request.set_namespace_("default");
@@ -285,29 +285,29 @@ TEST(Overrides, ComeAndGoWithUpdatesOfOptions) {
   pinned->set_behavior(Override::PINNED_OVERRIDE_BEHAVIOR_PINNED);
   pinned->mutable_version()->set_deployment_name("d");
   pinned->mutable_version()->set_build_id("2");
-  EXPECT_EQ(Update(c, "versioning_override", options).status.message, "");
+  EXPECT_EQ(UpdateOptions(c, "versioning_override", options).status.message, "");
   const auto event = c.LastEvent("wf");
   EXPECT_EQ(event.event_type(), enums::EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED);
   EXPECT_TRUE(event.worker_may_ignore());
   EXPECT_EQ(event.workflow_execution_options_updated_event_attributes().identity(), "op");
   const std::size_t events = c.History("wf").size();
-  EXPECT_EQ(Update(c, "versioning_override", options).status.message, "");
+  EXPECT_EQ(UpdateOptions(c, "versioning_override", options).status.message, "");
   EXPECT_EQ(c.History("wf").size(), events);  // no change, no event
   c.Work("wf", "2", kPinned);
-  EXPECT_EQ(Update(c, "versioning_override", {}).status.message, "");
+  EXPECT_EQ(UpdateOptions(c, "versioning_override", {}).status.message, "");
   EXPECT_TRUE(c.LastEvent("wf")
                   .workflow_execution_options_updated_event_attributes()
                   .unset_versioning_override());
   EXPECT_FALSE(c.Versioning("wf").has_versioning_override());
   EXPECT_EQ(c.Versioning("wf").deployment_version().build_id(), "2");
 
-  EXPECT_EQ(Update(c, "nonsense", options).status.code, 3);
-  EXPECT_EQ(Update(c, "versioning_override.pinned", options).status.message,
+  EXPECT_EQ(UpdateOptions(c, "nonsense", options).status.code, 3);
+  EXPECT_EQ(UpdateOptions(c, "versioning_override.pinned", options).status.message,
             "error applying update_options: versioning_override doesn't support partial updates");
-  EXPECT_EQ(Update(c, "versioning_override.behavior", options).status.message,
+  EXPECT_EQ(UpdateOptions(c, "versioning_override.behavior", options).status.message,
             "error applying update_options: versioning_override fields must be updated together");
   options.mutable_priority()->set_priority_key(-1);
-  EXPECT_EQ(Update(c, "priority", options).status.message, "priority key can't be negative");
+  EXPECT_EQ(UpdateOptions(c, "priority", options).status.message, "priority key can't be negative");
 }
 
 TEST(Versioning, AsksWorkersOfTheRightVersionForQueries) {
