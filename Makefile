@@ -6,6 +6,8 @@ SCENARIOS ?=
 WORLD ?= fake
 FUZZ_SECONDS ?= 60
 JOBS := $(shell nproc)
+# Large units cost least to build from nothing; who edits configures with `cmake --preset dev` and has small ones.
+UNIT_BYTES ?= 240000
 # Tests mostly wait.
 TEST_JOBS := $(shell expr 2 \* $(JOBS))
 
@@ -23,7 +25,7 @@ setup-typescript: ## Install the TypeScript SDK for the subjects that use it (np
 	@tools/setup-typescript.sh
 
 $(BUILD)/build.ninja:
-	@cmake --preset $(PRESET)
+	@cmake --preset $(PRESET) -DSQUALL_UNIT_BYTES=$(UNIT_BYTES)
 
 configure: setup $(BUILD)/build.ninja
 

@@ -1,9 +1,10 @@
 # One way to declare a library, a program and a test.
 
 # A compiler spends most of its time in headers, which the sources of a target share: they are compiled several at a time, as units
-# that include them. A unit is filled up to this size, so that an edit costs seconds; larger sources stand alone.
+# that include them. A unit is filled up to this size, so that an edit costs seconds; larger sources stand alone. Who builds once and
+# does not edit is better off with large units, a third less work: `make` configures them (UNIT_BYTES in the Makefile).
 option(SQUALL_UNITS "Compile several sources of a target at a time" ON)
-set(SQUALL_UNIT_BYTES 60000)
+set(SQUALL_UNIT_BYTES 60000 CACHE STRING "Sources of so many bytes are a unit")
 
 # squall_units(VARIABLE target sources...): what to compile in place of the sources.
 function(squall_units out target)
