@@ -21,7 +21,7 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-struct Schedule {
+struct CronSchedule {
   std::optional<Duration> every;  // @every
   std::bitset<60> minute;
   std::bitset<24> hour;
@@ -122,8 +122,8 @@ StatusOr<Duration> ParseCronEvery(std::string_view text) {
   return total;
 }
 
-StatusOr<Schedule> Parse(std::string_view text) {
-  Schedule schedule;
+StatusOr<CronSchedule> Parse(std::string_view text) {
+  CronSchedule schedule;
   for (const std::string_view prefix : {"CRON_TZ=", "TZ="}) {
     if (!text.starts_with(prefix)) continue;
     const std::size_t space = text.find(' ');
@@ -166,7 +166,7 @@ StatusOr<Schedule> Parse(std::string_view text) {
 
 // The first matching minute after `after`, by the clocks of the schedule's zone: hours that they
 // skip never come, hours that they repeat come twice. nullopt when there is none in five years.
-std::optional<WallTime> NextAfter(const Schedule& schedule, WallTime after) {
+std::optional<WallTime> NextAfter(const CronSchedule& schedule, WallTime after) {
   absl::Time at = absl::FromUnixSeconds(
       std::chrono::duration_cast<seconds>(std::chrono::floor<minutes>(after).time_since_epoch())
           .count());

@@ -3,7 +3,8 @@
 
 The sources of a target are compiled several at a time (squall_units in cmake/SquallTargets.cmake), where such names clash. Which
 sources come together changes with their sizes, so a clash anywhere in a target is a compile error to come. The finding is
-often worth more than the name: two helpers of one name tend to be one helper.
+often worth more than the name: two helpers of one name tend to be one helper. Nor may a helper have the name of a class that
+stands in a header of ours, in its namespace, which another source of the target includes.
 """
 
 import re
@@ -26,11 +27,12 @@ def targets(root):
             yield name, [folder + one for one in sources if one.endswith(".cc") and one[0] != "$" and one not in alone]
 
 
-def statements(text):
-    """(line, beginning up to its body or end) of what stands directly in an anonymous namespace."""
+def statements(text, where="anonymous"):
+    """(line, beginning up to its body or end, namespace) of what stands directly in an anonymous namespace, or in a "named" one."""
     code = tree.strip_cpp(text)
     code = re.sub(r"(?m)^[ \t]*#(?:[^\n\\]|\\\n|\\.)*", lambda m: "\n" * m.group(0).count("\n"), code)
     scopes, start, round_ = [], 0, 0  # scopes: "anonymous", "named" or "body"
+    named = []  # of the scopes
     for at, char in enumerate(code):
         if char in "()":
             round_ += 1 if char == "(" else -1
@@ -39,21 +41,25 @@ def statements(text):
             bare = head.strip()
             if round_ == 0 and re.fullmatch(r"(?:inline\s+)?namespace", bare):
                 scopes.append("anonymous")
+                named.append("")
             elif round_ == 0 and re.fullmatch(r"(?:inline\s+)?namespace\s+[\w:]+", bare):
                 scopes.append("named")
+                named.append(bare.split()[-1])
             else:
-                if scopes and scopes[-1] == "anonymous" and bare:
-                    yield code.count("\n", 0, start + len(head) - len(head.lstrip())) + 1, bare
+                if scopes and scopes[-1] == where and bare:
+                    yield code.count("\n", 0, start + len(head) - len(head.lstrip())) + 1, bare, "::".join(filter(None, named))
                 scopes.append("body")
             if scopes[-1] != "body":
                 start = at + 1
         elif char == "}" and scopes:
+            if scopes[-1] != "body":
+                named.pop()
             if scopes.pop() != "body" or (not scopes or scopes[-1] != "body"):
                 start = at + 1
         elif char == ";" and round_ == 0 and (not scopes or scopes[-1] != "body"):
             head = code[start:at]
-            if scopes and scopes[-1] == "anonymous" and head.strip():
-                yield code.count("\n", 0, start + len(head) - len(head.lstrip())) + 1, head.strip()
+            if scopes and scopes[-1] == where and head.strip():
+                yield code.count("\n", 0, start + len(head) - len(head.lstrip())) + 1, head.strip(), "::".join(filter(None, named))
             start = at + 1
 
 
@@ -90,18 +96,50 @@ def names(head):
     return []
 
 
+class Headers:
+    """What our headers declare, and which of them a source includes, directly or through others."""
+
+    def __init__(self, root):
+        self.root, self.included, self.declared = root, {}, {}
+
+    def of(self, path):
+        if path not in self.included:
+            self.included[path] = set()  # also for a circle
+            named = re.findall(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', tree.text_of(path, self.root), re.M)
+            own = {one for one in named if (self.root / one).exists()}
+            self.included[path] = own.union(*(self.of(one) for one in own))
+        return self.included[path]
+
+    def classes(self, path):
+        """name -> its namespaces, with what an alias is for"""
+        if path not in self.declared:
+            found = {}
+            for _, head, namespace in statements(tree.text_of(path, self.root), "named"):
+                if re.match(r"(?:enum|class|struct|union|using \w+ ?=)(?!\w)", without_template(head)):
+                    for name, kind in names(head):
+                        found.setdefault(name, set()).add((namespace, kind))
+            self.declared[path] = found
+        return self.declared[path]
+
+
 def check(root):
     findings = []
+    headers = Headers(root)
     for target, paths in targets(root):
+        paths = [path for path in paths if (root / path).exists()]
+        includes = {header: path for path in paths for header in headers.of(path)}
         seen = {}  # name and overload -> (path, what an alias is for)
         functions = {}  # name of any overload -> path
         for path in paths:
-            if not (root / path).exists():
-                continue
             own = set()
-            for line, head in statements(tree.text_of(path, root)):
+            for line, head, namespace in statements(tree.text_of(path, root)):
+                alias = head.startswith(("using ", "namespace "))
                 for name, kind in names(head):
-                    alias = head.startswith(("using ", "namespace "))
+                    for header in sorted(set(includes) - headers.of(path)):
+                        if any((namespace + "::").startswith(one + "::") and not (alias and other == kind)
+                               for one, other in headers.classes(header).get(name, ())):
+                            findings.append((path, line, f"{name} is a name in {header} as well, which {includes[header]} includes, "
+                                                         f"of the same target {target}"))
                     key = name if alias or kind is None else name + kind
                     other = seen.get(key)
                     if not alias and not other:  # a function hides a class of its name
@@ -133,6 +171,12 @@ CASES = [
     ("the second of two", case("constexpr int kA = 1, kB = 2;", "constexpr int kB = 2;"), ["kB"]),
     ("a function and a class", case("void A(int b) {}", "struct A {\n};"), ["base/b.cc:3: A is a name in base/a.cc"]),
     ("a class and a function", case("struct A {\n};", "void A(int b) {}"), ["base/b.cc:3: A is a name in base/a.cc"]),
+    ("a class in a header", {**case("int A() { return 1; }", "int G() { return 1; }"), "base/a.h": "namespace squall {\nstruct A {\n};\n}",
+                             "base/b.cc": '#include "base/a.h"\nnamespace squall { int G() { return 1; } }'}, ["base/a.cc:3: A is a name in base/a.h"]),
+    ("a class in a header that the source includes", {"base/CMakeLists.txt": LIST, "base/a.h": "namespace squall { struct B {}; }",
+                             "base/a.cc": '#include "base/a.h"\nnamespace squall { namespace { int A() { return 1; } } }', "base/b.cc": ""}, []),
+    ("a class in a header, in another namespace", {**case("int A() { return 1; }", "int G() { return 1; }"),
+                             "base/a.h": "namespace squall::sim {\nstruct A {\n};\n}", "base/b.cc": '#include "base/a.h"\n'}, []),
     ("a class", case("class A final { int x; };", "struct A {\n};"), ["A is a name"]),
     ("members", case("class A { int F() { return 1; } };", "class B { int F() { return 1; } };"), []),
     ("locals", case("int F() { int kA = 1; return kA; }", "int G() { int kA = 1; return kA; }"), []),

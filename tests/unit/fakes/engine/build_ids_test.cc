@@ -8,11 +8,11 @@ namespace squall::fakes::engine {
 namespace {
 
 using ::testing::ElementsAre;
-using Update = ws::UpdateWorkerBuildIdCompatibilityRequest;
+using BuildIdUpdate = ws::UpdateWorkerBuildIdCompatibilityRequest;
 
 class BuildIdsTest : public ::testing::Test {
  protected:
-  RpcStatus Send(Update request) {
+  RpcStatus Send(BuildIdUpdate request) {
     request.set_namespace_("default");
     request.set_task_queue("q");
     return c
@@ -21,12 +21,12 @@ class BuildIdsTest : public ::testing::Test {
         .status;
   }
   RpcStatus NewSet(const std::string& build) {
-    Update request;
+    BuildIdUpdate request;
     request.set_add_new_build_id_in_new_default_set(build);
     return Send(request);
   }
   RpcStatus Add(const std::string& build, const std::string& existing) {
-    Update request;
+    BuildIdUpdate request;
     request.mutable_add_new_compatible_build_id()->set_new_build_id(build);
     request.mutable_add_new_compatible_build_id()->set_existing_compatible_build_id(existing);
     return Send(request);
@@ -66,13 +66,13 @@ TEST_F(BuildIdsTest, KeepsSetsInOrder) {
   EXPECT_EQ(Add("1.1", "1").message, "");
   EXPECT_EQ(NewSet("2").message, "");
   EXPECT_THAT(Sets(), ElementsAre("1,1.1", "2"));
-  Update promote;
+  BuildIdUpdate promote;
   promote.set_promote_set_by_build_id("1");
   EXPECT_EQ(Send(promote).message, "");
   promote.set_promote_build_id_within_set("1");
   EXPECT_EQ(Send(promote).message, "");
   EXPECT_THAT(Sets(), ElementsAre("2", "1.1,1"));
-  Update merge;
+  BuildIdUpdate merge;
   merge.mutable_merge_sets()->set_primary_set_build_id("2");
   merge.mutable_merge_sets()->set_secondary_set_build_id("1");
   EXPECT_EQ(Send(merge).message, "");
@@ -90,7 +90,7 @@ TEST_F(BuildIdsTest, RefusesWhatMakesNoSense) {
   EXPECT_EQ(Add("2", "1").message,
             "2 requested to be made compatible with 1 but both versions exist and are "
             "incompatible");
-  Update request;
+  BuildIdUpdate request;
   request.set_promote_set_by_build_id("9");
   EXPECT_EQ(Send(request).message, "targeted version 9 not found");
   const auto rules = c.Call<ws::GetWorkerVersioningRulesResponse>(
