@@ -58,7 +58,7 @@ greg_t& Register(void* context, int number) {
 
 // Calls that the simulation has an answer to, whoever makes them: the gethostname of core's own
 // dependencies asks by an instruction of its own, libc's qsort asks how much memory there is.
-bool Answer(long number, void* context) {
+bool AnswerCall(long number, void* context) {
   const auto first = reinterpret_cast<void*>(Register(context, REG_RDI));
   switch (number) {
     case SYS_uname:
@@ -73,7 +73,7 @@ bool Answer(long number, void* context) {
 }
 
 void OnSystemCall(int, siginfo_t* about, void* context) {
-  if (Simulated() && Answer(about->si_syscall, context)) return;
+  if (Simulated() && AnswerCall(about->si_syscall, context)) return;
   const char* name = SystemCallName(about->si_syscall);
   Escaped(fmt::format("system call {} by {}",
                       name != nullptr ? name : fmt::format("{} (unknown)", about->si_syscall),

@@ -21,6 +21,7 @@ def targets(root):
         text = re.sub(r"#[^\n]*", "", tree.text_of(path, root))
         folder = path.removesuffix("CMakeLists.txt")
         alone = " ".join(re.findall(r"set_source_files_properties\(([^)]*)PROPERTIES\s+SKIP_UNITY_BUILD_INCLUSION", text)).split()
+        text = re.sub(r"\bsquall_units\(\s*\w+\s+(\w+)", r"squall_library(\1 SOURCES", text)
         for name, arguments in re.findall(r"\bsquall_(?:library|program|test)\(\s*([^\s)]+)([^)]*)\)", text):
             parts = re.split(rf"({KEYWORDS})", arguments)
             sources = [one for key, words in zip(parts[1::2], parts[2::2]) if key == "SOURCES" for one in words.split()]
@@ -79,6 +80,7 @@ def names(head):
     """What a statement declares: (name, what tells it from another of that name)."""
     head = without_template(re.sub(r"\s+", " ", head))
     head = re.sub(r"^(?:\[\[[^\]]*\]\] )+", "", head)
+    head = re.sub(r"\balignas ?\([^()]*(?:\([^()]*\))?[^()]*\) ?", "", head)
     if match := re.match(r"(?:using|namespace) (\w+) ?= ?(.*)", head):
         return [(match.group(1), match.group(2))]
     if head.startswith("using ") or head.startswith("static_assert"):
@@ -186,6 +188,7 @@ CASES = [
     ("a template", case("template <typename T>\nT F(T t) { return t; }", "template <class T>\nT F(T t) { return t; }"), ["F is"]),
     ("outside", {**case("int F();", "int G();"), "base/b.cc": "namespace squall { int F() { return 1; } }"}, []),
     ("another target", case("int F() {}", "int F() {}", "squall_library(x SOURCES a.cc)\nsquall_library(y SOURCES b.cc)\n"), []),
+    ("units alone", case("int F() {}", "int F() {}", "squall_units(out x\n  a.cc b.cc)\nadd_library(x OBJECT ${out})\n"), ["F is"]),
     ("kept apart", case("int F() {}", "int F() {}", "set_source_files_properties(b.cc PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)\n"
                         + LIST), []),
     ("in a comment", case("int F() {}", "// int F() {}"), []),
