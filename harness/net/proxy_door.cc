@@ -79,7 +79,9 @@ struct ProxyDoor::Impl : std::enable_shared_from_this<ProxyDoor::Impl> {
     if (state == now) return absl::OkStatus();
     error_code error;
     if (state == State::kClosed) {
-      // The kernel resets what was in the backlog.
+      // The kernel resets what was in the backlog. At once: a child that has been forked and not
+      // yet executed has the descriptor as well, and closing ours alone would leave the port open.
+      if (acceptor.is_open()) ::shutdown(acceptor.native_handle(), SHUT_RDWR);
       acceptor.close(error);
     } else {
       if (!acceptor.is_open()) {

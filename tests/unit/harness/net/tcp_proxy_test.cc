@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "tests/unit/harness/net/proxy_peers.h"
 
@@ -115,6 +116,32 @@ TEST_F(TcpProxyTest, RefuseCanLeaveOpenConnectionsAlone) {
   EXPECT_EQ(refused->error, asio::error::connection_refused);
   open->Send("still here");
   AwaitText(open, "still here");
+}
+
+// As a child has it between fork and exec.
+int SecondDescriptorOfListener(std::uint16_t port) {
+  for (int fd = 3; fd < 1024; ++fd) {
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    int listens = 0;
+    socklen_t listens_size = sizeof listens;
+    if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) == 0 && listens != 0 &&
+        ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 &&
+        ntohs(address.sin_port) == port)
+      return ::dup(fd);
+  }
+  return -1;
+}
+
+TEST_F(TcpProxyTest, RefuseDoesNotWaitForAChildThatHasTheListenerToo) {
+  const auto proxy = Proxy(server_.port());
+  const int second = SecondDescriptorOfListener(proxy->port());
+  ASSERT_GE(second, 0);
+  ASSERT_OK(proxy->Set({.id = "f", .kind = NetFaultKind::kRefuse}));
+  const auto refused = Connect(*proxy);
+  AwaitEnd(refused);
+  EXPECT_EQ(refused->error, asio::error::connection_refused);
+  ::close(second);
 }
 
 TEST_F(TcpProxyTest, ResetTakesEveryAttemptAndTimesIt) {
