@@ -2,7 +2,8 @@
 // run and by the same client: base/wire's own over a socket, and grpc++. The server is a process,
 // the proxy another (this program, forked off by --serve-proxy), as in a run of squall. Rounds
 // alternate so that a busy machine hits both; medians and ratios are printed, as Markdown for
-// docs/performance.md.
+// docs/performance.md. The time that the process at that port spends on a CPU for each call is told
+// beside them: it hardly depends on what else the machine does.
 //
 // Usage: squall-bench-grpc-proxy [--rounds 5] [--seconds 2] [--in-flight 64] [--server PROGRAM]
 
@@ -10,6 +11,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -51,6 +53,24 @@ void Must(const Status& status, std::string_view what) {
   std::exit(1);
 }
 
+// What a client saw, and what each of its calls cost the process that it called.
+struct Sample {
+  double rate = 0;    // calls per second
+  double cpu_us = 0;  // a call
+};
+
+// Takes both over a span: `done` counts calls and moves on while `pass` lets the time pass.
+template <typename Counter, typename Pass>
+Sample TakeSample(const Clock& clock, std::int64_t pid, const Counter& done, const Pass& pass) {
+  const SteadyTime begun = clock.Now();
+  const double cpu = bench::CpuMillis(pid);
+  const std::uint64_t before = done;
+  pass();
+  const double calls = static_cast<double>(done - before);
+  return {.rate = calls / std::chrono::duration<double>(clock.Now() - begun).count(),
+          .cpu_us = 1000 * (bench::CpuMillis(pid) - cpu) / calls};
+}
+
 // Calls GetSystemInfo with base/wire over one socket, so many at a time.
 class PlainLoad {
  public:
@@ -65,15 +85,12 @@ class PlainLoad {
     Write();
   }
 
-  // Calls per second over that time; latencies of a call in microseconds behind it.
-  double Measure(Duration span) {
-    const SteadyTime begun = executor_.clock().Now();
-    const std::uint64_t before = done_;
-    bool over = false;
-    executor_.After(span, [&over] { over = true; });
-    executor_.RunUntil([&over] { return over; }, span * 10);
-    const double seconds = std::chrono::duration<double>(executor_.clock().Now() - begun).count();
-    return static_cast<double>(done_ - before) / seconds;
+  Sample Measure(std::int64_t pid, Duration span) {
+    return TakeSample(executor_.clock(), pid, done_, [&] {
+      bool over = false;
+      executor_.After(span, [&over] { over = true; });
+      executor_.RunUntil([&over] { return over; }, span * 10);
+    });
   }
 
  private:
@@ -118,20 +135,26 @@ class PlainLoad {
   std::uint64_t done_ = 0;
 };
 
-double PlainRate(std::uint16_t port, const Settings& settings, int in_flight) {
+// A process that serves calls.
+struct Served {
+  std::uint16_t port = 0;
+  std::int64_t pid = 0;
+};
+
+Sample Plain(const Served& at, const Settings& settings, int in_flight) {
   RealClock clock;
   AsioExecutor executor(clock);
-  auto load = std::make_unique<PlainLoad>(executor, port, in_flight);
-  load->Measure(std::chrono::milliseconds(200));
-  return load->Measure(Duration(static_cast<Duration::rep>(settings.seconds * 1e9)));
+  auto load = std::make_unique<PlainLoad>(executor, at.port, in_flight);
+  load->Measure(at.pid, std::chrono::milliseconds(200));
+  return load->Measure(at.pid, Duration(static_cast<Duration::rep>(settings.seconds * 1e9)));
 }
 
 // grpc++'s synchronous stub on so many threads, over one channel.
-double GrpcppRate(std::uint16_t port, const Settings& settings, int threads) {
+Sample Grpcpp(const Served& at, const Settings& settings, int threads) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  const auto channel = grpc::CreateCustomChannel(fmt::format("127.0.0.1:{}", port),
+  const auto channel = grpc::CreateCustomChannel(fmt::format("127.0.0.1:{}", at.port),
                                                  grpc::InsecureChannelCredentials(), arguments);
   std::atomic<bool> over = false;
   std::atomic<std::uint64_t> done = 0;
@@ -152,14 +175,11 @@ double GrpcppRate(std::uint16_t port, const Settings& settings, int threads) {
   AsioExecutor timer(clock);
   const Duration span(static_cast<Duration::rep>(settings.seconds * 1e9));
   timer.RunUntil([] { return false; }, std::chrono::milliseconds(200));
-  const std::uint64_t before = done;
-  const SteadyTime begun = clock.Now();
-  timer.RunUntil([] { return false; }, span);
-  const double rate = static_cast<double>(done - before) /
-                      std::chrono::duration<double>(clock.Now() - begun).count();
+  const Sample sample =
+      TakeSample(clock, at.pid, done, [&] { timer.RunUntil([] { return false; }, span); });
   over = true;
   for (std::thread& caller : callers) caller.join();
-  return rate;
+  return sample;
 }
 
 // A proxy as a process of its own: says its port and serves until it is killed.
@@ -194,27 +214,34 @@ int ServeProxy(const std::string& upstream, bool frames) {
 
 struct Way {
   std::string name;
-  std::uint16_t port = 0;
-  std::vector<double> one, many, grpcpp;
+  Served at;
+  std::vector<Sample> one, many, grpcpp;
 };
+using Samples = std::vector<Sample> Way::*;
+
+double MedianOf(const std::vector<Sample>& samples, double Sample::*figure) {
+  std::vector<double> values;
+  for (const Sample& sample : samples) values.push_back(sample.*figure);
+  return bench::Median(values);
+}
 
 class Bench {
  public:
   explicit Bench(const Settings& settings) : settings_(settings) {}
 
   void Run() {
-    const std::uint16_t server = Start({settings_.server, "--port", "0"}, "127.0.0.1:");
+    const Served server = Start({settings_.server, "--port", "0"}, "127.0.0.1:");
     const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
-    const std::string upstream = fmt::format("127.0.0.1:{}", server);
+    const std::string upstream = fmt::format("127.0.0.1:{}", server.port);
     std::vector<Way> ways = {
-        {.name = "direct", .port = server},
-        {.name = "TcpProxy", .port = Start({self, "--serve-tcp", upstream}, "port ")},
-        {.name = "GrpcProxy", .port = Start({self, "--serve-grpc", upstream}, "port ")}};
+        {.name = "direct", .at = server},
+        {.name = "TcpProxy", .at = Start({self, "--serve-tcp", upstream}, "port ")},
+        {.name = "GrpcProxy", .at = Start({self, "--serve-grpc", upstream}, "port ")}};
     for (int round = 0; round < settings_.rounds; ++round) {
       for (Way& way : ways) {
-        way.one.push_back(PlainRate(way.port, settings_, 1));
-        way.many.push_back(PlainRate(way.port, settings_, settings_.in_flight));
-        way.grpcpp.push_back(GrpcppRate(way.port, settings_, 8));
+        way.one.push_back(Plain(way.at, settings_, 1));
+        way.many.push_back(Plain(way.at, settings_, settings_.in_flight));
+        way.grpcpp.push_back(Grpcpp(way.at, settings_, 8));
       }
     }
     fmt::print(
@@ -222,20 +249,32 @@ class Bench {
         "8 threads | of direct |\n",
         settings_.in_flight);
     fmt::print("|---|---|---|---|---|---|---|\n");
-    const Way& direct = ways.front();
+    const std::array<Samples, 3> loads = {&Way::one, &Way::many, &Way::grpcpp};
     for (const Way& way : ways) {
-      const auto cell = [](const std::vector<double>& values, const std::vector<double>& of) {
-        const double median = bench::Median(values);
-        return fmt::format("{:.0f} | {:.0f} %", median, 100 * median / bench::Median(of));
-      };
-      fmt::print("| {} | {} | {} | {} |\n", way.name, cell(way.one, direct.one),
-                 cell(way.many, direct.many), cell(way.grpcpp, direct.grpcpp));
+      fmt::print("| {} |", way.name);
+      for (const Samples load : loads) {
+        const double rate = MedianOf(way.*load, &Sample::rate);
+        fmt::print(" {:.0f} | {:.0f} % |", rate,
+                   100 * rate / MedianOf(ways.front().*load, &Sample::rate));
+      }
+      fmt::print("\n");
+    }
+    fmt::print(
+        "\n| CPU of the called process for a call | one at a time | {} in flight | grpc++ |\n",
+        settings_.in_flight);
+    fmt::print("|---|---|---|---|\n");
+    for (const Way& way : ways) {
+      fmt::print("| {} |", way.name);
+      for (const Samples load : loads) {
+        fmt::print(" {:.1f} us |", MedianOf(way.*load, &Sample::cpu_us));
+      }
+      fmt::print("\n");
     }
   }
 
  private:
   // A program that says its port behind that text.
-  std::uint16_t Start(std::vector<std::string> argv, std::string_view before_port) {
+  Served Start(std::vector<std::string> argv, std::string_view before_port) {
     std::uint16_t port = 0;
     ChildOptions options;
     options.name = argv.front();
@@ -251,7 +290,7 @@ class Bench {
     children_.back()->Start([](const Status& status) { Must(status, "start"); });
     executor_.RunUntil([&] { return port != 0; }, std::chrono::seconds(30));
     Must(port != 0 ? absl::OkStatus() : absl::UnavailableError("no port"), "start");
-    return port;
+    return {.port = port, .pid = children_.back()->pid()};
   }
 
   const Settings settings_;
