@@ -31,6 +31,7 @@ GrpcProxyConnection::GrpcProxyConnection(AsioExecutor& executor, Owner& owner, S
       up_(RelaySide::kUpstream, Socket(executor.io())) {
   error_code ignored;
   down_.socket.set_option(tcp::no_delay(true), ignored);
+  down_.socket.non_blocking(true, ignored);
   down_.connected = true;
 }
 
@@ -96,6 +97,7 @@ void GrpcProxyConnection::Connect(const HostPort& upstream, Duration timeout) {
                              if (phase_ == Phase::kOpen) executor_.Cancel(std::exchange(timer_, 0));
                              error_code ignored;
                              up_.socket.set_option(tcp::no_delay(true), ignored);
+                             up_.socket.non_blocking(true, ignored);
                              up_.connected = true;
                              owner_->OnEvent(Event("established"));
                              owner_->OnEstablished();
@@ -211,8 +213,11 @@ void GrpcProxyConnection::Move() {
   }
   moving_ = true;
   if (phase_ != Phase::kLingering) {
-    Write(up_);
-    Write(down_);
+    // What leaves one side may give window back to the other.
+    for (bool left = true; left;) {
+      left = Write(up_);
+      left = Write(down_) || left;
+    }
   }
   moving_ = false;
   LookAtEnd();
@@ -241,13 +246,22 @@ void GrpcProxyConnection::Gather(Side& side) {
   side.output = side.tls->TakeCiphertext();
 }
 
-void GrpcProxyConnection::Write(Side& side) {
-  if (side.writing || !side.connected) return;
-  if (side.which == RelaySide::kDownstream && how_.listener.hangs) return;
+// True when something has left. At once as far as the socket takes it, which is nearly always all:
+// going through the loop for that costs another look at all sockets for each write. Errors are the
+// loop's business, where nobody is in the middle of something.
+bool GrpcProxyConnection::Write(Side& side) {
+  if (side.writing || !side.connected) return false;
+  if (side.which == RelaySide::kDownstream && how_.listener.hangs) return false;
   if (side.output.empty()) Gather(side);
-  if (side.output.empty()) return;
+  if (side.output.empty()) return false;
+  error_code later;
+  const std::size_t sent = side.socket.write_some(asio::buffer(side.output), later);
+  if (sent == side.output.size()) {
+    side.output.clear();
+    return true;
+  }
   side.writing = true;
-  asio::async_write(side.socket, asio::buffer(side.output),
+  asio::async_write(side.socket, asio::buffer(side.output) + sent,
                     [this, self = shared_from_this(), &side](const error_code& error, std::size_t) {
                       side.writing = false;
                       side.output.clear();
@@ -255,6 +269,7 @@ void GrpcProxyConnection::Write(Side& side) {
                       if (error) return Finish("reset", true, error.message());
                       Move();
                     });
+  return false;
 }
 
 // --- Ends

@@ -78,7 +78,7 @@ class GrpcProxyConnection final : public std::enable_shared_from_this<GrpcProxyC
   void OnBytes(Side& side, std::string_view bytes);
   bool FeedTls(Side& side, std::string_view bytes, std::string& plain);
   void Move();
-  void Write(Side& side);
+  bool Write(Side& side);
   bool MaySpeak(const Side& side) const;
   void Gather(Side& side);
   void LookAtEnd();
