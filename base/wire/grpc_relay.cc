@@ -48,14 +48,17 @@ GrpcRelayOptions::GrpcRelayOptions() : max_held_bytes(kDefaultMaxMessageBytes + 
 class GrpcRelay::Client final : public Http2Handler {
  public:
   explicit Client(GrpcRelay& relay) : relay_(relay) {}
-  void OnHeaders(StreamId stream, Headers headers) override {
-    relay_.OnRequest(stream, std::move(headers));
+  void OnHeaderBlock(StreamId stream, HeaderBlock& headers) override {
+    relay_.OnRequest(stream, headers);
   }
   void OnData(StreamId stream, std::string_view data) override {
     relay_.OnRequestData(stream, data);
   }
-  void OnTrailers(StreamId stream, Headers trailers) override {
-    if (Call* call = relay_.Find(stream)) call->request_trailers = std::move(trailers);
+  void OnTrailerBlock(StreamId stream, HeaderBlock& trailers) override {
+    Call* call = relay_.Find(stream);
+    if (call == nullptr) return;
+    call->request_trailers.swap(trailers);
+    call->request_has_trailers = true;
   }
   void OnEndStream(StreamId stream) override { relay_.OnRequestEnd(stream); }
   void OnStreamClosed(StreamId stream, Http2Error error, bool) override {
@@ -72,14 +75,17 @@ class GrpcRelay::Client final : public Http2Handler {
 class GrpcRelay::Server final : public Http2Handler {
  public:
   explicit Server(GrpcRelay& relay) : relay_(relay) {}
-  void OnHeaders(StreamId stream, Headers headers) override {
-    relay_.OnAnswer(stream, std::move(headers));
+  void OnHeaderBlock(StreamId stream, HeaderBlock& headers) override {
+    relay_.OnAnswer(stream, headers);
   }
   void OnData(StreamId stream, std::string_view data) override {
     relay_.OnAnswerData(stream, data);
   }
-  void OnTrailers(StreamId stream, Headers trailers) override {
-    if (Call* call = relay_.FindUp(stream)) call->answer_trailers = std::move(trailers);
+  void OnTrailerBlock(StreamId stream, HeaderBlock& trailers) override {
+    Call* call = relay_.FindUp(stream);
+    if (call == nullptr) return;
+    call->answer_trailers.swap(trailers);
+    call->answer_has_trailers = true;
   }
   void OnEndStream(StreamId stream) override { relay_.OnAnswerEnd(stream); }
   void OnStreamClosed(StreamId stream, Http2Error error, bool) override {
@@ -119,13 +125,13 @@ GrpcRelay::GrpcRelay(const GrpcRelayOptions& options, Owner& owner, Misbehaviour
 GrpcRelay::~GrpcRelay() = default;
 
 GrpcRelay::Call* GrpcRelay::Find(StreamId down) const {
-  const auto it = calls_.find(down);
-  return it == calls_.end() ? nullptr : it->second.get();
+  const auto* found = calls_.Find(down);
+  return found == nullptr ? nullptr : found->get();
 }
 
 GrpcRelay::Call* GrpcRelay::FindUp(StreamId up) const {
-  const auto it = by_up_.find(up);
-  return it == by_up_.end() ? nullptr : it->second;
+  const auto* found = by_up_.Find(up);
+  return found == nullptr ? nullptr : *found;
 }
 
 Status GrpcRelay::Feed(SteadyTime now, RelaySide side, std::string_view bytes) {
@@ -153,7 +159,14 @@ void GrpcRelay::TakeOutput(RelaySide side, std::string& out) {
 
 // Header blocks wait until everything is fed: only then is it known whether they end their stream.
 void GrpcRelay::Flush() {
-  for (const StreamId stream : std::exchange(fresh_requests_, {})) {
+  if (!fresh_requests_.empty()) LookAtRequests();
+  if (!fresh_answers_.empty()) LookAtAnswers();
+}
+
+void GrpcRelay::LookAtRequests() {
+  std::vector<StreamId> fresh = std::exchange(looked_at_, {});
+  fresh.swap(fresh_requests_);
+  for (const StreamId stream : fresh) {
     Call* call = Find(stream);
     if (call == nullptr) continue;
     if (call->request == Call::Request::kCollecting) {
@@ -162,34 +175,43 @@ void GrpcRelay::Flush() {
       OpenUpstream(*call);
     }
   }
-  for (const StreamId stream : std::exchange(fresh_answers_, {})) {
+  fresh.clear();
+  looked_at_ = std::move(fresh);
+}
+
+void GrpcRelay::LookAtAnswers() {
+  std::vector<StreamId> fresh = std::exchange(looked_at_, {});
+  fresh.swap(fresh_answers_);
+  for (const StreamId stream : fresh) {
     Call* call = Find(stream);
     if (call == nullptr || call->answer != Call::Answer::kPassing) continue;
     if (!call->answer_headers_sent) SendAnswerHeaders(*call, false);
   }
+  fresh.clear();
+  looked_at_ = std::move(fresh);
 }
 
 std::size_t GrpcRelay::held_bytes(RelaySide to) const {
   std::size_t bytes = 0;
-  for (const auto& [stream, call] : calls_) {
+  calls_.ForEach([&](StreamId stream, const std::unique_ptr<Call>& call) {
     if (to == RelaySide::kDownstream) {
       bytes += call->answer_body.size() + down_->queued_bytes(stream);
     } else {
       bytes += call->request_body.size() + (call->up == 0 ? 0 : up_->queued_bytes(call->up));
     }
-  }
+  });
   return bytes;
 }
 
 // --- Requests
 
-void GrpcRelay::OnRequest(StreamId stream, Headers headers) {
-  auto made = std::make_unique<Call>(stream, ++serial_);
-  Call& call = *made;
-  calls_.insert_or_assign(stream, std::move(made));
-  call.request_headers = std::move(headers);
+void GrpcRelay::OnRequest(StreamId stream, HeaderBlock& headers) {
+  Call& call = *calls_.Add(stream, spares_.Take());
+  call.down = stream;
+  call.serial = ++serial_;
+  call.request_headers.swap(headers);
   if (script_ != nullptr && script_->on_calls()) {
-    FactsOfPath(FindHeader(call.request_headers, ":path"), call.facts);
+    FactsOfPath(call.request_headers.Find(":path"), call.facts);
     call.request = Call::Request::kCollecting;
   }
   fresh_requests_.push_back(stream);
@@ -221,7 +243,7 @@ void GrpcRelay::OnRequestData(StreamId stream, std::string_view data) {
   if (call->up == 0) return GiveBack(RelaySide::kDownstream, stream, data.size());
   if (call->request_unpaid == 0) behind_up_.push_back(stream);
   call->request_unpaid += data.size();
-  up_->SubmitData(call->up, std::string(data), false);
+  up_->AppendData(call->up, data);
 }
 
 void GrpcRelay::OnRequestEnd(StreamId stream) {
@@ -237,16 +259,15 @@ void GrpcRelay::OnRequestEnd(StreamId stream) {
 
 void GrpcRelay::PassRequestEnd(Call& call) {
   if (call.up == 0) return OpenUpstream(call);  // which passes all there is
-  if (call.request_trailers.has_value()) {
-    up_->SubmitTrailers(call.up, *call.request_trailers);
+  if (call.request_has_trailers) {
+    up_->SubmitTrailers(call.up, call.request_trailers);
   } else {
     up_->SubmitData(call.up, {}, true);
   }
 }
 
 void GrpcRelay::OpenUpstream(Call& call) {
-  const bool bare =
-      call.request_ended && call.request_body.empty() && !call.request_trailers.has_value();
+  const bool bare = call.request_ended && call.request_body.empty() && !call.request_has_trailers;
   const StatusOr<StreamId> stream = up_->SubmitRequest(call.request_headers, bare);
   if (!stream.ok()) {
     // The server has said GOAWAY: what the client may try again elsewhere.
@@ -255,7 +276,7 @@ void GrpcRelay::OpenUpstream(Call& call) {
     return down_->Reset(call.down, Http2Error::kRefusedStream);
   }
   call.up = *stream;
-  by_up_.emplace(call.up, &call);
+  by_up_.Add(call.up, &call);
   call.request_headers.clear();
   if (bare) return;
   if (!call.request_body.empty()) {
@@ -266,26 +287,26 @@ void GrpcRelay::OpenUpstream(Call& call) {
 }
 
 void GrpcRelay::OnRequestClosed(StreamId stream, Http2Error error) {
-  const auto it = calls_.find(stream);
-  if (it == calls_.end()) return;
-  const std::unique_ptr<Call> call = std::move(it->second);
-  calls_.erase(it);
+  std::unique_ptr<Call> call = calls_.Remove(stream);
+  if (call == nullptr) return;
   GiveBack(RelaySide::kDownstream, stream, call->request_unpaid);
-  if (call->up == 0) return;
-  by_up_.erase(call->up);
-  GiveBack(RelaySide::kUpstream, call->up, call->answer_unpaid);
-  if (!call->answer_ended || !call->request_ended) {
-    up_->Reset(call->up, error == Http2Error::kNoError ? Http2Error::kCancel : error);
+  if (call->up != 0) {
+    by_up_.Remove(call->up);
+    GiveBack(RelaySide::kUpstream, call->up, call->answer_unpaid);
+    if (!call->answer_ended || !call->request_ended) {
+      up_->Reset(call->up, error == Http2Error::kNoError ? Http2Error::kCancel : error);
+    }
   }
+  spares_.Keep(std::move(call));
 }
 
 // --- Answers
 
-void GrpcRelay::OnAnswer(StreamId stream, Headers headers) {
+void GrpcRelay::OnAnswer(StreamId stream, HeaderBlock& headers) {
   Call* call = FindUp(stream);
   if (call == nullptr || call->answer == Call::Answer::kOver) return;
   call->answer_begun = true;
-  call->answer_headers = std::move(headers);
+  call->answer_headers.swap(headers);
   if (call->answer == Call::Answer::kPassing) {
     fresh_answers_.push_back(call->down);
   } else if (call->answer == Call::Answer::kHeldBack) {
@@ -316,7 +337,7 @@ void GrpcRelay::OnAnswerData(StreamId stream, std::string_view data) {
   if (!call->answer_headers_sent) SendAnswerHeaders(*call, false);
   if (call->answer_unpaid == 0) behind_down_.push_back(call->down);
   call->answer_unpaid += data.size();
-  down_->SubmitData(call->down, std::string(data), false);
+  down_->AppendData(call->down, data);
 }
 
 void GrpcRelay::OnAnswerEnd(StreamId stream) {
@@ -337,11 +358,11 @@ void GrpcRelay::SendAnswerHeaders(Call& call, bool end) {
 }
 
 void GrpcRelay::PassAnswerEnd(Call& call) {
-  const bool bare = !call.answer_headers_sent && !call.answer_trailers.has_value();
+  const bool bare = !call.answer_headers_sent && !call.answer_has_trailers;
   if (!call.answer_headers_sent) SendAnswerHeaders(call, bare);
   if (bare) return;
-  if (call.answer_trailers.has_value()) {
-    down_->SubmitTrailers(call.down, *call.answer_trailers);
+  if (call.answer_has_trailers) {
+    down_->SubmitTrailers(call.down, call.answer_trailers);
   } else {
     down_->SubmitData(call.down, {}, true);
   }
@@ -367,7 +388,7 @@ void GrpcRelay::OnAnswerClosed(StreamId stream, Http2Error error) {
   if (shadows_.erase(stream) > 0) return;
   Call* call = FindUp(stream);
   if (call == nullptr) return;
-  by_up_.erase(stream);
+  by_up_.Remove(stream);
   call->up = 0;
   call->request = Call::Request::kSwallowed;
   GiveBack(RelaySide::kDownstream, call->down, std::exchange(call->request_unpaid, 0));

@@ -20,13 +20,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 #include "base/wire/grpc.h"
 #include "base/wire/misbehaviour_script.h"
 #include "base/wire/scripted_connection.h"
+#include "base/wire/stream_map.h"
 
 namespace squall::wire {
 
@@ -98,14 +98,14 @@ class GrpcRelay final : private ScriptedConnection::Host {
   Call* FindUp(StreamId up) const;
 
   // Requests.
-  void OnRequest(StreamId stream, Headers headers);
+  void OnRequest(StreamId stream, HeaderBlock& headers);
   void OnRequestData(StreamId stream, std::string_view data);
   void OnRequestEnd(StreamId stream);
   void OnRequestClosed(StreamId stream, Http2Error error);
   void OpenUpstream(Call& call);
   void PassRequestEnd(Call& call);
   // Answers.
-  void OnAnswer(StreamId stream, Headers headers);
+  void OnAnswer(StreamId stream, HeaderBlock& headers);
   void OnAnswerData(StreamId stream, std::string_view data);
   void OnAnswerEnd(StreamId stream);
   void OnAnswerClosed(StreamId stream, Http2Error error);
@@ -117,6 +117,8 @@ class GrpcRelay final : private ScriptedConnection::Host {
   void GiveBack(RelaySide side, StreamId stream, std::size_t bytes);
   void GiveBackTaken(RelaySide taker);
   void Flush();
+  void LookAtRequests();
+  void LookAtAnswers();
 
   // Rules (grpc_relay_rules.cc).
   void Decide(Call& call);
@@ -146,10 +148,12 @@ class GrpcRelay final : private ScriptedConnection::Host {
   std::unique_ptr<Client> client_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Http2Connection> down_, up_;
-  std::map<StreamId, std::unique_ptr<Call>> calls_;  // by the client's stream
-  std::unordered_map<StreamId, Call*> by_up_;        // looked up only, never iterated
-  std::unordered_set<StreamId> shadows_;             // requests sent twice: nobody wants the answer
+  StreamMap<std::unique_ptr<Call>> calls_;  // by the client's stream
+  StreamMap<Call*> by_up_;
+  Spares<Call> spares_;
+  std::unordered_set<StreamId> shadows_;  // requests sent twice: nobody wants the answer
   std::vector<StreamId> fresh_requests_, fresh_answers_;  // to be looked at when all is fed
+  std::vector<StreamId> looked_at_;                       // room for the next of those
   std::vector<StreamId> behind_up_, behind_down_;  // calls with data that the taker has not taken
   std::vector<std::pair<StreamId, Http2Error>> resets_;  // behind headers that are queued
   std::map<StreamId, std::size_t> withheld_;             // window kept from the client

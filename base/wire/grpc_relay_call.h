@@ -2,17 +2,30 @@
 // What a GrpcRelay knows of one call. Internal to grpc_relay*.cc.
 
 #include <string>
+#include <utility>
 
 #include "base/wire/grpc_relay.h"
 
 namespace squall::wire {
 
 struct GrpcRelay::Call {
-  Call(StreamId stream, std::uint64_t the_serial) : down(stream), serial(the_serial) {}
+  // As good as new, but for the room that header blocks and bodies had.
+  void Recycle() {
+    Call fresh;
+    const auto keep = [](HeaderBlock& block, HeaderBlock& room) {
+      block.clear();
+      room.swap(block);
+    };
+    keep(request_headers, fresh.request_headers);
+    keep(request_trailers, fresh.request_trailers);
+    keep(answer_headers, fresh.answer_headers);
+    keep(answer_trailers, fresh.answer_trailers);
+    *this = std::move(fresh);
+  }
 
-  const StreamId down;
-  const std::uint64_t serial;  // streams' numbers are used again in the next connection
-  StreamId up = 0;             // 0: not sent to the server yet, or over there
+  StreamId down = 0;
+  std::uint64_t serial = 0;  // streams' numbers are used again in the next connection
+  StreamId up = 0;           // 0: not sent to the server yet, or over there
   CallFacts facts;
   RulePtr rule;
 
@@ -23,9 +36,10 @@ struct GrpcRelay::Call {
     kSwallowed,  // goes nowhere
   };
   Request request = Request::kPassing;
-  Headers request_headers;
+  HeaderBlock request_headers;
   std::string request_body;  // not passed on yet
-  std::optional<Headers> request_trailers;
+  HeaderBlock request_trailers;
+  bool request_has_trailers = false;
   bool request_ripe = false;  // the first message is complete, or too much is held
   bool request_ended = false;
   std::size_t request_unpaid = 0;  // bytes whose window the client has not got back
@@ -37,9 +51,10 @@ struct GrpcRelay::Call {
     kOver,        // it was answered otherwise: what comes goes nowhere
   };
   Answer answer = Answer::kPassing;
-  Headers answer_headers;
+  HeaderBlock answer_headers;
   std::string answer_body;
-  std::optional<Headers> answer_trailers;
+  HeaderBlock answer_trailers;
+  bool answer_has_trailers = false;
   bool answer_begun = false;
   bool answer_headers_sent = false;
   bool answer_ended = false;

@@ -56,7 +56,7 @@ void GrpcRelay::Describe(Call& call) {
   if (!parser.Feed(call.request_body, frames).ok() || frames.empty()) return;
   std::string message = std::move(frames.front().payload);
   if (frames.front().compressed) {
-    if (FindHeader(call.request_headers, "grpc-encoding") != "gzip") return;
+    if (call.request_headers.Find("grpc-encoding") != "gzip") return;
     StatusOr<std::string> plain = Gunzip(message, options_.max_held_bytes);
     if (!plain.ok()) return;
     message = *std::move(plain);
@@ -146,7 +146,7 @@ void GrpcRelay::Pass(Call& call) {
 void GrpcRelay::SendTwice(Call& call) {
   // Of a unary call the message is all there, its end perhaps not yet.
   if (call.request_body.size() > options_.max_held_bytes) return OpenUpstream(call);
-  const Headers headers = call.request_headers;
+  const Headers headers = call.request_headers.ToHeaders();
   const std::string body = call.request_body;
   OpenUpstream(call);
   if (call.up == 0) return;
@@ -189,9 +189,9 @@ void GrpcRelay::ShapeAndSend(Call& call) {
     }
     return;
   }
-  AnswerParts parts{.headers = call.answer_headers,
+  AnswerParts parts{.headers = call.answer_headers.ToHeaders(),
                     .body = call.answer_body,
-                    .trailers = call.answer_trailers.value_or(Headers{})};
+                    .trailers = call.answer_trailers.ToHeaders()};
   const StatusOr<bool> shaped = ShapeAnswer(*rule, call.facts, script_->tools(), call.down, parts);
   if (!shaped.ok()) return EndWithStatus(call, GrpcStatus::From(shaped.status()));
   if (!*shaped) return ReleaseAnswer(call);

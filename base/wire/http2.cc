@@ -6,11 +6,11 @@
 #include <array>
 #include <cstring>
 #include <map>
-#include <unordered_map>
 #include <utility>
 
 #include "base/util/text.h"
 #include "base/wire/raw_frames.h"
+#include "base/wire/stream_map.h"
 
 namespace squall::wire {
 namespace {
@@ -41,18 +41,24 @@ std::string_view View(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
-nghttp2_nv ToNv(const Header& header) {
-  // nghttp2 copies both, so the cast that its C interface wants is harmless.
-  return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(header.name.data())),
-          reinterpret_cast<std::uint8_t*>(const_cast<char*>(header.value.data())),
-          header.name.size(), header.value.size(), NGHTTP2_NV_FLAG_NONE};
+// nghttp2 copies both, so the cast that its C interface wants is harmless.
+nghttp2_nv ToNv(std::string_view name, std::string_view value) {
+  return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
+          reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
+          value.size(), NGHTTP2_NV_FLAG_NONE};
 }
 
+// A block as nghttp2 wants it; used again for the next one.
 class NvList {
  public:
-  explicit NvList(const Headers& headers) {
-    list_.reserve(headers.size());
-    for (const Header& header : headers) list_.push_back(ToNv(header));
+  void Clear() { list_.clear(); }
+  void Add(const Headers& headers) {
+    for (const Header& header : headers) list_.push_back(ToNv(header.name, header.value));
+  }
+  void Add(const HeaderBlock& block) {
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      list_.push_back(ToNv(block.name(i), block.value(i)));
+    }
   }
   const nghttp2_nv* data() const { return list_.data(); }
   std::size_t size() const { return list_.size(); }
@@ -60,6 +66,9 @@ class NvList {
  private:
   std::vector<nghttp2_nv> list_;
 };
+
+// What a stream's buffer may keep for the next stream.
+constexpr std::size_t kKeptBody = 16 << 10;
 
 // What a peer that does not speak HTTP/2 speaks instead, from its first bytes.
 std::string Foreign(std::string_view first) {
@@ -94,13 +103,6 @@ struct SessionDeleter {
 
 }  // namespace
 
-std::string_view FindHeader(const Headers& headers, std::string_view name) {
-  for (const Header& header : headers) {
-    if (header.name == name) return header.value;
-  }
-  return {};
-}
-
 std::string Http2ErrorName(Http2Error error) {
   const auto number = static_cast<std::uint32_t>(error);
   if (number < kErrorNames.size()) return std::string(kErrorNames[number]);
@@ -110,7 +112,7 @@ std::string Http2ErrorName(Http2Error error) {
 struct Http2Connection::Impl {
   struct Stream {
     // What the peer sends.
-    Headers incoming;
+    HeaderBlock incoming;
     std::size_t incoming_bytes = 0;
     bool headers_seen = false;
     bool peer_ended = false;
@@ -120,8 +122,21 @@ struct Http2Connection::Impl {
     std::string body;
     std::size_t body_sent = 0;
     bool body_ended = false;
+    bool deferred = false;  // nghttp2 found nothing to send and waits to be told
     bool has_trailers = false;
     Headers trailers;
+    HeaderBlock trailer_block;  // behind those
+
+    void Recycle() {
+      Stream fresh;
+      fresh.incoming.swap(incoming);
+      fresh.trailer_block.swap(trailer_block);
+      if (body.capacity() <= kKeptBody) fresh.body.swap(body);
+      fresh.incoming.clear();
+      fresh.trailer_block.clear();
+      fresh.body.clear();
+      *this = std::move(fresh);
+    }
   };
 
   const Http2Options opt;
@@ -130,7 +145,9 @@ struct Http2Connection::Impl {
   bool give_window = opt.auto_window_update;
   std::map<StreamId, std::size_t> withheld;  // window that SetAutoWindowUpdate(false) kept back
   std::unique_ptr<nghttp2_session, SessionDeleter> session;
-  std::unordered_map<StreamId, Stream> streams;  // looked up only, never iterated
+  StreamMap<std::unique_ptr<Stream>> streams;
+  Spares<Stream> spares;
+  NvList nv;
   std::string out;
   std::string raw_later;  // SendRaw from within a callback, where nghttp2 must not be pumped
   std::string first;      // the peer's first bytes
@@ -146,8 +163,8 @@ struct Http2Connection::Impl {
   bool server() const { return opt.role == Http2Role::kServer; }
 
   Stream* Find(StreamId id) {
-    const auto it = streams.find(id);
-    return it == streams.end() ? nullptr : &it->second;
+    const auto* found = streams.Find(id);
+    return found == nullptr ? nullptr : found->get();
   }
 
   void Start() {
@@ -155,7 +172,7 @@ struct Http2Connection::Impl {
     SQUALL_CHECK(nghttp2_session_callbacks_new(&raw_callbacks) == 0, "out of memory");
     const std::unique_ptr<nghttp2_session_callbacks, CallbacksDeleter> callbacks(raw_callbacks);
     nghttp2_session_callbacks_set_on_begin_headers_callback(raw_callbacks, OnBeginHeaders);
-    nghttp2_session_callbacks_set_on_header_callback(raw_callbacks, OnHeader);
+    nghttp2_session_callbacks_set_on_header_callback2(raw_callbacks, OnHeader);
     nghttp2_session_callbacks_set_on_frame_recv_callback(raw_callbacks, OnFrameReceived);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(raw_callbacks, OnDataChunk);
     nghttp2_session_callbacks_set_on_stream_close_callback(raw_callbacks, OnStreamClose);
@@ -250,10 +267,14 @@ struct Http2Connection::Impl {
     return error;
   }
 
+  void Open(StreamId id) {
+    if (streams.Find(id) == nullptr) streams.Add(id, spares.Take());
+  }
+
   void CloseStream(StreamId id, Http2Error code, bool by_peer) {
-    const auto it = streams.find(id);
-    if (it == streams.end()) return;
-    streams.erase(it);
+    std::unique_ptr<Stream> closed = streams.Remove(id);
+    if (closed == nullptr) return;
+    spares.Keep(std::move(closed));
     handler.OnStreamClosed(id, code, by_peer);
   }
 
@@ -261,16 +282,17 @@ struct Http2Connection::Impl {
     const StreamId id = frame.hd.stream_id;
     Stream* stream = Find(id);
     if (stream == nullptr || stream->dropped) return;
-    Headers headers = std::exchange(stream->incoming, {});
+    HeaderBlock& block = stream->incoming;
     stream->incoming_bytes = 0;
     if (stream->headers_seen) {
-      handler.OnTrailers(id, std::move(headers));
-    } else if (!server() && FindHeader(headers, ":status").starts_with('1')) {
-      return;  // 1xx: the final response is still to come
+      handler.OnTrailerBlock(id, block);
+    } else if (!server() && block.Find(":status").starts_with('1')) {
+      return block.clear();  // 1xx: the final response is still to come
     } else {
       stream->headers_seen = true;
-      handler.OnHeaders(id, std::move(headers));
+      handler.OnHeaderBlock(id, block);
     }
+    block.clear();
     if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) HandleEnd(id);
   }
 
@@ -289,27 +311,27 @@ struct Http2Connection::Impl {
   static int OnBeginHeaders(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     Impl& self = Self(user);
     if (self.server() && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-      self.streams.try_emplace(frame->hd.stream_id);
+      self.Open(frame->hd.stream_id);
     }
     return 0;
   }
 
-  static int OnHeader(nghttp2_session* session, const nghttp2_frame* frame,
-                      const std::uint8_t* name, std::size_t name_size, const std::uint8_t* value,
-                      std::size_t value_size, std::uint8_t /*flags*/, void* user) {
+  static int OnHeader(nghttp2_session* session, const nghttp2_frame* frame, nghttp2_rcbuf* name,
+                      nghttp2_rcbuf* value, std::uint8_t /*flags*/, void* user) {
     Impl& self = Self(user);
     Stream* stream = self.Find(frame->hd.stream_id);
     if (stream == nullptr || stream->dropped) return 0;
-    stream->incoming_bytes += name_size + value_size + 32;  // as RFC 9113, 6.5.2 counts
+    HeaderBlock& block = stream->incoming;
+    block.Add(name, value);
+    const std::size_t last = block.size() - 1;
+    // As RFC 9113, 6.5.2 counts.
+    stream->incoming_bytes += block.name(last).size() + block.value(last).size() + 32;
     if (stream->incoming_bytes > self.opt.max_header_bytes) {
       stream->dropped = true;
-      stream->incoming.clear();
+      block.clear();
       return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                                        NGHTTP2_ENHANCE_YOUR_CALM);
     }
-    if (stream->incoming.empty()) stream->incoming.reserve(12);
-    stream->incoming.push_back(
-        {std::string(View(name, name_size)), std::string(View(value, value_size))});
     return 0;
   }
 
@@ -429,7 +451,10 @@ struct Http2Connection::Impl {
     Stream* stream = self.Find(id);
     if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     const std::size_t left = stream->body.size() - stream->body_sent;
-    if (left == 0 && !stream->body_ended && !stream->has_trailers) return NGHTTP2_ERR_DEFERRED;
+    if (left == 0 && !stream->body_ended && !stream->has_trailers) {
+      stream->deferred = true;
+      return NGHTTP2_ERR_DEFERRED;
+    }
     const std::size_t n = std::min(left, size);
     std::memcpy(buffer, stream->body.data() + stream->body_sent, n);
     stream->body_sent += n;
@@ -438,8 +463,10 @@ struct Http2Connection::Impl {
       stream->body_sent = 0;
       if (stream->has_trailers) {
         *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        const NvList nv(stream->trailers);
-        const int rv = nghttp2_submit_trailer(session, id, nv.data(), nv.size());
+        self.nv.Clear();
+        self.nv.Add(stream->trailers);
+        self.nv.Add(stream->trailer_block);
+        const int rv = nghttp2_submit_trailer(session, id, self.nv.data(), self.nv.size());
         if (rv != 0) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
       } else if (stream->body_ended) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
@@ -454,9 +481,44 @@ struct Http2Connection::Impl {
     return provider;
   }
 
-  // Tells nghttp2 that a stream which had nothing to send has something now. Not an error when it
-  // is not waiting.
-  void Resume(StreamId id) { nghttp2_session_resume_data(session.get(), id); }
+  // A stream that had nothing to send has something now.
+  void Resume(StreamId id, Stream& stream) {
+    if (!std::exchange(stream.deferred, false)) return;
+    nghttp2_session_resume_data(session.get(), id);
+  }
+
+  StatusOr<StreamId> Request(const auto& headers, bool end) {
+    SQUALL_CHECK(!server(), "a server cannot send requests");
+    if (going_away) {
+      return Status(StatusCode::kFailedPrecondition,
+                    "cannot open a stream: the peer is going away");
+    }
+    nv.Clear();
+    nv.Add(headers);
+    const nghttp2_data_provider provider = Provider();
+    const std::int32_t id = nghttp2_submit_request(session.get(), nullptr, nv.data(), nv.size(),
+                                                   end ? nullptr : &provider, nullptr);
+    if (id < 0) {
+      return MakeStatus(StatusCode::kFailedPrecondition, "cannot open a stream: {}",
+                        nghttp2_strerror(id));
+    }
+    Open(id);
+    return id;
+  }
+
+  void Respond(StreamId stream, const auto& headers, bool end) {
+    if (Find(stream) == nullptr) return;
+    nv.Clear();
+    nv.Add(headers);
+    const nghttp2_data_provider provider = Provider();
+    nghttp2_submit_response(session.get(), stream, nv.data(), nv.size(), end ? nullptr : &provider);
+  }
+
+  // The stream if something may still be sent on it.
+  Stream* Writable(StreamId stream) {
+    Stream* found = Find(stream);
+    return found == nullptr || found->body_ended || found->has_trailers ? nullptr : found;
+  }
 };
 
 Http2Connection::Http2Connection(const Http2Options& options, Http2Handler& handler)
@@ -484,48 +546,55 @@ void Http2Connection::TakeOutput(std::string& out) {
 }
 
 StatusOr<StreamId> Http2Connection::SubmitRequest(const Headers& headers, bool end) {
-  SQUALL_CHECK(!impl_->server(), "a server cannot send requests");
-  if (impl_->going_away) {
-    return Status(StatusCode::kFailedPrecondition, "cannot open a stream: the peer is going away");
-  }
-  const NvList nv(headers);
-  const nghttp2_data_provider provider = impl_->Provider();
-  const std::int32_t id = nghttp2_submit_request(impl_->session.get(), nullptr, nv.data(),
-                                                 nv.size(), end ? nullptr : &provider, nullptr);
-  if (id < 0) {
-    return MakeStatus(StatusCode::kFailedPrecondition, "cannot open a stream: {}",
-                      nghttp2_strerror(id));
-  }
-  impl_->streams.try_emplace(id);
-  return id;
+  return impl_->Request(headers, end);
+}
+
+StatusOr<StreamId> Http2Connection::SubmitRequest(const HeaderBlock& block, bool end) {
+  return impl_->Request(block, end);
 }
 
 void Http2Connection::SubmitHeaders(StreamId stream, const Headers& headers, bool end) {
-  if (impl_->Find(stream) == nullptr) return;
-  const NvList nv(headers);
-  const nghttp2_data_provider provider = impl_->Provider();
-  nghttp2_submit_response(impl_->session.get(), stream, nv.data(), nv.size(),
-                          end ? nullptr : &provider);
+  impl_->Respond(stream, headers, end);
+}
+
+void Http2Connection::SubmitHeaders(StreamId stream, const HeaderBlock& block, bool end) {
+  impl_->Respond(stream, block, end);
 }
 
 void Http2Connection::SubmitData(StreamId stream, std::string data, bool end) {
-  Impl::Stream* found = impl_->Find(stream);
-  if (found == nullptr || found->body_ended || found->has_trailers) return;
+  Impl::Stream* found = impl_->Writable(stream);
+  if (found == nullptr) return;
   if (found->body.empty()) {
     found->body = std::move(data);
   } else {
     found->body += data;
   }
   found->body_ended = end;
-  impl_->Resume(stream);
+  impl_->Resume(stream, *found);
+}
+
+void Http2Connection::AppendData(StreamId stream, std::string_view data) {
+  Impl::Stream* found = impl_->Writable(stream);
+  if (found == nullptr) return;
+  found->body += data;
+  impl_->Resume(stream, *found);
 }
 
 void Http2Connection::SubmitTrailers(StreamId stream, const Headers& trailers) {
-  Impl::Stream* found = impl_->Find(stream);
-  if (found == nullptr || found->body_ended || found->has_trailers) return;
+  Impl::Stream* found = impl_->Writable(stream);
+  if (found == nullptr) return;
   found->has_trailers = true;
   found->trailers = trailers;
-  impl_->Resume(stream);
+  impl_->Resume(stream, *found);
+}
+
+void Http2Connection::SubmitTrailers(StreamId stream, HeaderBlock& trailers) {
+  Impl::Stream* found = impl_->Writable(stream);
+  if (found == nullptr) return;
+  found->has_trailers = true;
+  found->trailer_block.swap(trailers);
+  trailers.clear();
+  impl_->Resume(stream, *found);
 }
 
 void Http2Connection::Reset(StreamId stream, Http2Error error) {

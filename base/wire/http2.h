@@ -13,20 +13,9 @@
 #include <vector>
 
 #include "base/util/status.h"
+#include "base/wire/headers.h"
 
 namespace squall::wire {
-
-// A header or trailer field. Names are lower case; pseudo-headers begin with a colon and come
-// first.
-struct Header {
-  std::string name;
-  std::string value;
-  bool operator==(const Header&) const = default;
-};
-using Headers = std::vector<Header>;
-
-// The value of the first field of that name; empty when there is none.
-std::string_view FindHeader(const Headers& headers, std::string_view name);
 
 // Odd for streams that the client opened; 0 is the connection itself.
 using StreamId = std::int32_t;
@@ -86,11 +75,20 @@ class Http2Handler {
   virtual ~Http2Handler() = default;
   // The request (server) or the final response (client) of a stream. 1xx responses are not
   // reported.
-  virtual void OnHeaders(StreamId stream, Headers headers) = 0;
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): for handlers to take over
+  virtual void OnHeaders(StreamId /*stream*/, Headers /*headers*/) {}
   virtual void OnData(StreamId /*stream*/, std::string_view /*data*/) {}
   // A second header block, which ends the peer's side.
   // NOLINTNEXTLINE(performance-unnecessary-value-param): for handlers to take over
   virtual void OnTrailers(StreamId /*stream*/, Headers /*trailers*/) {}
+  // Both before anything is copied. Whoever passes blocks on overrides these instead, and swaps
+  // with a block of its own what it keeps.
+  virtual void OnHeaderBlock(StreamId stream, HeaderBlock& block) {
+    OnHeaders(stream, block.ToHeaders());
+  }
+  virtual void OnTrailerBlock(StreamId stream, HeaderBlock& block) {
+    OnTrailers(stream, block.ToHeaders());
+  }
   // The peer sends nothing more on this stream. Comes once, after headers, data and trailers.
   virtual void OnEndStream(StreamId /*stream*/) {}
   // The stream is over: kNoError when both sides ended it, else the code of the reset (`by_peer`
@@ -128,13 +126,19 @@ class Http2Connection {
   // `end`: no body follows. Errors: FAILED_PRECONDITION after a GOAWAY or when the numbers are used
   // up.
   StatusOr<StreamId> SubmitRequest(const Headers& headers, bool end);
+  StatusOr<StreamId> SubmitRequest(const HeaderBlock& block, bool end);
   // Server: the response of a stream. `end`: neither body nor trailers follow. Unknown and closed
   // streams are ignored, as in all calls below: they may close at any moment by the peer's will.
   void SubmitHeaders(StreamId stream, const Headers& headers, bool end);
+  void SubmitHeaders(StreamId stream, const HeaderBlock& block, bool end);
   // Queues body bytes; they leave as the peer's windows allow.
   void SubmitData(StreamId stream, std::string data, bool end);
+  // The same, copied behind what is queued: for small pieces that the caller does not own.
+  void AppendData(StreamId stream, std::string_view data);
   // Ends the stream with trailers, after the data that is queued.
   void SubmitTrailers(StreamId stream, const Headers& trailers);
+  // Takes the block's fields away.
+  void SubmitTrailers(StreamId stream, HeaderBlock& trailers);
   // RST_STREAM; drops what is queued for the stream.
   void Reset(StreamId stream, Http2Error error);
   // GOAWAY. last_stream: the last of the peer's streams that we still serve. kSeen is the highest
