@@ -6,6 +6,7 @@
 // beside them: it hardly depends on what else the machine does.
 //
 // Usage: squall-bench-grpc-proxy [--rounds 5] [--seconds 2] [--in-flight 64] [--server PROGRAM]
+//        [--proxy PROGRAM]
 
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
@@ -45,6 +46,7 @@ struct Settings {
   double seconds = 2;
   int in_flight = 64;
   std::string server;
+  std::string proxy;
 };
 
 void Must(const Status& status, std::string_view what) {
@@ -231,12 +233,11 @@ class Bench {
 
   void Run() {
     const Served server = Start({settings_.server, "--port", "0"}, "127.0.0.1:");
-    const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
     const std::string upstream = fmt::format("127.0.0.1:{}", server.port);
     std::vector<Way> ways = {
         {.name = "direct", .at = server},
-        {.name = "TcpProxy", .at = Start({self, "--serve-tcp", upstream}, "port ")},
-        {.name = "GrpcProxy", .at = Start({self, "--serve-grpc", upstream}, "port ")}};
+        {.name = "TcpProxy", .at = Start({settings_.proxy, "--serve-tcp", upstream}, "port ")},
+        {.name = "GrpcProxy", .at = Start({settings_.proxy, "--serve-grpc", upstream}, "port ")}};
     for (int round = 0; round < settings_.rounds; ++round) {
       for (Way& way : ways) {
         way.one.push_back(Plain(way.at, settings_, 1));
@@ -306,13 +307,15 @@ class Bench {
 int main(int argc, char** argv) {
   CLI::App app("Calls per second through the frame-aware proxy");
   squall::harness::Settings settings;
-  settings.server =
-      (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "squall-server").string();
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");
+  settings.server = (self.parent_path() / "squall-server").string();
+  settings.proxy = self.string();
   std::string tcp, grpc;
   app.add_option("--rounds", settings.rounds);
   app.add_option("--seconds", settings.seconds);
   app.add_option("--in-flight", settings.in_flight);
   app.add_option("--server", settings.server, "The server's program; default: beside this one");
+  app.add_option("--proxy", settings.proxy, "Serves the proxies, e.g. an older build of this one");
   app.add_option("--serve-tcp", tcp, "Be a TCP proxy before that address");
   app.add_option("--serve-grpc", grpc, "Be a frame-aware proxy before that address");
   CLI11_PARSE(app, argc, argv);

@@ -304,6 +304,32 @@ TEST_F(Http2Test, ATooLongHeaderBlockResetsOnlyItsStream) {
   EXPECT_EQ(at_server.streams[next].headers, kRequest);
 }
 
+TEST_F(Http2Test, ABlockMayOutliveItsConnection) {
+  struct Keeper : Http2Handler {
+    HeaderBlock headers, trailers;
+    void OnHeaderBlock(StreamId, HeaderBlock& block) override { headers.swap(block); }
+    void OnTrailerBlock(StreamId, HeaderBlock& block) override { trailers.swap(block); }
+  } keeper;
+  Connect();
+  server.emplace(Http2Options{.role = Http2Role::kServer}, keeper);
+  Headers sent = kRequest;
+  sent.push_back({"a-name-of-some-length", std::string(500, 'v')});
+  const StatusOr<StreamId> id = client->SubmitRequest(sent, false);
+  ASSERT_OK(id);
+  client->SubmitTrailers(*id, {{"t", "2"}});
+  Exchange();
+  server.reset();
+  client.reset();
+  EXPECT_EQ(keeper.headers.ToHeaders(), sent);
+  EXPECT_EQ(keeper.headers.Find("a-name-of-some-length"), std::string(500, 'v'));
+  EXPECT_EQ(keeper.headers.Find("b"), "");
+  EXPECT_THAT(keeper.trailers.ToHeaders(), ElementsAre(Header{"t", "2"}));
+  HeaderBlock moved = std::move(keeper.headers);
+  EXPECT_EQ(moved.size(), sent.size());
+  moved = std::move(keeper.trailers);
+  EXPECT_EQ(moved.name(0), "t");
+}
+
 TEST_F(Http2Test, InformationalResponsesAreSkipped) {
   Connect();
   const StreamId id = Request();
