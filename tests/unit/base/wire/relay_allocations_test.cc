@@ -13,13 +13,14 @@ namespace {
 std::atomic<std::uint64_t> news_counted{0};
 }  // namespace
 
-void* operator new(std::size_t size) {
+// Never inlined: where gcc sees through only one of a pair, it takes the two for a mismatch.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   news_counted.fetch_add(1, std::memory_order_relaxed);
   if (void* made = std::malloc(size == 0 ? 1 : size)) return made;
   throw std::bad_alloc();
 }
-void operator delete(void* gone) noexcept { std::free(gone); }
-void operator delete(void* gone, std::size_t) noexcept { std::free(gone); }
+[[gnu::noinline]] void operator delete(void* gone) noexcept { std::free(gone); }
+[[gnu::noinline]] void operator delete(void* gone, std::size_t) noexcept { std::free(gone); }
 
 namespace squall::wire {
 namespace {
