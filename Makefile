@@ -120,7 +120,7 @@ prove-measured: configure ## What Python, Go and TypeScript SDKs do under faults
 	@cmake --build --preset $(PRESET) --target programs
 	@tools/prove-measured.sh $(BUILD)/bin/squall
 
-bench: bench-server bench-proxy bench-grpc-proxy ## All figures
+bench: bench-server bench-proxy bench-grpc-proxy bench-relay ## All figures
 
 bench-server: ## Speed and memory, side by side with the real dev server (release build)
 	@$(MAKE) --no-print-directory PRESET=release configure
@@ -136,6 +136,11 @@ bench-grpc-proxy: ## gRPC calls per second through the frame-aware proxy and wit
 	@$(MAKE) --no-print-directory PRESET=release configure
 	@cmake --build --preset release --target squall-bench-grpc-proxy
 	@SQUALL_SOURCE_DIR=$(CURDIR) build/release/bin/squall-bench-grpc-proxy
+
+bench-relay: ## CPU time of the frame-aware proxy's relay for a call, without sockets (release build)
+	@$(MAKE) --no-print-directory PRESET=release configure
+	@cmake --build --preset release --target squall-bench-relay
+	@build/release/bin/squall-bench-relay
 
 bench-sim: ## The simulator: lives of a worker a second, and how many times real time it is (release build)
 	@$(MAKE) --no-print-directory PRESET=release configure
