@@ -99,6 +99,12 @@ check-determinism: configure ## SEEDS (10000) seeds, each in a forked child and 
 	@cmake --build --preset $(PRESET) --target squall-sim
 	@$(BUILD)/bin/squall-sim --seeds 1..$${SEEDS:-10000} --jobs $(JOBS) --check-determinism
 
+check-core-assertions: ## SEEDS (1000) seeds on a core with its own assertions; the table of what they met (another build of core)
+	@$(MAKE) --no-print-directory PRESET=assertions configure
+	@cmake --build --preset assertions --target squall-sim
+	@build/assertions/bin/squall-sim --seeds 1..$${SEEDS:-1000} --jobs $(JOBS) --twice 0.01 --hits build/assertions/hits.md
+	@cat build/assertions/hits.md
+
 prove-oracles: configure ## Subjects that the oracles must see without being asked for, in the sim, fake and real worlds (a minute)
 	@cmake --build --preset $(PRESET) --target programs
 	@$(BUILD)/bin/squall --library tests/data/oracles run --world all --jobs 8

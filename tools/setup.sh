@@ -88,11 +88,18 @@ crate_progress() {
 crates() {
   local cache stamp
   cache=${SQUALL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/squall}
-  stamp=$cache/fetched-$(sha256sum core/bridge/Cargo.lock | cut -c1-12)
+  stamp=$cache/fetched-$(cat core/bridge/Cargo.lock core/bridge/assertions.lock | sha256sum | cut -c1-12)
   [ -e "$stamp" ] && return 0
   say "fetching the Rust crates of the production core (up to $(grep -c '^checksum' core/bridge/Cargo.lock))"
   cargo --color never fetch --locked --manifest-path core/bridge/Cargo.toml 2>&1 | crate_progress ||
     die "cargo could not fetch the crates of core/bridge/Cargo.lock"
+  # Eight more, for the build with core's own assertions.
+  local asserting
+  asserting=$(mktemp -d)
+  tools/asserting-bridge.sh "$asserting"
+  cargo --color never fetch --locked --manifest-path "$asserting/Cargo.toml" 2>&1 | crate_progress ||
+    die "cargo could not fetch the crates of core/bridge/assertions.lock"
+  rm -r "$asserting"
   mkdir -p "$cache" && : > "$stamp"
 }
 

@@ -1,5 +1,6 @@
 #include "sim/run/escapes.h"
 
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
@@ -7,8 +8,11 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "sim/kernel/escape.h"
 #include "sim/kernel/raw.h"
+#include "sim/world/core_assertions.h"
 
 namespace squall::sim {
 namespace {
@@ -26,6 +30,16 @@ __attribute__((noinline)) long PlantedInstruction(long number, long a = 0, long 
 }
 
 long Address(const void* of) { return reinterpret_cast<long>(of); }
+
+void WriteCoreAssertion() {
+  static constexpr std::string_view kLine =
+      R"({"antithesis_assert":{"assert_type":"always","display_type":"Always","condition":false,)"
+      R"("message":"planted","hit":true,"must_hit":true,"id":"planted","details":{"seen":1}}})"
+      "\n";
+  const int file = ::open(kCoreAssertionsFile, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  if (::write(file, kLine.data(), kLine.size()) < 0) Escaped("the file of core's assertions");
+  ::close(file);
+}
 
 struct PlantedWay {
   const char* name;
@@ -86,7 +100,9 @@ constexpr PlantedWay kWays[] = {
        unsigned low = 0, high = 0, processor = 0;
        __asm__ volatile("rdtscp" : "=a"(low), "=d"(high), "=c"(processor));
      }},
-    // No escape: a fault that is nobody's business here stays what it was.
+    // No escapes. What core writes of an assertion of its own that failed;
+    {"core_assertion", [] { WriteCoreAssertion(); }},
+    // a fault that is nobody's business here stays what it was.
     {"segmentation_fault", [] { *static_cast<volatile int*>(nullptr) = 0; }},
 };
 

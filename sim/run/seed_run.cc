@@ -75,6 +75,7 @@ SeedReport RunSeed(const SeedRunOptions& options) {
   report.choices = result->choices;
   report.virtual_ns = result->virtual_ns;
   report.hits = result->hits;
+  report.core_assertions = result->core_assertions;
   for (const std::string& line : result->journal) report.journal += line + "\n";
   report.trace = result->trace;
   report.dump = result->dump;
@@ -104,6 +105,9 @@ std::string ToText(const SeedReport& report) {
   json["hits"] = nlohmann::json::array();
   for (const auto& [place, count] : report.hits)
     json["hits"].push_back({place.first, place.second, count.injected, count.met});
+  json["core_assertions"] = nlohmann::json::array();
+  for (const auto& [says, of] : report.core_assertions)
+    json["core_assertions"].push_back({says, of.kind, of.held, of.failed, of.details});
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -124,6 +128,8 @@ StatusOr<SeedReport> FromText(const std::string& text) {
     json.at("trace").get_to(report.trace);
     for (const auto& hit : json.at("hits"))
       report.hits[{hit.at(0), hit.at(1)}] = {hit.at(2), hit.at(3)};
+    for (const auto& of : json.at("core_assertions"))
+      report.core_assertions[of.at(0)] = {of.at(1), of.at(2), of.at(3), of.at(4)};
     return report;
   } catch (const nlohmann::json::exception& error) {
     return MakeStatus(StatusCode::kInternal, "a run's report cannot be read: {}", error.what());

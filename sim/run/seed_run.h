@@ -9,6 +9,7 @@
 #include "sim/run/subject_run.h"
 #include "sim/swarm/hits.h"
 #include "sim/swarm/plan.h"
+#include "sim/world/core_assertions.h"
 
 namespace squall::sim {
 
@@ -28,11 +29,12 @@ struct SeedReport {
   std::string verdict;  // pass, unknown, fail; or "stuck", "escape", "died": the run did not end
   std::string explanation;
   bool caught = false;  // the subject failed as its scenario expects, and passed for that
-  std::string failed;  // names of the checks that failed, with commas
+  std::string failed;   // names of the checks that failed, with commas
   std::uint64_t journal_digest = 0, schedule_digest = 0, choices = 0;
   std::int64_t virtual_ns = 0;
   std::string journal, trace;  // with `story`
   HitTable hits;
+  CoreAssertionTable core_assertions;
   std::string dump;  // of a run that was ended by RunOptions::until
 
   bool SameAs(const SeedReport& other) const {

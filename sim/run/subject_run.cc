@@ -16,6 +16,7 @@
 #include "sim/run/escapes.h"
 #include "sim/run/leaks.h"
 #include "sim/world/certificates.h"
+#include "sim/world/core_assertions.h"
 #include "sim/world/loop.h"
 #include "sim/world/sim_world.h"
 
@@ -67,6 +68,23 @@ class Digest {
   std::uint64_t hash_ = 0xcbf29ce484222325ULL;
 };
 
+// A scenario's judge, and core's own assertions.
+class JudgeAndCore final : public scenarios::Judge {
+ public:
+  JudgeAndCore(scenarios::Judge& judge, const CoreAssertions& core) : judge_(judge), core_(core) {}
+  void Observe(const journal::Event& event) override { judge_.Observe(event); }
+  std::optional<SteadyTime> NextDeadline() const override { return judge_.NextDeadline(); }
+  std::vector<scenarios::CheckResult> Finish(SteadyTime end) override {
+    auto results = judge_.Finish(end);
+    if (auto violation = core_.Violation()) results.push_back(*std::move(violation));
+    return results;
+  }
+
+ private:
+  scenarios::Judge& judge_;
+  const CoreAssertions& core_;
+};
+
 }  // namespace
 
 StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario,
@@ -85,6 +103,7 @@ StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario,
   TheScheduler().Begin(scheduler);
 
   // Objects of simulated processes refer to these, and their threads do not end with the run.
+  auto* core_assertions = new CoreAssertions();
   auto* loop = new WorldLoop();
   std::unique_ptr<journal::Journal> opened;
   if (options.journal_file.empty()) {
@@ -108,8 +127,11 @@ StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario,
     result.caught = conclusion.caught;
     return scenarios::Conclusion{conclusion.verdict, conclusion.explanation};
   };
-  scenarios::StepMachine machine(*loop, *world, *judge, *journal, scenario, subject,
-                                 machine_options);
+  JudgeAndCore judge_and_core(*judge, *core_assertions);
+  // A subject that is to fail may do what core rightly complains of.
+  scenarios::Judge& all =
+      subject.expect.fail.empty() ? judge_and_core : static_cast<scenarios::Judge&>(*judge);
+  scenarios::StepMachine machine(*loop, *world, all, *journal, scenario, subject, machine_options);
   journal->SetObserver([&, loop, world](const journal::Event& event) {
     loop->Post([&machine, world, event] {
       machine.OnEvent(event);
@@ -154,6 +176,7 @@ StatusOr<RunResult> RunSubject(const scenarios::Scenario& scenario,
   }
   result.journal_digest = digest.value();
   result.hits = HitsOf(events);
+  result.core_assertions = core_assertions->table();
   result.schedule_digest = TheScheduler().digest();
   result.choices = TheScheduler().choices();
   result.virtual_ns = TheScheduler().now();

@@ -12,6 +12,7 @@
 #include "scenarios/format/scenario.h"
 #include "sim/kernel/scheduler.h"
 #include "sim/swarm/hits.h"
+#include "sim/world/core_assertions.h"
 #include "sim/world/sim_world.h"
 
 namespace squall::sim {
@@ -20,7 +21,7 @@ struct RunOptions {
   std::uint64_t seed = 1;
   SimWorldOptions world;  // but for its seed
   double preemption = 0.1;
-  bool trace = false;  // keep the scheduler's choices as text
+  bool trace = false;        // keep the scheduler's choices as text
   std::string journal_file;  // the journal is written there as it comes; "": in memory only
   bool story = false;        // and the journal
   // Ends the run at this virtual time, with the state of everything (RunResult::dump); kNever: at
@@ -46,6 +47,7 @@ struct RunResult {
   std::int64_t virtual_ns = 0;
   std::string trace;
   HitTable hits;
+  CoreAssertionTable core_assertions;
   std::string dump;
 };
 

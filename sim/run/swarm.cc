@@ -65,7 +65,7 @@ class Campaign {
       if (!options_.out.empty() && i < kJournalsMax) WriteJournal(bad_[i]);
       if (!options_.shrink.empty()) ShrinkFailure(bad_[i]);
     }
-    if (!options_.hits.empty()) std::ofstream(options_.hits) << ToMarkdown(hits_);
+    if (!options_.hits.empty()) WriteHits();
     Say(fmt::format(
         "{} of {} seeds passed in {:.1f} s ({:.1f} a second; {:.0f} s of virtual time, {:.0f} "
         "times real); {} ran twice, {} differed\n",
@@ -95,6 +95,7 @@ class Campaign {
   void Count(const SeedReport& report) {
     virtual_seconds_ += static_cast<double>(report.virtual_ns) / 1e9;
     Add(hits_, report.hits);
+    Add(core_assertions_, report.core_assertions);
     if (report.verdict == "pass") {
       ++passed_;
       return;
@@ -103,6 +104,12 @@ class Campaign {
                                    RepeatOf(options_.run, report.seed)));
     bad_.push_back(report);
     bad_.back().journal.clear();
+  }
+
+  void WriteHits() const {
+    std::ofstream file(options_.hits);
+    file << ToMarkdown(hits_);
+    if (!core_assertions_.empty()) file << "\n" << ToMarkdown(core_assertions_);
   }
 
   // The same run again, told in full.
@@ -169,6 +176,7 @@ class Campaign {
   std::vector<SeedReport> bad_;
   Pairs pairs_;  // of those that run twice
   HitTable hits_;
+  CoreAssertionTable core_assertions_;
   double virtual_seconds_ = 0;
 };
 

@@ -9,6 +9,7 @@
 #include "sim/kernel/descriptors.h"
 #include "sim/kernel/escape.h"
 #include "sim/kernel/scheduler.h"
+#include "sim/world/core_assertions.h"
 
 namespace squall::sim {
 namespace {
@@ -78,6 +79,7 @@ void Worker::Start() {
   process.name = options_.name;
   process.host = options_.name;
   process.environment = options_.environment;
+  process.environment[kCoreAssertionsVariable] = kCoreAssertionsFile;
   intent_.clear();
   deaf_ = changed_ = false;
   Duration delay{};

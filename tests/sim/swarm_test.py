@@ -61,6 +61,17 @@ class Swarm(unittest.TestCase):
             self.assertTrue(table.startswith("| fault | starting | idle | working | reconnecting | stopping | down |\n"), table)
             self.assertRegex(table, r"\| link \w+ \|.* [1-9]\d* / [1-9]")
 
+    def test_a_violated_assertion_of_core_fails_the_seed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "hits.md")
+            command = [PROGRAM, "--seeds", "1..2", "--transport", "calls", "--out", "", "--twice", "0", "--hits", path]
+            result = run(*command, "--plant", "core_assertion")
+            self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
+            line = r'^seed \d: fail \[oracle:core_assertions\]: core\'s own: planted \(Always\): {"seen":1} \('
+            self.assertEqual(len(re.findall(line, result.stdout, re.M)), 2, result.stdout)
+            with open(path) as file:
+                self.assertIn("\n| planted | Always | 0 | 2 |\n", file.read())
+
     def test_a_moment_of_a_run(self):
         result = run(PROGRAM, "--seed", "3", "--until", "20.5", "--dump")
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
