@@ -16,12 +16,13 @@
 namespace squall::sim {
 namespace {
 
-thread_local constinit Thread* tls_current = nullptr;
 // Never destroyed: threads outlive static objects.
 alignas(Scheduler) unsigned char scheduler_memory[sizeof(Scheduler)];
 constinit Scheduler* the_scheduler = nullptr;
 
 }  // namespace
+
+constinit thread_local Thread* current_thread = nullptr;
 
 const char* WaitName(WaitOn on) {
   static constexpr const char* kNames[] = {"sleep",  "futex",     "mutex", "condition",
@@ -35,9 +36,8 @@ Scheduler& TheScheduler() {
   return *the_scheduler;
 }
 
-bool Simulated() { return tls_current != nullptr; }
-Thread* Scheduler::current() const { return tls_current; }
-Process* Scheduler::process() const { return tls_current->process; }
+Thread* Scheduler::current() const { return current_thread; }
+Process* Scheduler::process() const { return current_thread->process; }
 
 Process* Scheduler::TakeNextProcess() {
   Process* next = std::exchange(next_process_, nullptr);
@@ -56,8 +56,10 @@ void Scheduler::Begin(const SchedulerOptions& options) {
   Thread* main = NewThread(&world_);
   main->handle = ::pthread_self();
   PrepareEscapeNet();
+  main->context.storage = StorageHere();
+  main->parked = 1;
   ReservePlaces();
-  tls_current = main;
+  current_thread = main;
   on_ = true;
   SpanEscapeNet();
 }
@@ -70,16 +72,24 @@ Thread* Scheduler::NewThread(Process* process) {
   return thread;
 }
 
-void Scheduler::HandTo(Thread* thread) {
-  __atomic_store_n(&thread->go, 1U, __ATOMIC_RELEASE);
-  Raw(SYS_futex, reinterpret_cast<long>(&thread->go), FUTEX_WAKE_PRIVATE, 1);
+void Scheduler::Switch(Thread* self, Thread* next) {
+  // Perhaps its kernel thread has not come to rest yet.
+  while (__atomic_load_n(&next->parked, __ATOMIC_ACQUIRE) == 0) {
+    Raw(SYS_futex, reinterpret_cast<long>(&next->parked), FUTEX_WAIT_PRIVATE, 0, 0);
+  }
+  SwitchContext(self->context, next->context);
 }
 
-void Scheduler::Await(Thread* thread) {
-  while (__atomic_load_n(&thread->go, __ATOMIC_ACQUIRE) == 0) {
-    Raw(SYS_futex, reinterpret_cast<long>(&thread->go), FUTEX_WAIT_PRIVATE, 0, 0);
-  }
-  __atomic_store_n(&thread->go, 0U, __ATOMIC_RELAXED);
+void Scheduler::HandTo(Thread* next) {
+  Switch(current_thread, next);
+  LetGo();
+}
+
+void Scheduler::LetGo() {
+  if (leaving_ == nullptr) return;
+  std::uint32_t& released = std::exchange(leaving_, nullptr)->released;
+  __atomic_store_n(&released, 1U, __ATOMIC_RELEASE);
+  Raw(SYS_futex, reinterpret_cast<long>(&released), FUTEX_WAKE_PRIVATE, 1);
 }
 
 void Scheduler::Note(const char* what, std::int64_t detail) {
@@ -87,7 +97,7 @@ void Scheduler::Note(const char* what, std::int64_t detail) {
   for (const char* c = what; *c != '\0'; ++c) mix(static_cast<unsigned char>(*c));
   mix(static_cast<std::uint64_t>(detail));
   mix(static_cast<std::uint64_t>(now_));
-  const Thread* thread = tls_current;
+  const Thread* thread = current_thread;
   mix(thread == nullptr ? ~0ULL : static_cast<std::uint64_t>(thread->id));
   if (!options_.trace) return;
   trace_ += fmt::format("{:14.9f} {}.{} {} {}\n", static_cast<double>(now_) / 1e9,
@@ -135,7 +145,7 @@ Thread* Scheduler::Choose() {
 }
 
 bool Scheduler::Wait(WaitOn on, const void* key, std::int64_t deadline) {
-  Thread* self = tls_current;
+  Thread* self = current_thread;
   self->state = Thread::State::kWaiting;
   self->on = on;
   self->key = key;
@@ -144,10 +154,7 @@ bool Scheduler::Wait(WaitOn on, const void* key, std::int64_t deadline) {
   ++waiting_[static_cast<std::size_t>(on)];
   Note(WaitName(on), deadline == kNever ? -1 : deadline - now_);
   Thread* next = Choose();
-  if (next != self) {
-    HandTo(next);
-    Await(self);
-  }
+  if (next != self) HandTo(next);
   self->deadline = kNever;
   self->key = nullptr;
   return self->woken;
@@ -182,7 +189,7 @@ int Scheduler::WakeAndYield(WaitOn on, const void* key, int count) {
 }
 
 void Scheduler::Yield() {
-  Thread* self = tls_current;
+  Thread* self = current_thread;
   const bool alone = std::none_of(threads_.begin(), threads_.end(), [self](const Thread* thread) {
     return thread != self && thread->state == Thread::State::kReady && !thread->process->frozen();
   });
@@ -191,18 +198,18 @@ void Scheduler::Yield() {
     return;
   }
   Thread* next = Choose();
-  if (next == self) return;
-  HandTo(next);
-  Await(self);
+  if (next != self) HandTo(next);
 }
 
 void Scheduler::Enter(Thread* thread) {
-  tls_current = thread;
-  Await(thread);
+  current_thread = thread;
+  thread->context.storage = StorageHere();
+  ParkContext(thread->context, thread->parked, thread->released);
+  LetGo();
 }
 
 void Scheduler::Leave() {
-  Thread* self = tls_current;
+  Thread* self = current_thread;
   self->state = Thread::State::kEnded;
   threads_.erase(std::find(threads_.begin(), threads_.end(), self));
   if (self->detached) {
@@ -213,16 +220,18 @@ void Scheduler::Leave() {
   Wake(WaitOn::kJoin, self, 1 << 20);
   Note("ends");
   Thread* next = Choose();
-  tls_current = nullptr;
-  HandTo(next);
+  current_thread = nullptr;
+  leaving_ = self;
+  // Returns on the thread's own kernel thread.
+  Switch(self, next);
 }
 
 void Scheduler::Halt() {
-  Thread* self = tls_current;
+  Thread* self = current_thread;
   Thread* next = Choose();
   SQUALL_CHECK(next != self, "a thread of a dead process is not chosen");
   HandTo(next);
-  for (;;) Await(self);
+  Escaped("a thread of a dead process goes on");
 }
 
 Thread* Scheduler::FindThread(pthread_t handle) const {
@@ -238,7 +247,6 @@ void Scheduler::Forget(Thread* thread) {
   const auto it = std::find(ended_.begin(), ended_.end(), thread);
   if (it == ended_.end()) return;
   ended_.erase(it);
-  delete thread;
 }
 
 void Scheduler::EndProcess(Process& process, int exit_code, int signal) {

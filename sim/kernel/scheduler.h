@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/util/rng.h"
+#include "sim/kernel/context.h"
 #include "sim/kernel/process.h"
 
 namespace squall::sim {
@@ -49,8 +50,10 @@ struct Thread {
   std::int64_t deadline = kNever;
   bool woken = false;
   bool detached = false;
-  int stack = -1;        // its slot
-  std::uint32_t go = 0;  // the baton: a futex of the machine's
+  int stack = -1;  // its slot
+  Context context;
+  // Futexes of the machine's: its kernel thread sleeps, and may end.
+  std::uint32_t parked = 0, released = 0;
   pthread_t handle{};
 };
 
@@ -97,6 +100,7 @@ class Scheduler {
   // The calling thread's process is dead: hands the baton on for good.
   [[noreturn]] void Halt();
   Thread* FindThread(pthread_t handle) const;
+  // It will not be looked for again.
   void Forget(Thread* thread);
 
   // For the caller's process; it then calls Halt when it is its own.
@@ -124,8 +128,10 @@ class Scheduler {
 
  private:
   Thread* Choose();
-  void HandTo(Thread* thread);
-  void Await(Thread* thread);
+  // Goes on as `next`; returns when the calling thread is chosen again.
+  void HandTo(Thread* next);
+  void Switch(Thread* self, Thread* next);
+  void LetGo();
   void Expire();
   [[noreturn]] void Stuck(const char* why);
 
@@ -138,6 +144,7 @@ class Scheduler {
   std::vector<Thread*> threads_;  // that have not ended
   std::vector<Thread*> ended_;    // and not been joined
   std::vector<Thread*> ready_;    // scratch
+  Thread* leaving_ = nullptr;     // whose kernel thread may end as soon as its stack is left
   int last_id_ = 0;
   std::uint32_t waiting_[16] = {};
   std::uint64_t choices_ = 0, digest_ = 0xcbf29ce484222325ULL, spins_ = 0;
@@ -146,7 +153,10 @@ class Scheduler {
 
 // The one there is.
 Scheduler& TheScheduler();
+
+// The calling thread, if it is simulated. Only the scheduler sets it.
+extern constinit thread_local Thread* current_thread;
 // Whether the calling thread lives in virtual time.
-bool Simulated();
+inline bool Simulated() { return current_thread != nullptr; }
 
 }  // namespace squall::sim

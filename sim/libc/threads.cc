@@ -82,6 +82,7 @@ SQUALL_REPLACES(int, pthread_join, pthread_t handle, void** result) {
   const int failed = SQUALL_LIBC(pthread_join)(handle, result);
   FreeStack(thread->stack);
   scheduler.Forget(thread);
+  delete thread;
   return failed;
 }
 
@@ -89,6 +90,7 @@ SQUALL_REPLACES(int, pthread_detach, pthread_t handle) {
   if (Simulated()) {
     if (Thread* thread = TheScheduler().FindThread(handle)) {
       thread->detached = true;
+      // Its memory stays: its kernel thread may be about to end.
       TheScheduler().Forget(thread);
     }
   }
