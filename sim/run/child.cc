@@ -10,6 +10,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
 #include <utility>
 
 #include "base/util/clock.h"
@@ -18,6 +22,9 @@
 
 namespace squall::sim {
 namespace {
+
+// What ld.so looks for; the program itself is linked so, its libraries are not.
+constexpr const char* kResolveNow = "LD_BIND_NOW";
 
 std::string ReadAllOf(int fd) {
   std::string text;
@@ -44,6 +51,22 @@ void StayOnOneProcessor(std::size_t number) {
   allowed.fill(0);
   allowed[chosen / 64] = 1UL << (chosen % 64);
   Raw(SYS_sched_setaffinity, 0, sizeof allowed, reinterpret_cast<long>(allowed.data()));
+}
+
+void ResolveNamesAtStart() {
+  if (std::getenv(kResolveNow) != nullptr) return;
+  // What was asked for, whatever main took off it.
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  std::vector<std::string> arguments;
+  for (std::string word; std::getline(file, word, '\0');) arguments.push_back(word);
+  std::error_code failed;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", failed);
+  if (failed || arguments.empty()) return;
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  ::setenv(kResolveNow, "1", 1);
+  ::execv(self.c_str(), argv.data());
 }
 
 struct Children::Child {
@@ -109,6 +132,7 @@ void Children::Execute(std::vector<std::string> arguments,
         argv.push_back(self.data());
         for (std::string& argument : arguments) argv.push_back(argument.data());
         argv.push_back(nullptr);
+        ::unsetenv(kResolveNow);
         ::dup2(output, STDOUT_FILENO);
         ::execv("/proc/self/exe", argv.data());
         RawExit(127);

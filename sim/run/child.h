@@ -20,6 +20,10 @@ inline constexpr int kRunLimitMs = 120'000;
 // fastest where they all run. Processes of different numbers share the processors.
 void StayOnOneProcessor(std::size_t number);
 
+// Becomes this program anew, with all names of its libraries resolved; returns if it is that
+// already. Forked runs would each look up what they call.
+void ResolveNamesAtStart();
+
 struct ChildResult {
   std::string text;   // what the child's work returned, or what was said when it failed
   int exit_code = 0;  // 0 when the work returned

@@ -71,9 +71,9 @@ std::string Pairs::Take(std::uint64_t seed, const ChildResult& result) {
   return difference;
 }
 
-int CheckDeterminism(std::uint64_t from, std::uint64_t to, int jobs,
-                     const SeedRunOptions& options) {
+int CheckDeterminism(std::uint64_t from, std::uint64_t to, int jobs, SeedRunOptions options) {
   WarmForks(options.run.world.transport);
+  ReadOnce(options);
   Children children(jobs, kRunLimitMs);
   Pairs pairs;
   const auto take = [&pairs](std::uint64_t seed, const ChildResult& result) {

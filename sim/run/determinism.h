@@ -29,6 +29,6 @@ class Pairs {
 };
 
 // Prints what differs and a summary; the program's exit code.
-int CheckDeterminism(std::uint64_t from, std::uint64_t to, int jobs, const SeedRunOptions& options);
+int CheckDeterminism(std::uint64_t from, std::uint64_t to, int jobs, SeedRunOptions options);
 
 }  // namespace squall::sim

@@ -144,6 +144,8 @@ int RunProgram(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
+  if (flags.seeds.empty() && flags.swarm.minutes > 0) flags.seeds = "1..";
+  if (!flags.seeds.empty()) ResolveNamesAtStart();
   WarmUp();
   if (flags.print_scenario) {
     Print(ScenarioOf(PlanOf(flags.seed, PlanOptionsOf(flags.run))));
@@ -157,7 +159,6 @@ int RunProgram(int argc, char** argv) {
   }
   if (flags.move_after > 0)
     flags.run.run.world.move_after = Duration(static_cast<std::int64_t>(flags.move_after * 1e9));
-  if (flags.seeds.empty() && flags.swarm.minutes > 0) flags.seeds = "1..";
   if (flags.seeds.empty()) return RunOne(flags);
   const Status range = ParseRange(flags.seeds, flags.swarm);
   if (!range.ok() || (flags.determinism && !flags.swarm.to)) {

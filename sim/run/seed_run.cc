@@ -33,17 +33,31 @@ PlanOptions PlanOptionsOf(const SeedRunOptions& options) {
   return {.bytes = options.run.world.transport == Transport::kSockets, .hazards = options.hazards};
 }
 
+StatusOr<std::shared_ptr<const scenarios::Scenario>> ScenarioFor(const SeedRunOptions& options) {
+  if (options.scenario != nullptr) return options.scenario;
+  const std::uint64_t seed = options.run.seed;
+  StatusOr<scenarios::Scenario> loaded =
+      options.scenario_file.empty()
+          ? scenarios::LoadScenario(!options.scenario_text.empty()
+                                        ? options.scenario_text
+                                        : ScenarioOf(PlanOf(seed, PlanOptionsOf(options))),
+                                    fmt::format("seed-{}.yaml", seed), scenarios::Checks())
+          : scenarios::LoadScenarioFile(options.scenario_file, scenarios::Checks());
+  if (!loaded.ok()) return loaded.status();
+  return std::make_shared<const scenarios::Scenario>(*std::move(loaded));
+}
+
+void ReadOnce(SeedRunOptions& options) {
+  if (options.scenario_file.empty()) return;
+  if (auto read = ScenarioFor(options); read.ok()) options.scenario = *std::move(read);
+}
+
 SeedReport RunSeed(const SeedRunOptions& options) {
   const std::uint64_t seed = options.run.seed;
   const bool of_swarm = options.scenario_file.empty();
-  const std::string text = !options.scenario_text.empty() ? options.scenario_text
-                           : of_swarm ? ScenarioOf(PlanOf(seed, PlanOptionsOf(options)))
-                                      : "";
-  const StatusOr<scenarios::Scenario> scenario =
-      of_swarm
-          ? scenarios::LoadScenario(text, fmt::format("seed-{}.yaml", seed), scenarios::Checks())
-          : scenarios::LoadScenarioFile(options.scenario_file, scenarios::Checks());
-  if (!scenario.ok()) return Broken(seed, scenario.status());
+  const auto loaded = ScenarioFor(options);
+  if (!loaded.ok()) return Broken(seed, loaded.status());
+  const std::shared_ptr<const scenarios::Scenario>& scenario = *loaded;
   const scenarios::Subject* subject = options.subject.empty()
                                           ? &scenario->subjects.front()
                                           : scenario->FindSubject(options.subject);

@@ -2,9 +2,11 @@
 // One seed of the swarm, as text that crosses from a child process.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "base/util/status.h"
+#include "scenarios/format/scenario.h"
 #include "sim/run/child.h"
 #include "sim/run/subject_run.h"
 #include "sim/swarm/hits.h"
@@ -18,6 +20,8 @@ struct SeedRunOptions {
   RunOptions run;
   std::string scenario_file;  // "": the swarm's own for this seed
   std::string scenario_text;  // set: this scenario of the swarm's
+  // What scenario_file holds, if it was read before.
+  std::shared_ptr<const scenarios::Scenario> scenario;
   bool hazards = false;       // PlanOptions::hazards
   std::string subject;        // "": the first
   bool story = false;         // the journal, and with run.trace the scheduler's choices
@@ -43,8 +47,12 @@ struct SeedReport {
   }
 };
 
-// Runs it in this process, which is virtual from then on.
 PlanOptions PlanOptionsOf(const SeedRunOptions& options);
+// The scenario of the options' seed: the file's, or the swarm's.
+StatusOr<std::shared_ptr<const scenarios::Scenario>> ScenarioFor(const SeedRunOptions& options);
+// Reads the file, for all that follow; one that cannot be read is their failure.
+void ReadOnce(SeedRunOptions& options);
+// Runs it in this process, which is virtual from then on.
 SeedReport RunSeed(const SeedRunOptions& options);
 
 std::string ToText(const SeedReport& report);

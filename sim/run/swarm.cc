@@ -50,6 +50,7 @@ class Campaign {
 
   int Run() {
     WarmForks(options_.run.run.world.transport);
+    ReadOnce(options_.run);
     const SteadyTime begun = clock_.Now();
     const auto limit =
         std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options_.minutes * 60));
@@ -169,7 +170,7 @@ class Campaign {
     return report;
   }
 
-  const SwarmOptions& options_;
+  SwarmOptions options_;
   const RealClock clock_;
   Children children_;
   std::uint64_t passed_ = 0;

@@ -1,15 +1,20 @@
 #include "sim/run/warm.h"
 
 #include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
 #include <sys/mman.h>
 
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "scenarios/checks/registry.h"
+#include "scenarios/format/fault_catalogue.h"
+#include "scenarios/format/loader.h"
 #include "sim/kernel/escape_net.h"
 #include "sim/world/certificates.h"
 
@@ -35,6 +40,20 @@ void MoveIntoMemory(std::uintptr_t begin, std::uintptr_t end) {
   // What is left of the space is address space only.
 }
 
+// What protobuf looks up when a message of the file is first described: the types of its fields,
+// its reflection.
+void WarmFile(const google::protobuf::FileDescriptor& file,
+              std::set<const google::protobuf::FileDescriptor*>& seen) {
+  if (!seen.insert(&file).second) return;
+  for (int i = 0; i < file.dependency_count(); ++i) WarmFile(*file.dependency(i), seen);
+  auto* factory = google::protobuf::MessageFactory::generated_factory();
+  for (int i = 0; i < file.message_type_count(); ++i) {
+    const auto* type = file.message_type(i);
+    if (const auto* message = factory->GetPrototype(type)) message->GetReflection();
+    for (int f = 0; f < type->field_count(); ++f) type->field(f)->message_type();
+  }
+}
+
 void KeepCodeInMemory() {
   std::ifstream file("/proc/self/maps");
   std::vector<std::string> maps;
@@ -53,11 +72,15 @@ void KeepCodeInMemory() {
 
 void WarmUp() {
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
+  std::set<const google::protobuf::FileDescriptor*> seen;
   for (const char* name : {"temporal/api/workflowservice/v1/request_response.proto",
                            "temporal/api/operatorservice/v1/request_response.proto"}) {
-    pool->FindFileByName(name);
+    if (const auto* file = pool->FindFileByName(name)) WarmFile(*file, seen);
   }
   PrepareEscapeNet();
+  // The tables behind checks and the reader of scenarios.
+  scenarios::FaultCatalogue();
+  static_cast<void>(scenarios::LoadScenario("", "none.yaml", scenarios::Checks()));
 }
 
 void WarmForks(Transport transport) {

@@ -9,8 +9,8 @@
 
 namespace squall::sim {
 
-// Descriptors of Temporal's API, which protobuf builds when they are first asked for; who may read
-// the cycle counter.
+// Descriptors of Temporal's API, which protobuf builds when they are first asked for; the tables of
+// scenarios and checks; who may read the cycle counter.
 void WarmUp();
 
 // For a process that forks many children, whose runs take this transport. The program's code and
