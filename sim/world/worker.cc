@@ -3,7 +3,9 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 #include <utility>
 
 #include "sim/kernel/descriptors.h"
@@ -16,20 +18,39 @@ namespace {
 
 int last_pid = 100;
 
-// A lifecycle line of a worker as the event it stands for: the same fields under the journal's own
-// keys. Nothing when the line is none.
+// Takes a field as the journal would read it; false when it is of another type.
+template <typename T>
+bool Take(const nlohmann::json& from, T& to) {
+  if constexpr (std::is_same_v<T, std::string>) {
+    if (!from.is_string()) return false;
+    to = from.get_ref<const std::string&>();
+  } else {
+    if (!from.is_number()) return false;
+    if constexpr (std::is_same_v<T, Duration>) {
+      to = Duration(from.get<std::int64_t>());
+    } else if constexpr (std::is_same_v<T, std::optional<int>>) {
+      to = from.get<int>();
+    } else {
+      to = from.get<T>();
+    }
+  }
+  return true;
+}
+
+// A lifecycle line of a worker as the event it stands for. Nothing when the line is none.
 std::optional<journal::WorkerEvent> ReadLine(const std::string& line) {
-  auto fields = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-  if (!fields.is_object() || !fields.contains("squall_event")) return std::nullopt;
-  fields["v"] = journal::kSchemaVersion;
-  fields["seq"] = 1;
-  fields["t_ns"] = fields["wall_ns"] = 0;
-  fields["source"] = "";
-  fields["kind"] = journal::WorkerEvent::kKind;
-  fields["what"] = fields["squall_event"];
-  const auto event = journal::FromJson(fields.dump());
-  if (!event.ok()) return std::nullopt;
-  return *event->As<journal::WorkerEvent>();
+  const auto fields = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!fields.is_object()) return std::nullopt;
+  const auto word = fields.find("squall_event");
+  if (word == fields.end() || !word->is_string()) return std::nullopt;
+  journal::WorkerEvent event;
+  event.what = word->get_ref<const std::string&>();
+  const auto& words = journal::WorkerEvent::kWords;
+  bool good = std::find(words.begin(), words.end(), event.what) != words.end();
+  event.Visit([&](const char* name, auto& value) {
+    if (const auto it = fields.find(name); it != fields.end()) good = Take(*it, value) && good;
+  });
+  return good ? std::optional(std::move(event)) : std::nullopt;
 }
 
 struct Main {
