@@ -56,7 +56,7 @@ void Batches::Invoke(Batch& batch, std::string_view method,
                           answer.status.code == static_cast<int>(StatusCode::kNotFound);
         ++(fine ? held->succeeded : held->failed);
       });
-  entry->handle(core_, call, request.SerializeAsString());
+  entry->handle(core_, call, request.SerializeAsString(), nullptr);
 }
 
 void Batches::Do(Batch& batch, const common::Execution& target) {

@@ -266,7 +266,7 @@ StatusOr<std::vector<common::Execution>> Batches::Targets(const Batch& batch) {
         .call = 0, .status = {.code = 14, .message = {}, .details = {}}, .message = {}};
     const CallId call =
         core_.calls.OpenInternal([&answer](const RpcResponse& response) { answer = response; });
-    entry->handle(core_, call, list.SerializeAsString());
+    entry->handle(core_, call, list.SerializeAsString(), nullptr);
     ws::ListActivityExecutionsResponse response;
     if (answer.status.code != 0 || !response.ParseFromString(answer.message))
       return InvalidArgument(answer.status.message);

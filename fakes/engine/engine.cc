@@ -24,8 +24,9 @@ class Engine::Impl {
     bool handled = false;
     const engine::RpcEntry* entry = engine::FindRpc(request.service, request.method);
     engine::CallInfo info;
+    engine::ParsedRequest parsed;
     if (entry != nullptr && entry->describe != nullptr && core_.options.journal_rpcs) {
-      info = entry->describe(request.message);
+      info = entry->describe(request.message, parsed);
     }
     info.method = request.method;
     if (const auto it = request.metadata.find("client-name"); it != request.metadata.end()) {
@@ -73,8 +74,9 @@ class Engine::Impl {
       if (const auto* filter = engine::FilterOf(core_.options)) {
         request.message =
             filter->Request(request.service, request.method, std::move(request.message));
+        parsed.reset();
       }
-      entry->handle(core_, call, request.message);
+      entry->handle(core_, call, request.message, parsed);
       handled = true;
     }
     Leave();

@@ -10,40 +10,67 @@ namespace {
 using Level = RpcSupport::Level;
 
 // The fields that most requests have, found by name: the journal's view of a call.
-CallInfo Describe(const google::protobuf::Message& message) {
-  const auto* descriptor = message.GetDescriptor();
-  const auto* reflection = message.GetReflection();
-  const auto text = [&](const google::protobuf::Message& in, const char* name) -> std::string {
-    const auto* field = in.GetDescriptor()->FindFieldByName(name);
-    if (field == nullptr || field->is_repeated() ||
-        field->type() != google::protobuf::FieldDescriptor::TYPE_STRING) {
-      return {};
+class Described {
+ public:
+  explicit Described(const google::protobuf::Descriptor& type)
+      : ns_(Text(type, "namespace")),
+        identity_(Text(type, "identity")),
+        workflow_id_(Text(type, "workflow_id")),
+        workflow_(type, "workflow_execution", "workflow_id"),
+        execution_(type, "execution", "workflow_id"),
+        task_queue_(type, "task_queue", "name") {}
+
+  CallInfo Of(const google::protobuf::Message& message) const {
+    CallInfo info;
+    info.ns = Read(message, ns_);
+    info.identity = Read(message, identity_);
+    info.workflow_id = Read(message, workflow_id_);
+    if (info.workflow_id.empty()) info.workflow_id = workflow_.Read(message);
+    if (info.workflow_id.empty()) info.workflow_id = execution_.Read(message);
+    info.task_queue = task_queue_.Read(message);
+    return info;
+  }
+
+ private:
+  using Field = google::protobuf::FieldDescriptor;
+
+  static const Field* Text(const google::protobuf::Descriptor& type, const char* name) {
+    const Field* field = type.FindFieldByName(name);
+    const bool text =
+        field != nullptr && !field->is_repeated() && field->type() == Field::TYPE_STRING;
+    return text ? field : nullptr;
+  }
+  static std::string Read(const google::protobuf::Message& message, const Field* text) {
+    return text == nullptr ? "" : message.GetReflection()->GetString(message, text);
+  }
+
+  struct Nested {
+    Nested(const google::protobuf::Descriptor& type, const char* name, const char* inner)
+        : message(type.FindFieldByName(name)) {
+      if (message == nullptr || message->is_repeated() || message->message_type() == nullptr)
+        return;
+      text = Text(*message->message_type(), inner);
     }
-    return in.GetReflection()->GetString(in, field);
-  };
-  const auto nested = [&](const char* name, const char* inner) -> std::string {
-    const auto* field = descriptor->FindFieldByName(name);
-    if (field == nullptr || field->is_repeated() || field->message_type() == nullptr ||
-        !reflection->HasField(message, field)) {
-      return {};
+    std::string Read(const google::protobuf::Message& in) const {
+      if (text == nullptr || !in.GetReflection()->HasField(in, message)) return {};
+      return Described::Read(in.GetReflection()->GetMessage(in, message), text);
     }
-    return text(reflection->GetMessage(message, field), inner);
+    const Field* message;
+    const Field* text = nullptr;
   };
-  CallInfo info;
-  info.ns = text(message, "namespace");
-  info.identity = text(message, "identity");
-  info.workflow_id = text(message, "workflow_id");
-  if (info.workflow_id.empty()) info.workflow_id = nested("workflow_execution", "workflow_id");
-  if (info.workflow_id.empty()) info.workflow_id = nested("execution", "workflow_id");
-  info.task_queue = nested("task_queue", "name");
-  return info;
-}
+
+  const Field *ns_, *identity_, *workflow_id_;
+  Nested workflow_, execution_, task_queue_;
+};
 
 template <typename Request>
-CallInfo DescribeBytes(const std::string& bytes) {
-  Request request;
-  if (!request.ParseFromString(bytes)) return {};
-  return Describe(request);
+CallInfo DescribeBytes(const std::string& bytes, ParsedRequest& parsed) {
+  auto request = std::make_unique<Request>();
+  if (!request->ParseFromString(bytes)) return {};
+  static const Described fields(*Request::descriptor());
+  CallInfo info = fields.Of(*request);
+  parsed = std::move(request);
+  return info;
 }
 
 // What grpc-go answers to bytes that are no message of the type.
@@ -59,9 +86,12 @@ template <typename C, typename Response, typename Request>
 struct Handler<StatusOr<Response> (C::*)(Request)> {
   using Message = std::remove_cvref_t<Request>;
   template <auto Part, auto Function>
-  static void Handle(Core& core, CallId call, const std::string& bytes) {
-    Message request;
-    if (!request.ParseFromString(bytes)) return core.calls.Fail(call, Unparsable());
+  static void Handle(Core& core, CallId call, const std::string& bytes,
+                     const ParsedRequest& parsed) {
+    Message own;
+    if (parsed == nullptr && !own.ParseFromString(bytes))
+      return core.calls.Fail(call, Unparsable());
+    Message& request = parsed == nullptr ? own : static_cast<Message&>(*parsed);
     core.limits.TakeError();  // of work that was nobody's call
     auto response = ((core.*Part).*Function)(request);
     if (auto refused = core.limits.TakeError()) {
@@ -78,9 +108,12 @@ template <typename C, typename Request>
 struct Handler<void (C::*)(CallId, Request)> {
   using Message = std::remove_cvref_t<Request>;
   template <auto Part, auto Function>
-  static void Handle(Core& core, CallId call, const std::string& bytes) {
-    Message request;
-    if (!request.ParseFromString(bytes)) return core.calls.Fail(call, Unparsable());
+  static void Handle(Core& core, CallId call, const std::string& bytes,
+                     const ParsedRequest& parsed) {
+    Message own;
+    if (parsed == nullptr && !own.ParseFromString(bytes))
+      return core.calls.Fail(call, Unparsable());
+    Message& request = parsed == nullptr ? own : static_cast<Message&>(*parsed);
     ((core.*Part).*Function)(call, request);
   }
 };
@@ -112,7 +145,7 @@ RpcEntry None(std::string_view method, std::string_view why,
   return {.support = {service, method, Level::kRefused, why}};
 }
 
-void HealthCheck(Core& core, CallId call, const std::string& bytes) {
+void HealthCheck(Core& core, CallId call, const std::string& bytes, const ParsedRequest&) {
   grpc::health::v1::HealthCheckRequest request;
   if (!request.ParseFromString(bytes)) return core.calls.Fail(call, Unparsable());
   const std::string& service = request.service();
@@ -126,7 +159,7 @@ void HealthCheck(Core& core, CallId call, const std::string& bytes) {
 }
 
 // What the real server answers where the feature is not enabled.
-void NoTimeSkipping(Core& core, CallId call, const std::string& bytes) {
+void NoTimeSkipping(Core& core, CallId call, const std::string& bytes, const ParsedRequest&) {
   ws::PollWorkflowExecutionTimeSkippingRequest request;
   if (!request.ParseFromString(bytes)) return core.calls.Fail(call, Unparsable());
   if (auto ns = core.namespaces.Get(request.namespace_()); !ns.ok())

@@ -1,7 +1,10 @@
 #pragma once
 // Every RPC of the services, with its handler or the reason why there is none.
 
+#include <google/protobuf/message.h>
+
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,12 +17,17 @@ namespace squall::fakes::engine {
 
 struct Core;
 
+// Empty, or a message of the type of its RPC's requests.
+using ParsedRequest = std::unique_ptr<google::protobuf::Message>;
+
 struct RpcEntry {
   RpcSupport support;
-  // What the journal tells about the request; empty fields for bytes that are none.
-  CallInfo (*describe)(const std::string& bytes) = nullptr;
-  // Handles an open call; null for refused RPCs.
-  void (*handle)(Core& core, CallId call, const std::string& bytes) = nullptr;
+  // What the journal tells about the request; empty fields for bytes that are none. `parsed`: what
+  // was read, for `handle`.
+  CallInfo (*describe)(const std::string& bytes, ParsedRequest& parsed) = nullptr;
+  // Handles an open call; null for refused RPCs. Parses the bytes if nobody did.
+  void (*handle)(Core& core, CallId call, const std::string& bytes,
+                 const ParsedRequest& parsed) = nullptr;
 };
 
 const std::vector<RpcEntry>& RpcTable();
