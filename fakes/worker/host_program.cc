@@ -232,6 +232,7 @@ int RunHost(const Flags& flags, const Settings& settings, const Limits& limits,
     if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return;
   };
   runtime_options.worker_threads = hooks.core_threads;
+  runtime_options.metrics = false;  // nobody reads them
   auto runtime = core::Runtime::Create(std::move(runtime_options));
   if (!runtime.ok()) {
     lines.Write(MakeEvent("fatal", "core: " + Describe(runtime.status())));
