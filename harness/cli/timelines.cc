@@ -12,6 +12,7 @@
 #include "reports/work_folder.h"
 #include "scenarios/checks/breaking_point.h"
 #include "scenarios/checks/registry.h"
+#include "scenarios/engine/secrets.h"
 #include "scenarios/format/loader.h"
 
 namespace squall::harness {
@@ -44,16 +45,6 @@ const journal::RunEvent* Started(const std::vector<Event>& events) {
   return nullptr;
 }
 
-std::vector<std::string> SecretsOf(const scenarios::Topology& topology) {
-  std::vector<std::string> secrets;
-  for (const auto& worker : topology.workers) secrets.push_back(worker.connect.api_key);
-  for (const auto& client : topology.clients) secrets.push_back(client.connect.api_key);
-  for (const auto& server : topology.servers)
-    secrets.insert(secrets.end(), server.api_keys.begin(), server.api_keys.end());
-  std::erase(secrets, "");
-  return secrets;
-}
-
 }  // namespace
 
 StatusOr<FolderTimeline> ReadTimeline(const std::string& path) {
@@ -68,7 +59,7 @@ StatusOr<FolderTimeline> ReadTimeline(const std::string& path) {
   const scenarios::Subject* subject =
       scenario.ok() && run != nullptr ? scenario->FindSubject(run->subject) : nullptr;
   if (subject != nullptr) {
-    out.secrets = SecretsOf(subject->topology);
+    out.secrets = scenarios::SecretsOf(subject->topology);
     if (events.size() <= kMostEventsToBisect) {
       auto points = scenarios::BreakingPoints(events, subject->checks);
       if (points.ok()) options.broke_at = *std::move(points);

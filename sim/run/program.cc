@@ -1,6 +1,7 @@
 // Adapter to CLI11, whose exceptions end here.
 #include "sim/run/program.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -13,6 +14,7 @@
 #include "sim/run/escapes.h"
 #include "sim/run/folder_run.h"
 #include "sim/run/leaks.h"
+#include "sim/run/page.h"
 #include "sim/run/seed_run.h"
 #include "sim/run/swarm.h"
 #include "sim/run/warm.h"
@@ -26,7 +28,7 @@ struct Flags {
   std::string seeds;
   bool report = false, print_scenario = false, determinism = false, story = false;
   bool dump = false;
-  std::string trace, journal, rules;
+  std::string trace, journal, html, rules;
   double move_after = 0, until = 0;
   SwarmOptions swarm;
   SeedRunOptions& run = swarm.run;
@@ -51,11 +53,15 @@ Status ParseRange(const std::string& text, SwarmOptions& out) {
 int RunOne(Flags& flags) {
   flags.run.run.seed = flags.seed;
   flags.run.run.trace = !flags.trace.empty();
-  flags.run.story = flags.story || flags.report || !flags.journal.empty() || !flags.trace.empty();
+  flags.run.story = flags.story || flags.report || !flags.journal.empty() || !flags.trace.empty() ||
+                    !flags.html.empty();
   if (flags.dump) flags.run.run.until = static_cast<std::int64_t>(flags.until * 1e9);
   const SeedReport report = RunSeed(flags.run);
   if (!flags.journal.empty()) std::ofstream(flags.journal) << report.journal;
   if (!flags.trace.empty()) std::ofstream(flags.trace) << report.trace;
+  const Status page =
+      flags.html.empty() ? absl::OkStatus() : WritePage(flags.html, flags.run, report);
+  if (!page.ok()) Print(fmt::format("--html: {}\n", Message(page)));
   if (flags.dump) {
     Print(report.dump.empty() ? "the run ended before that moment\n" + Line(report) : report.dump);
   } else if (flags.report) {
@@ -66,7 +72,7 @@ int RunOne(Flags& flags) {
   }
   std::fflush(stdout);
   // Threads of simulated processes never end; nothing of theirs may run destructors.
-  ::_exit(report.verdict == "pass" || !report.dump.empty() ? 0 : 1);
+  ::_exit(page.ok() && (report.verdict == "pass" || !report.dump.empty()) ? 0 : 1);
 }
 
 }  // namespace
@@ -89,6 +95,8 @@ int RunProgram(int argc, char** argv) {
   app.add_option("--subject", flags.run.subject, "its subject (default: the first)");
   app.add_flag("--story", flags.story, "print the journal");
   app.add_option("--journal", flags.journal, "write the journal to this file");
+  auto* html =
+      app.add_option("--html", flags.html, "write the timeline of one run to this file, as a page");
   app.add_option("--trace", flags.trace, "write every choice of the scheduler to this file");
   app.add_flag("--print-scenario", flags.print_scenario,
                "print the seed's scenario and run nothing");
@@ -133,6 +141,7 @@ int RunProgram(int argc, char** argv) {
   app.add_option("--until", flags.until, "seconds of virtual time, for --dump")
       ->check(CLI::NonNegativeNumber);
   dump->needs("--until");
+  html->excludes("--seeds");
   std::vector<std::string> plants = PlantedLeaks();
   plants.insert(plants.end(), PlantedEscapes().begin(), PlantedEscapes().end());
   app.add_option(

@@ -141,6 +141,20 @@ class Library(unittest.TestCase):
             self.assertEqual(result.returncode, 1)
             self.assertIn("nowhere.yaml", result.stderr.splitlines()[-1])
 
+    def test_a_seeds_timeline_is_a_page(self):
+        with tempfile.TemporaryDirectory() as folder:
+            page = os.path.join(folder, "seed.html")
+            done = simulator("--seed", "5", "--html", page)
+            self.assertEqual(done.returncode, OK, done.stdout + done.stderr)
+            with open(page, encoding="utf-8") as file:
+                text = file.read()
+            self.assertIn("squall sim --seed 5", text)
+            self.assertIn("after-all", text)
+            nowhere = simulator("--seed", "5", "--html", os.path.join(folder, "no", "seed.html"))
+            self.assertEqual(nowhere.returncode, 1)
+            self.assertRegex(nowhere.stdout, r"--html: .*seed\.html: cannot be written")
+            self.assertEqual(simulator("--seeds", "1..2", "--html", page).returncode, 2)
+
     def test_what_is_found_shrinks_and_fails_again(self):
         with tempfile.TemporaryDirectory() as folder:
             found = simulator("--seeds", "1..4", "--hazards", "--jobs", "2", "--out", "", "--shrink", folder)
