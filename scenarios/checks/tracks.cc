@@ -193,7 +193,10 @@ std::optional<PollWatch::Evidence> PollWatch::Observe(const Event& event) {
   }
   if (const auto* p = event.As<ProcessEvent>()) {
     if (p->process == worker_ && p->pid != 0) pids_.insert(p->pid);
-    if (p->role == "server" && (p->what == "exited" || p->what == "starting")) held_.clear();
+    if (p->role == "server" && (p->what == "exited" || p->what == "starting"))
+      std::erase_if(held_, [mine = p->process + "\n"](const std::string& key) {
+        return key.starts_with(mine);
+      });
     return std::nullopt;
   }
   if (const auto* r = event.As<RpcEvent>()) {

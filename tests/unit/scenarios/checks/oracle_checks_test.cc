@@ -31,6 +31,16 @@ TEST(NoZombie, UpAndNotPollingForSoLongIsOne) {
   EXPECT_THAT(JudgedSlowly("no_zombie", Story(story).At(47s), 2), Passes(""));
 }
 
+TEST(NoZombie, AServerThatGoesTakesOnlyItsOwnPolls) {
+  const Story story =
+      Story().ServerUp().ServerUp("other").Up("w").At(1s).Says("w", "polling").Poll("arrived");
+  const auto restarted = [&story](const std::string& server) {
+    return Story(story).At(2s).Exited(server, 0, "asked", "", "server").At(3s).ServerUp(server);
+  };
+  EXPECT_THAT(Judged("no_zombie", restarted("other"), 2min), Passes("1 worker watched"));
+  EXPECT_THAT(Judged("no_zombie", restarted("temporal"), 2min), Fails("nobody polled"));
+}
+
 TEST(NoZombie, OneThatNeverPolledIsOne) {
   EXPECT_THAT(Judged("no_zombie", Story().ServerUp().Up("w"), 1min), Fails("w was up"));
 }
