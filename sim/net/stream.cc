@@ -134,8 +134,12 @@ void Stream::Arrive(Side from) {
   Piece piece = std::move(way.pieces.front());
   way.pieces.pop_front();
   const auto receiver = ends_[Index(Other(from))].lock();
-  if (piece.what == Piece::What::kBytes) {
+  if (forgotten_ || (piece.what == Piece::What::kBytes && way.shape.swallowed > 0)) {
     way.in_flight -= piece.bytes.size();
+    if (const auto sender = ends_[Index(from)].lock()) sender->OnRoom();
+  } else if (piece.what == Piece::What::kBytes) {
+    way.in_flight -= piece.bytes.size();
+    if (way.shape.corrupt_share > 0) Corrupt(way, piece.bytes);
     std::string_view bytes = piece.bytes;
     const bool cut = way.shape.cut_after >= 0 &&
                      static_cast<std::int64_t>(way.passed + bytes.size()) > way.shape.cut_after;
@@ -169,6 +173,24 @@ void Stream::Cut(bool with_reset) {
     }
   }
   Finish(with_reset);
+}
+
+void Stream::Forget(std::optional<Side> told) {
+  if (over_) return;
+  forgotten_ = true;
+  if (!told) return;
+  const auto end = ends_[Index(*told)].lock();
+  ends_[Index(*told)].reset();
+  if (end != nullptr) end->OnReset(ECONNRESET);
+}
+
+void Stream::Corrupt(Way& way, std::string& bytes) {
+  Shape& shape = way.shape;
+  for (std::size_t i = 0; i < bytes.size() && shape.corrupt_most > 0; ++i) {
+    if (way.passed + i < shape.corrupt_from || !rng_.Chance(shape.corrupt_share)) continue;
+    bytes[i] = static_cast<char>(static_cast<std::uint8_t>(bytes[i]) ^ (1 + rng_.Below(255)));
+    --shape.corrupt_most;
+  }
 }
 
 void Stream::Finish(bool reset) {

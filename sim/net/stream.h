@@ -11,6 +11,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -41,6 +42,10 @@ struct Shape {
   std::int64_t cut_after = -1;        // bytes that still pass; then the connection is cut
   bool cut_with_reset = true;
   std::size_t smallest_piece = 1, largest_piece = 0;  // of bytes on their way; 0: as sent
+  int swallowed = 0;                                  // faults that throw bytes away
+  // From this position on each byte is changed with this probability; `corrupt_most` more at most.
+  double corrupt_share = 0;
+  std::uint64_t corrupt_from = 0, corrupt_most = UINT64_MAX;
 };
 
 class Stream : public std::enable_shared_from_this<Stream> {
@@ -60,6 +65,10 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void Reset(Side from);
   // Ends both sides at once, as whoever stands between does.
   void Cut(bool with_reset);
+  // Whoever stands between has forgotten it: from now on all that either side sends vanishes, ends
+  // too, and nobody is told but `told`, which is reset.
+  void Forget(std::optional<Side> told);
+  bool forgotten() const { return forgotten_; }
 
   // From this side to the other. Call Reshaped after a change.
   Shape& shape(Side from) { return way_[Index(from)].shape; }
@@ -99,13 +108,14 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void SetTimer(Side from);
   void Retransmit(Side from);
   void Finish(bool reset);
+  void Corrupt(Way& way, std::string& bytes);
 
   Executor& loop_;
   Rng rng_;
   const std::uint64_t number_;
   Way way_[2];
   std::weak_ptr<StreamEnd> ends_[2];
-  bool over_ = false;
+  bool over_ = false, forgotten_ = false;
 };
 
 }  // namespace squall::sim

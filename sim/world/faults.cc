@@ -113,7 +113,8 @@ void RestartFronts(SimWorld& world, Server& server, std::size_t front, Duration 
   });
 }
 
-Action ServerAction(SimWorld& world, Server& server, const InjectRequest& request) {
+Action ServerAction(SimWorld& world, Server& server, const InjectRequest& request,
+                    const std::shared_ptr<std::function<void()>>& hit) {
   const auto* spec = world.topology().Server(request.target);
   const bool keep = request.params.Has("keep_data")
                         ? request.params.Bool("keep_data", spec->keep_data)
@@ -121,9 +122,22 @@ Action ServerAction(SimWorld& world, Server& server, const InjectRequest& reques
   const std::string& fault = request.fault;
   if (fault == "kill" || fault == "server_down" || fault == "stop") {
     const int signal = fault == "stop" ? 0 : SIGKILL;
+    return {[&world, &server, signal](Done done) {
+              server.End(signal, "injected");
+              world.Later(std::move(done), absl::OkStatus());
+            },
+            [&world, &server, keep](Done done) {
+              server.Start(
+                  keep, [&world, done = std::move(done)] { world.Later(done, absl::OkStatus()); });
+            }};
+  }
+  if (fault == "delayed_start") {
     return Now(
-        world, [&server, signal] { server.End(signal, "injected"); },
-        [&server, keep] { server.Start(keep); });
+        world,
+        [&server, hit, delay = request.params.Time("delay")] {
+          server.DelayStarts(delay, [hit] { (*hit)(); });
+        },
+        [&server] { server.DelayStarts({}, nullptr); });
   }
   if (fault == "pause")
     return Now(
@@ -206,12 +220,14 @@ Action NameAction(SimWorld& world, const InjectRequest& request,
   }
   return Now(
       world,
-      [&world, target = request.target, name] {
-        world.network()->SetName(SimWorld::NameOf(target), name);
+      [&world, target = request.target, id = request.fault_id, name] {
+        world.FindLink(target)->meanings.emplace_back(id, name);
+        world.SetMeaning(target);
       },
-      [&world, target = request.target,
-       before = world.network()->Find(SimWorld::NameOf(request.target))] {
-        world.network()->SetName(SimWorld::NameOf(target), *before);
+      [&world, target = request.target, id = request.fault_id] {
+        std::erase_if(world.FindLink(target)->meanings,
+                      [&id](const auto& meaning) { return meaning.first == id; });
+        world.SetMeaning(target);
       });
 }
 
@@ -403,10 +419,9 @@ std::string WhyNotSimulated(const scenarios::InjectStep& step, const scenarios::
   const bool rule = ActsByRule(step);
   if (step.target == FaultTarget::kServer) {
     static constexpr std::string_view kOfServers[] = {
-        "data_lost", "frontend_down",    "rolling_restart",
-        "kill",      "namespace_delete", "namespace_reregister",
-        "pause",     "restart",          "server_down",
-        "stop"};
+        "data_lost",        "delayed_start",        "frontend_down", "kill",
+        "namespace_delete", "namespace_reregister", "pause",         "restart",
+        "rolling_restart",  "server_down",          "stop"};
     if (step.fault == "frontend_down") {
       for (const std::string& name : step.on) {
         const int frontends = topology.Server(name)->frontends;
@@ -426,10 +441,13 @@ std::string WhyNotSimulated(const scenarios::InjectStep& step, const scenarios::
       "black_hole", "drop_connections", "latency", "never_accept", "refuse", "reset", "stall"};
   static constexpr std::string_view kOfBytes[] = {"bandwidth",
                                                   "connection_limit",
+                                                  "corrupt",
                                                   "cut",
                                                   "dns_answer",
                                                   "dns_fail",
                                                   "dns_hang",
+                                                  "half_open",
+                                                  "idle_drop",
                                                   "kernel_drop",
                                                   "kernel_address_change",
                                                   "kernel_bandwidth",
@@ -437,7 +455,8 @@ std::string WhyNotSimulated(const scenarios::InjectStep& step, const scenarios::
                                                   "kernel_reject",
                                                   "reset_on_data",
                                                   "slice",
-                                                  "slow_close"};
+                                                  "slow_close",
+                                                  "swallow"};
   if (!bytes) {
     return is(kOfCalls) ? ""
                         : fmt::format(
@@ -476,7 +495,7 @@ void InjectFault(SimWorld& world, const InjectRequest& request,
                                                : FaultTarget::kWorker;
   const scenarios::FaultDefinition* definition = scenarios::FindFault(kind, request.fault);
   SQUALL_CHECK(definition != nullptr, "the loader checked the fault");
-  // Links with bytes ask for the fault once more, to tell it of traffic.
+  // Links with bytes and servers ask for the fault once more, to tell it of traffic.
   auto hit = std::make_shared<std::function<void()>>();
   const bool ruled =
       link != nullptr && link->net != nullptr &&
@@ -488,13 +507,13 @@ void InjectFault(SimWorld& world, const InjectRequest& request,
                   : link != nullptr && link->net != nullptr
                       ? BytesAction(world, *link->net, request, hit)
                   : link != nullptr   ? LinkAction(world, *link, request)
-                  : server != nullptr ? ServerAction(world, *server, request)
+                  : server != nullptr ? ServerAction(world, *server, request, hit)
                                       : WorkerAction(world, request);
   auto fault =
       std::make_shared<SimFault>(world, request, definition->one_shot(), std::move(action));
   const bool at_once = definition->evidence == scenarios::FaultEvidence::kInjection ||
                        request.fault == "drop_connections";
-  if (link != nullptr && link->net != nullptr) {
+  if (server != nullptr || (link != nullptr && link->net != nullptr)) {
     *hit = [weak = std::weak_ptr<SimFault>(fault)] {
       if (const auto met = weak.lock()) met->Hit();
     };

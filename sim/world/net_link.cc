@@ -23,14 +23,23 @@ bool ResetsOnData(const std::string& kind, const scenarios::Params& params) {
   return kind == "reset_on_data" || (kind == "kernel_reject" && !IsIcmp(params));
 }
 
+// Of connections that are silent for a while.
+bool WaitsForSilence(const std::string& kind) { return kind == "idle_drop" || kind == "half_open"; }
+
 bool Goes(const std::string& direction, Side from) {
   return direction == "both" || direction == (from == Side::kClient ? "up" : "down");
 }
 
 }  // namespace
 
-NetLink::NetLink(journal::Sink& journal, std::string name, Leads leads, Acceptor* behind, Rng rng)
-    : journal_(journal), name_(std::move(name)), leads_(leads), behind_(behind), rng_(rng) {
+NetLink::NetLink(Executor& loop, journal::Sink& journal, std::string name, Leads leads,
+                 Acceptor* behind, Rng rng)
+    : loop_(loop),
+      journal_(journal),
+      name_(std::move(name)),
+      leads_(leads),
+      behind_(behind),
+      rng_(rng) {
   journal::ConnectionEvent listening;
   listening.what = "listening";
   listening.link = name_;
@@ -65,6 +74,14 @@ void NetLink::Shape(Connection& connection, const Fault& fault, int sign) {
     sim::Shape& shape = connection.stream->shape(side);
     if (HoldsBack(fault.kind)) shape.held += sign;
     if (Partitions(fault.kind, fault.params)) shape.partitioned += sign;
+    if (fault.kind == "swallow") shape.swallowed += sign;
+    if (fault.kind == "corrupt") {
+      const std::int64_t most = fault.params.Int("most");
+      shape.corrupt_share = sign > 0 ? fault.params.Number("share", 1) : 0;
+      shape.corrupt_from =
+          connection.stream->bytes(side) + static_cast<std::uint64_t>(fault.params.Int("after"));
+      shape.corrupt_most = most > 0 ? static_cast<std::uint64_t>(most) : UINT64_MAX;
+    }
     if (fault.kind == "slice") {
       const auto bytes = static_cast<double>(fault.params.Int("bytes"));
       const double variation = fault.params.Number("variation");
@@ -103,8 +120,7 @@ void NetLink::SetFault(std::string id, std::string kind, scenarios::Params param
   } else if (fault.kind != "refuse" && fault.kind != "connection_limit") {
     for (Connection& connection : connections_) {
       if (!Chooses(fault)) continue;
-      connection.shaped_by.push_back(fault.id);
-      Shape(connection, fault, 1);
+      Attach(connection, fault);
     }
   }
   if (fault.kind != "drop_connections") faults_.push_back(std::move(fault));
@@ -116,10 +132,66 @@ void NetLink::LiftFault(const std::string& id) {
   if (it == faults_.end()) return;
   const Fault fault = std::move(*it);
   faults_.erase(it);
+  std::vector<std::shared_ptr<Stream>> holed;
   for (Connection& connection : connections_) {
     if (connection.stream->over() || std::erase(connection.shaped_by, id) == 0) continue;
     Shape(connection, fault, -1);
+    if (fault.kind == "swallow" || (WaitsForSilence(fault.kind) && connection.stream->forgotten()))
+      holed.push_back(connection.stream);
   }
+  // What was thrown away does not come back.
+  for (const auto& stream : holed) stream->Cut(/*with_reset=*/fault.kind != "swallow");
+}
+
+void NetLink::Attach(Connection& connection, const Fault& fault) {
+  connection.shaped_by.push_back(fault.id);
+  Shape(connection, fault, 1);
+  if (WaitsForSilence(fault.kind))
+    return WatchSilence(connection.number, fault.id,
+                        loop_.clock().Now() + fault.params.Time("idle"));
+  if (fault.kind != "swallow" || fault.params.Time("ends_after") <= Duration::zero()) return;
+  loop_.After(fault.params.Time("ends_after"),
+              [weak = weak_from_this(), number = connection.number, id = fault.id] {
+                const auto self = weak.lock();
+                Connection* swallowed = self == nullptr ? nullptr : self->Find(number, id);
+                if (swallowed != nullptr)
+                  std::shared_ptr<Stream>(swallowed->stream)->Cut(/*with_reset=*/false);
+              });
+}
+
+NetLink::Connection* NetLink::Find(std::uint64_t number, const std::string& fault_id) {
+  for (Connection& connection : connections_) {
+    const auto& by = connection.shaped_by;
+    if (connection.number == number && !connection.stream->over() &&
+        std::find(by.begin(), by.end(), fault_id) != by.end())
+      return &connection;
+  }
+  return nullptr;
+}
+
+void NetLink::WatchSilence(std::uint64_t number, const std::string& fault_id, SteadyTime when) {
+  loop_.At(when, [weak = weak_from_this(), number, fault_id] {
+    const auto self = weak.lock();
+    Connection* connection = self == nullptr ? nullptr : self->Find(number, fault_id);
+    if (connection == nullptr || connection->stream->forgotten()) return;
+    const auto fault = std::find_if(self->faults_.begin(), self->faults_.end(),
+                                    [&](const Fault& one) { return one.id == fault_id; });
+    const SteadyTime due = connection->last_traffic + fault->params.Time("idle");
+    if (due > self->loop_.clock().Now()) return self->WatchSilence(number, fault_id, due);
+    self->OnSilence(*connection, *fault);
+  });
+}
+
+void NetLink::OnSilence(Connection& connection, const Fault& fault) {
+  if (fault.on_hit) fault.on_hit();
+  const std::shared_ptr<Stream> stream = connection.stream;
+  const std::string end = fault.params.Text("end", "silent");
+  if (fault.kind == "half_open")
+    return stream->Forget(fault.params.Text("direction", "up") == "up" ? Side::kServer
+                                                                       : Side::kClient);
+  if (end == "reset") return stream->Cut(/*with_reset=*/true);
+  connection.speaker_is_reset = end == "reset_next";
+  stream->Forget(std::nullopt);
 }
 
 class NetLink::DoorOf final : public Listener {
@@ -164,7 +236,7 @@ Answer NetLink::OnSyn(const Endpoint& from, std::size_t front) {
 
 void NetLink::OnConnection(const std::shared_ptr<Stream>& stream, const Endpoint& from,
                            std::size_t front) {
-  Connection connection{attempts_, stream, {}};
+  Connection connection{attempts_, stream, {}, loop_.clock().Now()};
   const std::string peer = from.ToString();
   Tell("accepted", connection, peer, fronts() == 1 ? "" : fmt::format("front end {}", front + 1));
   std::erase_if(connections_, [](const Connection& old) { return old.stream->over(); });
@@ -173,7 +245,7 @@ void NetLink::OnConnection(const std::shared_ptr<Stream>& stream, const Endpoint
     const auto self = weak.lock();
     const auto over = stream_weak.lock();
     if (self != nullptr && over != nullptr)
-      self->Tell(reset ? "reset" : "closed", {number, over, {}}, peer);
+      self->Tell(reset ? "reset" : "closed", {number, over}, peer);
   };
   stream->on_traffic = [weak = weak_from_this(), number = connection.number](Side side) {
     if (const auto self = weak.lock()) self->OnTraffic(number, side);
@@ -189,9 +261,8 @@ void NetLink::OnConnection(const std::shared_ptr<Stream>& stream, const Endpoint
       if (fault.on_hit) fault.on_hit();
       continue;
     }
-    connection.shaped_by.push_back(fault.id);
-    Shape(connection, fault, 1);
-    if (fault.on_hit) fault.on_hit();
+    Attach(connection, fault);
+    if (fault.on_hit && !WaitsForSilence(fault.kind)) fault.on_hit();
   }
   connections_.push_back(connection);
   if (leads_ == Leads::kSomewhere && !cut) {
@@ -206,9 +277,15 @@ void NetLink::OnTraffic(std::uint64_t number, Side from) {
                                [number](const Connection& open) { return open.number == number; });
   if (it == connections_.end()) return;
   const std::shared_ptr<Stream> stream = it->stream;
+  it->last_traffic = loop_.clock().Now();
+  if (it->speaker_is_reset) {
+    it->speaker_is_reset = false;
+    return stream->Forget(from);
+  }
   bool cut = false;
   for (const Fault& fault : faults_) {
     const auto& by = it->shaped_by;
+    if (WaitsForSilence(fault.kind)) continue;
     if (std::find(by.begin(), by.end(), fault.id) == by.end()) continue;
     if (fault.on_hit) fault.on_hit();
     cut = cut || (ResetsOnData(fault.kind, fault.params) &&

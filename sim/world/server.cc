@@ -163,7 +163,10 @@ Server::Server(Executor& loop, journal::Sink& journal, ServerOptions options)
       names_(journal, options_.name),
       fronts_(options_.frontends, true) {}
 
-Server::~Server() { loop_.Cancel(timer_); }
+Server::~Server() {
+  loop_.Cancel(timer_);
+  loop_.Cancel(start_timer_);
+}
 
 void Server::Tell(std::string_view what, int signal, std::string reason, std::string_view detail) {
   journal::ProcessEvent event;
@@ -177,9 +180,29 @@ void Server::Tell(std::string_view what, int signal, std::string reason, std::st
   journal_.Append(source_, std::move(event));
 }
 
-void Server::Start(bool keep_data) {
-  if (running_) return;
+void Server::Start(bool keep_data, std::function<void()> ready) {
+  if (ready) on_ready_.push_back(std::move(ready));
+  if (running_) return TellReady();
+  if (start_timer_ != 0) return;
   Tell("starting", 0, "", engine_ != nullptr && !keep_data ? journal::kWithoutItsData : "");
+  if (start_delay_ == Duration::zero()) return Serve(keep_data);
+  if (on_wait_) on_wait_();
+  start_timer_ = loop_.After(start_delay_, [this, keep_data] {
+    start_timer_ = 0;
+    Serve(keep_data);
+  });
+}
+
+void Server::DelayStarts(Duration by, std::function<void()> on_wait) {
+  start_delay_ = by;
+  on_wait_ = std::move(on_wait);
+}
+
+void Server::TellReady() {
+  for (const auto& callback : std::exchange(on_ready_, {})) callback();
+}
+
+void Server::Serve(bool keep_data) {
   if (engine_ == nullptr) {
     fakes::EngineOptions options;
     options.name = options_.name;
@@ -209,9 +232,15 @@ void Server::Start(bool keep_data) {
   fronts_.assign(fronts_.size(), true);
   Tell("ready", 0, "");
   Settle();
+  TellReady();
 }
 
 void Server::End(int signal, const std::string& reason) {
+  if (start_timer_ != 0) {
+    loop_.Cancel(std::exchange(start_timer_, 0));
+    Tell("exited", signal, reason);
+    return TellReady();
+  }
   if (!running_) return;
   running_ = paused_ = false;
   loop_.Cancel(std::exchange(timer_, 0));

@@ -52,8 +52,10 @@ class Server final : public Acceptor, public Callee {
   bool Takes(std::size_t front) const override { return running_ && fronts_[front]; }
   bool paused() const { return paused_; }
 
-  // With its data, where it had any.
-  void Start(bool keep_data);
+  // With its data, where it had any. `ready` is called once it serves, or was ended before.
+  void Start(bool keep_data, std::function<void()> ready = nullptr);
+  // From now on a start takes so long, and `on_wait` is told of each.
+  void DelayStarts(Duration by, std::function<void()> on_wait);
   // The process ends: open calls are answered by nobody, connections are closed. `signal` 0: it
   // ended by itself.
   void End(int signal, const std::string& reason);
@@ -93,6 +95,8 @@ class Server final : public Acceptor, public Callee {
   class Loopback;
   std::optional<fakes::RpcStatus> Refusal(const fakes::RpcRequest& request);
   std::string ListenerOf(const std::string& link) const;
+  void Serve(bool keep_data);
+  void TellReady();
   void SetTimer();
   void Flush();
   void CloseConnections();
@@ -121,6 +125,10 @@ class Server final : public Acceptor, public Callee {
   std::vector<fakes::RpcResponse> answered_;  // to calls of the loopback
   std::vector<bool> fronts_;                  // which are there
   bool running_ = false, paused_ = false, settling_ = false;
+  Duration start_delay_{};
+  std::function<void()> on_wait_;
+  TimerId start_timer_ = 0;
+  std::vector<std::function<void()>> on_ready_;
   TimerId timer_ = 0;
   SteadyTime timer_at_{};
   std::uint64_t last_call_ = 0;

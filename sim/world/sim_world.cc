@@ -244,7 +244,7 @@ SimWorld::Link& SimWorld::LinkTo(const std::string& name) {
     const NetLink::Leads leads = link.state->silent_end ? NetLink::Leads::kIntoSilence
                                  : behind == nullptr    ? NetLink::Leads::kNowhere
                                                         : NetLink::Leads::kSomewhere;
-    link.net = std::make_shared<NetLink>(journal_, name, leads, behind,
+    link.net = std::make_shared<NetLink>(loop_, journal_, name, leads, behind,
                                          Rng(options_.seed).Split("link " + name));
     link.at = Endpoint::V4({127, 0, 0, 1}, static_cast<std::uint16_t>(7000 + links_.size()));
     link.named = options_.move_after.has_value() || IsNamed(name) || link.net->fronts() > 1;
@@ -266,12 +266,18 @@ SimWorld::Link& SimWorld::LinkTo(const std::string& name) {
   return link;
 }
 
+void SimWorld::SetMeaning(const std::string& name) {
+  const Link& link = links_.at(name);
+  network_->SetName(NameOf(name),
+                    link.meanings.empty() ? AddressesOf(link) : link.meanings.back().second);
+}
+
 void SimWorld::MoveAll() {
   for (auto& [name, link] : links_) {
     Listen(*network_, link, false);
     link.at.address[1] = 1;
     Listen(*network_, link, true);
-    network_->SetName(NameOf(name), AddressesOf(link));
+    SetMeaning(name);
     link.net->SetFault("move", "drop_connections", {}, nullptr);
   }
 }
@@ -393,8 +399,8 @@ Status SimWorld::SetRules(Server& server) {
 
 void SimWorld::Start(const std::string& name, Done done) {
   if (Server* server = FindServer(name)) {
-    server->Start(true);
-    return Later(std::move(done), SetRules(*server));
+    return server->Start(
+        true, [this, server, done = std::move(done)] { Later(done, SetRules(*server)); });
   }
   if (const auto ingress = ingresses_.find(name); ingress != ingresses_.end())
     return Later(std::move(done), AsInfrastructure(ingress->second->Start(), "ingress " + name));
@@ -465,8 +471,7 @@ void SimWorld::Restart(const scenarios::RestartRequest& request, Done done) {
     loop_.After(request.down_for, [this, alive, request, done] {
       if (!*alive) return;
       if (Server* server = FindServer(request.node)) {
-        server->Start(request.keep_data);
-        return Later(done, absl::OkStatus());
+        return server->Start(request.keep_data, [this, done] { Later(done, absl::OkStatus()); });
       }
       Start(request.node, done);
     });

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/journal/journal.h"
@@ -96,9 +97,13 @@ class SimWorld final : public scenarios::World {
     std::shared_ptr<NetLink> net;  // with sockets only
     Endpoint at;
     bool named = false;  // workers know it by name, and that has an IPv6 address as well
+    // What faults make of its name, by their ids; the latest one counts.
+    std::vector<std::pair<std::string, Network::Name>> meanings;
   };
   Network* network() { return network_.get(); }
   Link* FindLink(const std::string& name);
+  // Tells the network what the link's name means now.
+  void SetMeaning(const std::string& link);
   Server* FindServer(const std::string& name);
   Worker* FindWorker(const std::string& name);
   Worker& MakeWorkerNamed(const std::string& name);  // it need not run
