@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Planted bugs: prove-planted.py SQUALL-SIM-PLANTED [BUG...]. Each is switched on by itself, and the swarm looks for it in up to
-SEEDS (2000) seeds; what it finds is made small. At least 23 of 25 must be found, shrunk to at most the known smallest scenario and
-one thing more, in a median of 30 s at most."""
+SEEDS (2000) seeds; what it finds is made small. At least 23 of each 25 must be found, shrunk to at most the known smallest scenario
+and one thing more, in a median of 30 s at most."""
 
 import os
 import re
@@ -43,7 +43,7 @@ def main():
         sys.exit("none was found")
     median = statistics.median(times)
     print(f"{found} of {len(bugs)} found, {small} of them shrunk far enough, in a median of {median:.1f} s")
-    enough = found >= min(len(bugs), 23) and small == found and median <= 30
+    enough = found * 25 >= 23 * len(bugs) and small == found and median <= 30
     return 0 if enough else 1
 
 
