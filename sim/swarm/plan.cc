@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "base/util/rng.h"
+#include "sim/swarm/plan_faults.h"
 
 namespace squall::sim {
 namespace {
@@ -14,128 +14,70 @@ namespace {
 // The window in which load and faults begin; liveness is judged after it. Connections are given up
 // by the server at their age, five minutes: some runs are longer than that.
 constexpr std::int64_t kWindowMs = 60'000, kLongWindowMs = 600'000;
+// And some have all of their load at once.
+constexpr std::int64_t kBurstMs = 300;
 
-struct FaultKind {
-  enum class On { kServer, kLink, kWorker } on;
-  const char* fault;
-  bool one_shot;
-  const char* params;  // {} is a number of milliseconds
-};
-constexpr FaultKind kKinds[] = {
-    {FaultKind::On::kServer, "kill", false, ""},
-    {FaultKind::On::kServer, "restart", true, "down_for: {}ms"},
-    {FaultKind::On::kServer, "pause", false, ""},
-    {FaultKind::On::kServer, "rpc_error", false, "methods: [Poll*], code: UNAVAILABLE"},
-    {FaultKind::On::kServer, "rpc_error", false, "methods: [Respond*], code: INTERNAL"},
-    {FaultKind::On::kServer, "rpc_error", false, "methods: [Poll*], code: RESOURCE_EXHAUSTED"},
-    {FaultKind::On::kLink, "refuse", false, ""},
-    {FaultKind::On::kLink, "stall", false, ""},
-    {FaultKind::On::kLink, "black_hole", false, ""},
-    {FaultKind::On::kLink, "drop_connections", true, ""},
-    {FaultKind::On::kLink, "latency", false, "delay: {}ms"},
-    {FaultKind::On::kWorker, "pause", false, ""},
-    {FaultKind::On::kWorker, "kill", true, ""},
-    // From here on: of bytes.
-    {FaultKind::On::kLink, "reset", false, ""},
-    {FaultKind::On::kLink, "never_accept", false, ""},
-    {FaultKind::On::kLink, "bandwidth", false, "rate: 2KiB/s"},
-    {FaultKind::On::kLink, "cut", false, "after: 300B, direction: down"},
-    {FaultKind::On::kLink, "slow_close", false, "delay: {}ms"},
-    {FaultKind::On::kLink, "stall", false, "direction: down"},
-    {FaultKind::On::kLink, "stall", false, "direction: up"},
-};
-constexpr std::size_t kOfCalls = 13;
-
-PlannedFault HazardOf(Rng& rng, const Plan& plan, bool bytes) {
-  PlannedFault fault;
-  fault.target = "temporal";
-  fault.fault = "rpc_error";
-  fault.at_stop = true;
-  const std::string link = "link-" + plan.workers[rng.Below(plan.workers.size())].name;
-  switch (rng.Below(bytes ? 4 : 2)) {
-    case 0:
-      fault.params = "methods: [Poll*], code: PERMISSION_DENIED";
-      fault.at_stop = false;
-      fault.at_ms = static_cast<std::int64_t>(rng.Below(kWindowMs));
-      fault.for_ms = static_cast<std::int64_t>(30'000 + rng.Below(90'000));
-      break;
-    case 1:
-      fault.params = "methods: [ShutdownWorker], code: UNAVAILABLE";
-      break;
-    case 2:
-      fault.target = link;
-      fault.fault = "stall";
-      fault.params.clear();
-      break;
-    default:
-      fault.target = link;
-      fault.fault = "black_hole";
-      fault.params.clear();
-      break;
+void DrawWorkers(Plan& plan, Rng& rng) {
+  const std::uint64_t workers = 1 + rng.Below(2);
+  for (std::uint64_t i = 1; i <= workers; ++i) {
+    const bool supervising = rng.Chance(0.7);
+    PlannedWorker worker{fmt::format("w{}", i), supervising ? "supervising" : "",
+                         supervising ? static_cast<int>(1 + rng.Below(2)) : 1, std::nullopt, false};
+    // With little room, workflows are thrown out and replayed from their history.
+    if (rng.Chance(0.25)) worker.cache = static_cast<int>(rng.Below(3));
+    plan.workers.push_back(std::move(worker));
   }
-  return fault;
+  if (workers > 1 && rng.Chance(0.2)) plan.workers.back().elsewhere = true;
+}
+
+// What stands between workers and the server's engine. Calls know of nothing there.
+void DrawWay(Plan& plan, Rng& rng) {
+  plan.tls = rng.Chance(0.3);
+  const std::uint64_t way = rng.Below(10);
+  if (way < 3) {
+    plan.frontends = static_cast<int>(2 + rng.Below(2));
+  } else if (way < 6 && !HasTwoServers(plan)) {
+    PlannedIngress ingress;
+    // Without TLS an ingress has nothing to do but to balance.
+    if (!plan.tls || rng.Chance(0.5)) ingress.pool = static_cast<int>(1 + rng.Below(3));
+    if (ingress.pool > 0 && rng.Chance(0.4))
+      ingress.recycle_after = static_cast<int>(3 + rng.Below(40));
+    if (ingress.pool > 0 && rng.Chance(0.4))
+      ingress.recycle_age_ms = static_cast<std::int64_t>(2000 + rng.Below(60'000));
+    if (plan.tls && rng.Chance(0.4))
+      ingress.idle_timeout_ms = static_cast<std::int64_t>(40'000 + rng.Below(200'000));
+    plan.ingress = ingress;
+  }
+  if (!plan.bytes) {
+    plan.tls = false;
+    plan.frontends = 1;
+    plan.ingress.reset();
+  }
 }
 
 // A signal that the server refuses is lost to the workflow, which then waits for ever.
 bool ServerAlwaysAnswers(const Plan& plan) {
   return std::none_of(plan.faults.begin(), plan.faults.end(), [](const PlannedFault& fault) {
-    return fault.target == "temporal" && fault.fault != "rpc_error";
+    return (fault.target == "temporal" || fault.target == "other") && fault.fault != "rpc_error";
   });
 }
 
-void DrawFaults(Plan& plan, Rng& rng, std::int64_t window) {
-  // Which kinds there are in this run, and how likely each is.
-  std::array<double, std::size(kKinds)> weights{};
-  double all = 0;
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    weights[i] = rng.Chance(0.5) ? rng.Uniform() : 0;
-    if (i >= kOfCalls && !plan.bytes) weights[i] = 0;
-    all += weights[i];
-  }
-  const std::uint64_t faults = all == 0 ? 0 : rng.Below(6);
-  for (std::uint64_t i = 0; i < faults; ++i) {
-    double left = rng.Uniform() * all;
-    std::size_t kind = 0;
-    while (kind + 1 < weights.size() && left >= weights[kind]) left -= weights[kind++];
-    const FaultKind& chosen = kKinds[kind];
-    const PlannedWorker& worker = plan.workers[rng.Below(plan.workers.size())];
-    PlannedFault fault;
-    fault.target = chosen.on == FaultKind::On::kServer ? "temporal"
-                   : chosen.on == FaultKind::On::kLink ? "link-" + worker.name
-                                                       : worker.name;
-    fault.fault = chosen.fault;
-    fault.params = fmt::format(fmt::runtime(chosen.params), 10 + rng.Below(2000));
-    fault.at_ms = static_cast<std::int64_t>(rng.Below(static_cast<std::uint64_t>(window)));
-    // Many short, some long.
-    fault.for_ms = chosen.one_shot
-                       ? 0
-                       : static_cast<std::int64_t>(rng.Chance(0.3) ? 1000 + rng.Below(90'000)
-                                                                   : 20 + rng.Below(5000));
-    // A worker that fails fast may meet no server when it is started again, and would leave. One
-    // that was killed may just be on its way back.
-    if (fault.fault == "kill" && chosen.on == FaultKind::On::kWorker &&
-        (worker.host.empty() ||
-         std::any_of(plan.faults.begin(), plan.faults.end(), [&](const PlannedFault& other) {
-           return other.target == fault.target && other.fault == fault.fault;
-         })))
-      continue;
-    plan.faults.push_back(std::move(fault));
-  }
-}
-
-void DrawWorkflows(Plan& plan, Rng& rng, std::int64_t window) {
+void DrawWorkflows(Plan& plan, Rng& rng, std::int64_t window_ms) {
   struct Load {
     const char *type, *input;
   };
   static constexpr Load kLoads[] = {{"Ping", "7"},     {"Echo", "\"x\""}, {"Chain", "3"},
                                     {"Timer", "2000"}, {"Parent", "5"},   {"Loop", "2"},
                                     {"Flaky", "1"},    {"Slow", "6"},     {"SignalWait", "null"}};
+  const std::int64_t begin = rng.Chance(0.2) ? static_cast<std::int64_t>(rng.Below(kWindowMs)) : -1;
   const std::uint64_t workflows = 3 + rng.Below(8);
   for (std::uint64_t i = 1; i <= workflows; ++i) {
     const Load& load = kLoads[rng.Below(std::size(kLoads))];
-    PlannedWorkflow workflow{
-        load.type, fmt::format("{}-{}", load.type, i), load.input,
-        static_cast<std::int64_t>(rng.Below(static_cast<std::uint64_t>(window))), 0};
+    PlannedWorkflow workflow{load.type, fmt::format("{}-{}", load.type, i),    load.input, 0,
+                             0,         HasTwoServers(plan) && rng.Chance(0.5)};
+    workflow.at_ms =
+        begin >= 0 ? begin + static_cast<std::int64_t>(rng.Below(kBurstMs))
+                   : static_cast<std::int64_t>(rng.Below(static_cast<std::uint64_t>(window_ms)));
     // Often while its first task is at a worker.
     const std::uint64_t after = rng.Chance(0.6) ? 1 + rng.Below(6) : 1 + rng.Below(2000);
     if (workflow.type == "SignalWait") {
@@ -148,23 +90,27 @@ void DrawWorkflows(Plan& plan, Rng& rng, std::int64_t window) {
 
 }  // namespace
 
+bool HasTwoServers(const Plan& plan) {
+  return std::any_of(plan.workers.begin(), plan.workers.end(),
+                     [](const PlannedWorker& worker) { return worker.elsewhere; });
+}
+
 Plan PlanOf(std::uint64_t seed, const PlanOptions& options) {
   Plan plan;
   plan.seed = seed;
   plan.bytes = options.bytes;
   plan.hazards = options.hazards;
-  Rng rng = Rng(seed).Split("plan");
-  plan.tls = rng.Chance(0.3) && options.bytes;
-  const std::uint64_t workers = 1 + rng.Below(2);
-  for (std::uint64_t i = 1; i <= workers; ++i) {
-    const bool supervising = rng.Chance(0.7);
-    plan.workers.push_back({fmt::format("w{}", i), supervising ? "supervising" : "",
-                            supervising ? static_cast<int>(1 + rng.Below(2)) : 1});
-  }
-  const std::int64_t window = rng.Chance(0.15) ? kLongWindowMs : kWindowMs;
-  DrawFaults(plan, rng, window);
-  DrawWorkflows(plan, rng, window);
-  if (options.hazards && rng.Chance(0.6)) plan.faults.push_back(HazardOf(rng, plan, options.bytes));
+  // Each part has luck of its own: what one draws more shifts no other.
+  const Rng rng = Rng(seed).Split("plan");
+  Rng length = rng.Split("length"), workers = rng.Split("workers"), way = rng.Split("way"),
+      faults = rng.Split("faults"), load = rng.Split("load"), hazard = rng.Split("hazard");
+  const std::int64_t window = length.Chance(0.15) ? kLongWindowMs : kWindowMs;
+  DrawWorkers(plan, workers);
+  DrawWay(plan, way);
+  DrawFaults(plan, faults, window);
+  DrawWorkflows(plan, load, window);
+  if (options.hazards && hazard.Chance(0.6))
+    plan.faults.push_back(HazardOf(hazard, plan, kWindowMs));
   return plan;
 }
 

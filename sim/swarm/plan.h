@@ -8,6 +8,7 @@
 // plans are judged more strictly (no warning, no attempt twice, all work done in seconds).
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,18 +16,28 @@ namespace squall::sim {
 
 struct PlannedWorker {
   std::string name;
-  std::string host;  // "" for squall-worker, else a kind of squall-host
-  int workers = 1;   // of a supervising host
+  std::string host;          // "" for squall-worker, else a kind of squall-host
+  int workers = 1;           // of a supervising host
+  std::optional<int> cache;  // workflows that it keeps; nothing: as many as is usual
+  bool elsewhere = false;    // at the second server
+};
+
+// What stands between the links and the server: "edge".
+struct PlannedIngress {
+  int pool = 0;  // 0: it does nothing but end TLS
+  int recycle_after = 0;
+  std::int64_t recycle_age_ms = 0, idle_timeout_ms = 0;
 };
 
 struct PlannedWorkflow {
   std::string type, id, input;
   std::int64_t at_ms = 0;
   std::int64_t signal_after_ms = 0;  // SignalWait: when it gets its signal
+  bool elsewhere = false;            // at the second server
 };
 
 struct PlannedFault {
-  std::string target;  // temporal, link-w1, w1
+  std::string target;  // temporal, other (the second server), edge, link-w1, w1
   std::string fault;
   std::string params;  // as in YAML, "delay: 20ms", or empty
   std::int64_t at_ms = 0;
@@ -38,7 +49,9 @@ struct Plan {
   std::uint64_t seed = 1;
   bool bytes = true;  // PlanOptions::bytes
   bool hazards = false;
-  bool tls = false;
+  bool tls = false;   // of the server, or of the ingress before it
+  int frontends = 1;  // of the first server, behind one name
+  std::optional<PlannedIngress> ingress;
   std::vector<PlannedWorker> workers;
   std::vector<PlannedWorkflow> workflows;
   std::vector<PlannedFault> faults;
@@ -56,6 +69,11 @@ struct PlanOptions {
 Plan PlanOf(std::uint64_t seed, const PlanOptions& options = {});
 // The scenario file of a plan.
 std::string ScenarioOf(const Plan& plan);
+
+// There is a second server, which has a worker of its own. The first always has one.
+bool HasTwoServers(const Plan& plan);
+// Acts on front ends, one of several.
+bool ActsOnFrontEnds(const PlannedFault& fault);
 
 // How much there is in a plan: faults, workflows and workers. What shrinking brings down.
 inline std::size_t SizeOf(const Plan& plan) {

@@ -12,28 +12,99 @@ namespace {
 // Silence that nobody's end of a connection tells of: keepalive (45 s), or the kernel's SYN
 // retransmissions (127 s) find out. Whoever is stopped has as much to make up for.
 bool IsSilent(const PlannedFault& fault) {
-  return fault.fault == "stall" || fault.fault == "black_hole" || fault.fault == "never_accept" ||
-         fault.fault == "pause" || fault.fault == "bandwidth";
+  static constexpr std::string_view kSilent[] = {"bandwidth",
+                                                 "black_hole",
+                                                 "dns_hang",
+                                                 "half_open",
+                                                 "idle_drop",
+                                                 "kernel_drop",
+                                                 "kernel_bandwidth",
+                                                 "kernel_address_change",
+                                                 "lost_answer",
+                                                 "kernel_reject",
+                                                 "kernel_link_down",
+                                                 "never_accept",
+                                                 "no_ping_ack",
+                                                 "no_window",
+                                                 "pause",
+                                                 "rpc_hang",
+                                                 "stall",
+                                                 "swallow"};
+  return std::find(std::begin(kSilent), std::end(kSilent), fault.fault) != std::end(kSilent);
 }
 
 bool Any(const Plan& plan, bool (*is)(const PlannedFault&)) {
   return std::any_of(plan.faults.begin(), plan.faults.end(), is);
 }
 
-std::string TopologyOf(const Plan& plan) {
-  std::string text = fmt::format("topology:\n  servers: {{temporal: {{data: kept{}}}}}\n  links:\n",
-                                 plan.tls ? ", tls: server" : "");
-  for (const PlannedWorker& worker : plan.workers)
-    text += fmt::format("    link-{}: temporal\n", worker.name);
-  text += "  workers:\n";
-  for (const PlannedWorker& worker : plan.workers) {
-    text += fmt::format("    {}: {{", worker.name);
-    if (!worker.host.empty())
-      text += fmt::format("kind: host, host: {}, args: [--workers, \"{}\"], ", worker.host,
-                          worker.workers);
-    text += fmt::format("connect: {{to: link-{}}}, restart: {{on_exit: [500ms]}}}}\n", worker.name);
+std::string IngressOf(const Plan& plan) {
+  const PlannedIngress& ingress = *plan.ingress;
+  std::string text =
+      fmt::format("  ingresses: {{edge: {{to: temporal, tls: {}", plan.tls ? "server" : "none");
+  if (ingress.pool > 0) text += fmt::format(", pool: {}", ingress.pool);
+  if (ingress.recycle_after > 0) text += fmt::format(", recycle_after: {}", ingress.recycle_after);
+  if (ingress.recycle_age_ms > 0)
+    text += fmt::format(", recycle_age: {}ms", ingress.recycle_age_ms);
+  if (ingress.idle_timeout_ms > 0)
+    text += fmt::format(", idle_timeout: {}ms", ingress.idle_timeout_ms);
+  return text + "}}\n";
+}
+
+std::string WorkerOf(const PlannedWorker& worker) {
+  std::string kind, args;
+  if (!worker.host.empty()) {
+    kind = fmt::format("kind: host, host: {}, ", worker.host);
+    args = fmt::format("--workers, \"{}\"", worker.workers);
   }
+  if (worker.cache)
+    args +=
+        fmt::format("{}--max-cached-workflows, \"{}\"", args.empty() ? "" : ", ", *worker.cache);
+  if (!args.empty()) args = fmt::format("args: [{}], ", args);
+  return fmt::format(
+      "    {0}: {{{1}{2}connect: {{to: link-{0}}}, restart: {{on_exit: [500ms]}}}}\n", worker.name,
+      kind, args);
+}
+
+std::string TopologyOf(const Plan& plan) {
+  const char* tls = plan.tls && !plan.ingress ? ", tls: server" : "";
+  std::string text = fmt::format("topology:\n  servers: {{temporal: {{data: kept{}", tls);
+  if (plan.frontends > 1) text += fmt::format(", frontends: {}", plan.frontends);
+  if (HasTwoServers(plan)) text += fmt::format("}}, other: {{data: kept{}", tls);
+  text += "}}\n";
+  if (HasTwoServers(plan)) text += "  clients: {elsewhere: {connect: other}}\n";
+  if (plan.ingress) text += IngressOf(plan);
+  text += "  links:\n";
+  for (const PlannedWorker& worker : plan.workers)
+    text += fmt::format("    link-{}: {}\n", worker.name,
+                        plan.ingress       ? "edge"
+                        : worker.elsewhere ? "other"
+                                           : "temporal");
+  text += "  workers:\n";
+  for (const PlannedWorker& worker : plan.workers) text += WorkerOf(worker);
   return text;
+}
+
+// Who talks to a workflow's server.
+const char* ClientOf(const PlannedWorkflow& workflow) {
+  return workflow.elsewhere ? ", client: elsewhere" : "";
+}
+
+// A worker may just be on its way back: then there is nobody to stop or to kill.
+bool MayMissItsTarget(const Plan& plan, const PlannedFault& fault) {
+  return std::any_of(plan.workers.begin(), plan.workers.end(),
+                     [&](const PlannedWorker& worker) { return worker.name == fault.target; });
+}
+
+std::string InjectionOf(const Plan& plan, const PlannedFault& fault, int number) {
+  if (fault.target == "edge")
+    return fmt::format("  - restart: {{node: edge, {}}}\n    within: 60s\n", fault.params);
+  std::string step =
+      fmt::format("  - inject: {{fault: {}, on: {}, as: f{}", fault.fault, fault.target, number);
+  if (fault.for_ms > 0) step += fmt::format(", for: {}ms", fault.for_ms);
+  if (!fault.params.empty()) step += ", " + fault.params;
+  step += "}\n    within: 60s\n";
+  if (MayMissItsTarget(plan, fault)) step += "    optional: true\n";
+  return step;
 }
 
 // Load and faults, in the order of their times; what comes between is waiting.
@@ -47,22 +118,19 @@ std::string StoryOf(const Plan& plan, int& number) {
     const bool signalled = workflow.signal_after_ms > 0;
     moments.push_back(
         {workflow.at_ms,
-         fmt::format("  - start_workflow: {{workflow: {}, id: {}, input: {}{}}}\n    within: 60s\n",
-                     workflow.type, workflow.id, workflow.input,
-                     signalled ? "" : ", may_be_refused: true")});
+         fmt::format(
+             "  - start_workflow: {{workflow: {}, id: {}, input: {}{}{}}}\n    within: 60s\n",
+             workflow.type, workflow.id, workflow.input, ClientOf(workflow),
+             signalled ? "" : ", may_be_refused: true")});
     if (signalled)
       moments.push_back({workflow.at_ms + workflow.signal_after_ms,
-                         fmt::format("  - signal_workflow: {{id: {}, signal: go, input: 1}}\n    "
+                         fmt::format("  - signal_workflow: {{id: {}, signal: go, input: 1{}}}\n    "
                                      "within: 60s\n",
-                                     workflow.id)});
+                                     workflow.id, ClientOf(workflow))});
   }
   for (const PlannedFault& fault : plan.faults) {
     if (fault.at_stop) continue;
-    std::string step = fmt::format("  - inject: {{fault: {}, on: {}, as: f{}", fault.fault,
-                                   fault.target, ++number);
-    if (fault.for_ms > 0) step += fmt::format(", for: {}ms", fault.for_ms);
-    if (!fault.params.empty()) step += ", " + fault.params;
-    moments.push_back({fault.at_ms, step + "}\n    within: 60s\n"});
+    moments.push_back({fault.at_ms, InjectionOf(plan, fault, ++number)});
   }
   std::stable_sort(moments.begin(), moments.end(),
                    [](const Moment& a, const Moment& b) { return a.at_ms < b.at_ms; });
@@ -110,17 +178,24 @@ std::string ChecksOf(const Plan& plan) {
   text +=
       "  - never: {id: none-left-behind, event: worker.stopping detail=/left behind/, after: "
       "workflow.completed workflow_id=after-all}\n  - no_unexpected_exit: {}\n";
-  // Of Slow five attempts may get lost, each behind a heartbeat of five seconds.
-  text += "  - never: {id: none-fails, event: \"workflow.failed workflow_id=/^(?!Slow)/\"}\n";
+  // Of Slow five attempts may get lost, each behind a heartbeat of five seconds; of Flaky four more
+  // than the one that fails, each behind half a minute.
+  std::int64_t disturbed = 0;
+  for (const PlannedFault& fault : plan.faults) disturbed += fault.for_ms;
+  text += fmt::format(
+      "  - never: {{id: none-fails, event: \"workflow.failed workflow_id=/^(?!{})/\"}}\n",
+      disturbed < 100'000 ? "Slow" : "Slow|Flaky");
   if (!plan.faults.empty()) return text;
   text +=
       "  - workflow_completed: {within: 15s}\n"
       "  - effects_once: {}\n"
       "  - log_never: {pattern: \".\", level: WARN}\n";
   // A host starts its workers anew when GOAWAY cancels its health check
-  // (docs/findings/goaway-cancels.md).
-  if (std::all_of(plan.workers.begin(), plan.workers.end(),
-                  [](const PlannedWorker& worker) { return worker.host.empty(); }))
+  // (docs/findings/goaway-cancels.md); and who replaces connections cuts what is open on them.
+  const bool replaces =
+      plan.ingress && (plan.ingress->recycle_after > 0 || plan.ingress->recycle_age_ms > 0);
+  if (!replaces && std::all_of(plan.workers.begin(), plan.workers.end(),
+                               [](const PlannedWorker& worker) { return worker.host.empty(); }))
     text += "  - never: {id: no-call-cut, event: rpc.cancelled, until: process.signalled}\n";
   if (plan.bytes) text += "  - never: {id: no-reset, event: connection.reset}\n";
   return text;
@@ -141,6 +216,10 @@ std::string ScenarioOf(const Plan& plan) {
   // Everything heals, and then whatever was accepted must end, and new work must be done at once.
   const int quiet = Any(plan, IsSilent) ? 150 : 45;
   text += fmt::format("  - heal: all\n    within: 120s\n  - for: {}s\n    within: 200s\n", quiet);
+  if (HasTwoServers(plan))
+    text +=
+        "  - run: {workflow: Chain, id: after-all-there, input: 2, result: 2, client: elsewhere}\n"
+        "    within: 20s\n";
   text += "  - run: {workflow: Chain, id: after-all, input: 2, result: 2}\n    within: 20s\n";
   return text + StopsOf(plan, number) + ChecksOf(plan);
 }

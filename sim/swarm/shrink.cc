@@ -27,7 +27,16 @@ bool Try(Plan& plan, Plan changed, const StillFails& fails) {
   return true;
 }
 
-// A worker goes with the faults of its own.
+// All at the first server.
+void Unite(Plan& plan) {
+  for (PlannedWorker& worker : plan.workers) worker.elsewhere = false;
+  for (PlannedWorkflow& workflow : plan.workflows) workflow.elsewhere = false;
+  for (PlannedFault& fault : plan.faults) {
+    if (fault.target == "other") fault.target = "temporal";
+  }
+}
+
+// A worker goes with the faults of its own; one server is enough for one worker.
 bool DropWorkers(Plan& plan, const StillFails& fails) {
   bool smaller = false;
   for (std::size_t i = plan.workers.size(); i-- > 0 && plan.workers.size() > 1;) {
@@ -37,6 +46,7 @@ bool DropWorkers(Plan& plan, const StillFails& fails) {
     std::erase_if(without.faults, [&](const PlannedFault& fault) {
       return fault.target == name || fault.target == "link-" + name;
     });
+    if (without.workers.size() == 1) Unite(without);
     smaller = Try(plan, std::move(without), fails) || smaller;
   }
   return smaller;
@@ -65,12 +75,52 @@ bool Hasten(Plan& plan, const StillFails& fails) {
   return Try(plan, moved([](std::int64_t at) { return at / 2; }), fails);
 }
 
+// Ways become straight ones, and what acted on the bends goes with them.
+bool Straighten(Plan& plan, const StillFails& fails) {
+  bool smaller = false;
+  const auto attempt = [&](auto&& change) {
+    Plan simple = plan;
+    change(simple);
+    smaller = Try(plan, std::move(simple), fails) || smaller;
+  };
+  if (plan.tls && (!plan.ingress || plan.ingress->pool > 0)) {
+    attempt([](Plan& simple) {
+      simple.tls = false;
+      if (simple.ingress) simple.ingress->idle_timeout_ms = 0;
+    });
+  }
+  if (HasTwoServers(plan)) attempt(&Unite);
+  if (plan.frontends > 1) {
+    attempt([](Plan& simple) {
+      simple.frontends = 1;
+      std::erase_if(simple.faults, &ActsOnFrontEnds);
+    });
+  }
+  if (plan.ingress) {
+    attempt([](Plan& simple) {
+      simple.ingress.reset();
+      std::erase_if(simple.faults,
+                    [](const PlannedFault& fault) { return fault.target == "edge"; });
+    });
+  }
+  if (plan.ingress && plan.ingress->recycle_after > 0)
+    attempt([](Plan& simple) { simple.ingress->recycle_after = 0; });
+  if (plan.ingress && plan.ingress->recycle_age_ms > 0)
+    attempt([](Plan& simple) { simple.ingress->recycle_age_ms = 0; });
+  if (plan.ingress && plan.ingress->idle_timeout_ms > 0)
+    attempt([](Plan& simple) { simple.ingress->idle_timeout_ms = 0; });
+  if (plan.ingress && plan.tls && plan.ingress->pool > 0)
+    attempt([](Plan& simple) { simple.ingress = PlannedIngress{}; });
+  return smaller;
+}
+
 bool Simplify(Plan& plan, const StillFails& fails) {
   bool smaller = false;
-  if (plan.tls) {
-    Plan plain = plan;
-    plain.tls = false;
-    smaller = Try(plan, std::move(plain), fails) || smaller;
+  for (std::size_t i = 0; i < plan.workers.size(); ++i) {
+    if (!plan.workers[i].cache) continue;
+    Plan simple = plan;
+    simple.workers[i].cache.reset();
+    smaller = Try(plan, std::move(simple), fails) || smaller;
   }
   for (std::size_t i = 0; i < plan.workers.size(); ++i) {
     if (plan.workers[i].host.empty()) continue;
@@ -95,6 +145,7 @@ Plan Shrink(Plan plan, const StillFails& fails) {
     smaller = Thin(plan, &Plan::faults, 0, fails);
     smaller = DropWorkers(plan, fails) || smaller;
     smaller = Thin(plan, &Plan::workflows, 0, fails) || smaller;
+    smaller = Straighten(plan, fails) || smaller;
     smaller = Simplify(plan, fails) || smaller;
     smaller = Hasten(plan, fails) || smaller;
   }

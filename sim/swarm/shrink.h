@@ -1,6 +1,6 @@
 #pragma once
-// Makes a failing plan smaller: fewer faults, less load, one worker, no TLS, shorter spans, as long
-// as it fails in the same way.
+// Makes a failing plan smaller: fewer faults, less load, one worker, no TLS, no ingress, one front
+// end, shorter spans, as long as it fails in the same way.
 
 #include <functional>
 
