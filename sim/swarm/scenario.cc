@@ -33,6 +33,16 @@ bool IsSilent(const PlannedFault& fault) {
   return std::find(std::begin(kSilent), std::end(kSilent), fault.fault) != std::end(kSilent);
 }
 
+// New connections get no answer to their SYN for longer than the kernel goes on asking (63 s).
+bool OutlastsSyns(const Plan& plan) {
+  std::int64_t dropped = 0;
+  for (const PlannedFault& fault : plan.faults) {
+    if (fault.fault == "kernel_drop" || (fault.fault == "never_accept" && !fault.params.empty()))
+      dropped += fault.for_ms;
+  }
+  return dropped > 60'000;
+}
+
 bool Any(const Plan& plan, bool (*is)(const PlannedFault&)) {
   return std::any_of(plan.faults.begin(), plan.faults.end(), is);
 }
@@ -185,6 +195,13 @@ std::string ChecksOf(const Plan& plan) {
   text += fmt::format(
       "  - never: {{id: none-fails, event: \"workflow.failed workflow_id=/^(?!{})/\"}}\n",
       disturbed < 100'000 ? "Slow" : "Slow|Flaky");
+  // Core's connects have no limit of their own (docs/findings/connect-waits.yaml): a worker without
+  // a host that has one waits for the kernel to give up, which may be 64 s after the network heals.
+  for (const PlannedWorker& worker : plan.workers) {
+    if (!plan.hazards && worker.host.empty() && OutlastsSyns(plan))
+      text +=
+          fmt::format("  - not_zombie: {{id: polls-{0}, worker: {0}, within: 80s}}\n", worker.name);
+  }
   if (!plan.faults.empty()) return text;
   text +=
       "  - workflow_completed: {within: 15s}\n"
